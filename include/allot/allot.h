@@ -1,0 +1,33 @@
+/* Allot: run numeric work where it runs best, and get a future for it.
+ *
+ * This header includes the whole public interface. Each part documents its own declarations:
+ *
+ *     status.h    status codes, messages, the type of a task function
+ *     executor.h  open, submit, launch, shutdown, close
+ *     future.h    wait, get, cancel, stop, callbacks
+ *     array.h     arrays that threads, worker processes and devices can all reach; views
+ *     kernel.h    kernels: parameters and variants
+ *     place.h     the places of this machine, hints, decisions
+ *     observe.h   metrics, trace, log
+ *     numeric.h   the sample kernels (library allot_numeric); not included here
+ *
+ * Conventions that hold everywhere:
+ *   - Every function may be called from any thread at any time, unless its comment says otherwise.
+ *   - Times are nanoseconds on the monotonic clock. ALLOT_FOREVER waits without limit; a timeout of 0 or
+ *     below does not wait at all.
+ *   - Structs whose first member is `size` are filled by a macro or by their _init function; a member left 0
+ *     means its default. Members are only ever appended.
+ *   - In the child of a fork() every call fails with ALLOT_FORKED.
+ */
+#ifndef ALLOT_ALLOT_H
+#define ALLOT_ALLOT_H
+
+#include <allot/array.h>
+#include <allot/executor.h>
+#include <allot/future.h>
+#include <allot/kernel.h>
+#include <allot/observe.h>
+#include <allot/place.h>
+#include <allot/status.h>
+
+#endif

@@ -1,0 +1,108 @@
+/* Futures: the one handle on a task's outcome, whatever place runs it.
+ *
+ *     pending ──► running ──► succeeded │ failed
+ *        └──────► cancelled
+ *
+ * No other transition is observable. A future is counted: allot_submit and allot_launch hand one reference to
+ * the caller, who ends it with allot_release(). A future outlives its executor. Passing NULL where a future is
+ * expected is reported as ALLOT_INVALID (false, 0 or NULL by functions that do not return a status). */
+#ifndef ALLOT_FUTURE_H
+#define ALLOT_FUTURE_H
+
+#include <allot/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct allot_future allot_future;
+
+typedef enum allot_state {
+    ALLOT_STATE_PENDING,   /* submitted; its function has not started */
+    ALLOT_STATE_RUNNING,   /* its function, or its launch, has started */
+    ALLOT_STATE_SUCCEEDED, /* done: the result is there */
+    ALLOT_STATE_FAILED,    /* done: status, message and payload say how it failed */
+    ALLOT_STATE_CANCELLED  /* done: cancelled before it started */
+} allot_state;
+
+/* The state now. */
+ALLOT_API allot_state allot_future_state(const allot_future *future);
+/* True once it has ended, in whatever way. */
+ALLOT_API bool allot_done(const allot_future *future);
+/* True only while its function runs. */
+ALLOT_API bool allot_running(const allot_future *future);
+/* True only after a successful allot_cancel() (or a shutdown that cancelled it). */
+ALLOT_API bool allot_cancelled(const allot_future *future);
+
+/* ---- Waiting: "is it done?" ----
+ * Each answers ALLOT_OK or ALLOT_TIMEOUT, never a task's own error. The clock is monotonic. Called from a task on
+ * a thread place, a wait runs other tasks of that place meanwhile, so that nested waiting does not deadlock. */
+
+/* Waits for one. */
+ALLOT_API allot_status allot_wait(allot_future *future, int64_t timeout_ns);
+/* Waits for all of `count` futures; the same one may be listed twice; of an empty list it returns at once. */
+ALLOT_API allot_status allot_wait_all(allot_future *const *futures, size_t count, int64_t timeout_ns);
+/* Waits until at least one is done and stores its index (the first done one of the list) in *index, if not NULL.
+ * Of an empty list it returns ALLOT_OK at once with *index = 0. */
+ALLOT_API allot_status allot_wait_any(allot_future *const *futures, size_t count, int64_t timeout_ns, size_t *index);
+
+/* ---- Outcome: "how did it go?" ---- */
+
+/* Waits up to timeout_ns, then copies the result to `out` and returns ALLOT_OK; or returns the task's error; or
+ * ALLOT_CANCELLED; or ALLOT_TIMEOUT when it is not done yet (then allot_done() is false). `size` must be the result
+ * size given at submission (else ALLOT_INVALID); with out NULL and size 0 only the status is fetched.
+ * May be called any number of times, from any threads. */
+ALLOT_API allot_status allot_get(allot_future *future, void *out, size_t size, int64_t timeout_ns);
+
+/* The status of a done future; ALLOT_TIMEOUT while it is not done. Never waits. */
+ALLOT_API allot_status allot_future_status(const allot_future *future);
+
+/* The message of a failed or cancelled future: what allot_fail() said, the signal that killed the worker, a
+ * compiler's log. "" while it is not done or when it succeeded. Never NULL; valid while the future is held. */
+ALLOT_API const char *allot_future_error(const allot_future *future);
+
+/* The bytes given to allot_fail_with(); NULL and *size = 0 if none. Valid while the future is held. */
+ALLOT_API const void *allot_future_payload(const allot_future *future, size_t *size);
+
+/* The result's size in bytes, as given at submission. */
+ALLOT_API size_t allot_future_size(const allot_future *future);
+
+/* The id of the place that took the task, "thread", "opencl:0"; "" before one did. Valid while the future is held. */
+ALLOT_API const char *allot_future_place(const allot_future *future);
+
+/* ---- Ending early ---- */
+
+/* Prevents a task from starting. True if it is now cancelled (or was already); false if it runs or is done: then
+ * nothing changes. */
+ALLOT_API bool allot_cancel(allot_future *future);
+
+/* Ends a task whatever its state. A pending one ends at once; of a running one the stop flag is set
+ * (allot_call_stopping()); a worker process gets SIGTERM as well, and SIGKILL after grace_ns. On threads
+ * and devices the future ends when the code returns. The future then reports ALLOT_STOPPED, also where the function
+ * returned ALLOT_OK after the flag was set. Returns at once: ALLOT_OK if the request was made or the task is
+ * done already. Repeated requests keep the earliest kill. */
+ALLOT_API allot_status allot_stop(allot_future *future, int64_t grace_ns);
+
+/* ---- Callbacks ---- */
+
+typedef void (*allot_callback)(allot_future *future, void *user);
+
+/* Calls `callback` once when the future is done. Callbacks of one future run in the order of registration, in a thread of
+ * the executor's own that runs nothing else (so they may submit, wait and release, but a callback that blocks
+ * delays the others); when the future is done already, at once in the caller's thread. The future is held for the
+ * callback. Errors: ALLOT_INVALID, ALLOT_NO_MEMORY (then it will not be called). */
+ALLOT_API allot_status allot_on_done(allot_future *future, allot_callback callback, void *user);
+
+/* ---- Lifetime ---- */
+
+/* Takes one more reference; returns its argument. */
+ALLOT_API allot_future *allot_hold(allot_future *future);
+/* Drops one reference; NULL is fine. The task still runs if it has not. */
+ALLOT_API void allot_release(allot_future *future);
+/* Drops one reference of each; NULL entries are fine. */
+ALLOT_API void allot_release_all(allot_future *const *futures, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

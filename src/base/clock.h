@@ -1,0 +1,21 @@
+/* The monotonic clock, and deadlines on it. */
+#ifndef AL_BASE_CLOCK_H
+#define AL_BASE_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+/* Nanoseconds since some fixed moment; steps of the wall clock do not touch it. */
+int64_t al_clock_now_ns(void);
+
+/* The moment that a timeout from now ends, without overflow; ALLOT_FOREVER stays INT64_MAX, what is negative means now. */
+int64_t al_clock_deadline_ns(int64_t timeout_ns);
+
+/* True once the moment has come; never for INT64_MAX. */
+bool al_clock_passed(int64_t deadline_ns);
+
+/* The same moment for system calls that take an absolute CLOCK_MONOTONIC time. */
+struct timespec al_clock_timespec(int64_t moment_ns);
+
+#endif

@@ -1,0 +1,20 @@
+/* A kernel: the checked, private copy of a descriptor. */
+#ifndef AL_CORE_KERNEL_H
+#define AL_CORE_KERNEL_H
+
+#include <allot/kernel.h>
+#include <stdatomic.h>
+
+#define AL_PARAMS_MAX 32
+
+struct allot_kernel {
+    _Atomic uint32_t references;
+    uint64_t id;            /* unique in the process: caches key by it, not by address */
+    allot_kernel_desc desc; /* defaults filled in; texts and params still the caller's */
+    bool splits;            /* its range may be split: no parameter writes an ALLOT_WHOLE array */
+};
+
+/* True if T may be this type. */
+bool al_kernel_takes(const allot_kernel *kernel, allot_type type);
+
+#endif

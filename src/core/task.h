@@ -1,0 +1,68 @@
+/* A task: a future together with what is needed to run it, in one allocation.
+ *
+ * Life of a task: created with two references (the caller's future, and the owner's); armed with its dependencies; dispatched to
+ * a place, which owns it until it calls al_task_complete() or, when al_task_start() says no, al_task_drop(). */
+#ifndef AL_CORE_TASK_H
+#define AL_CORE_TASK_H
+
+#include "core/future.h"
+#include <allot/place.h>
+
+typedef struct al_task al_task;
+typedef struct al_launch al_launch; /* core/launch.h */
+struct al_place;                    /* places/place.h; here only a name */
+
+/* Why a running task should end; what al_task.stop holds. The first reason stays. */
+enum {
+    AL_STOP_NONE,
+    AL_STOP_ASKED,   /* allot_stop */
+    AL_STOP_DEADLINE
+};
+
+struct al_task {
+    allot_future future;        /* first: a future is a task */
+    al_task *next, *previous;   /* for the queue of whoever owns it */
+    struct al_place *_Atomic place; /* NULL until it is dispatched */
+    const char *place_id;       /* the place's id, interned: outlives the place. Written before `place` */
+    void *slot;                 /* for the place that owns it */
+    allot_executor *executor;   /* NULL for the host's own accesses. Not to be used once the task is done */
+    allot_function function;    /* NULL: a launch */
+    al_launch *launch;          /* NULL: a plain function */
+    al_continuation *terms;     /* the executor's record of the task's hints; NULL for most tasks */
+    _Atomic uint32_t stop;      /* AL_STOP_*: read by the running code through allot_call_stopping() */
+    allot_decision *decision;   /* NULL: not decided; owned */
+    int64_t submitted_ns, started_ns; /* 0 unless it is traced or decided */
+    const char *name;           /* for messages and traces: never NULL; owned by launch, terms or static */
+    size_t in_size, out_size;
+    void *in, *out;             /* aligned to 16, behind this struct; NULL when empty */
+};
+
+/* A new task in state PENDING with two references, `in` copied; NULL when memory is out. Sizes that overflow: NULL. */
+al_task *al_task_create(allot_function function, const void *in, size_t in_size, size_t out_size);
+
+static inline al_task *al_task_from(allot_future *future)
+{
+    return (al_task *)future; /* the first member */
+}
+
+/* The owner is about to run it: PENDING → RUNNING. False: it was cancelled or ended meanwhile; call al_task_drop(). */
+bool al_task_start(al_task *task);
+
+/* The owner lets go of a task that ended without it. Drops the owner's reference. */
+void al_task_drop(al_task *task);
+
+/* Ends a task that the owner started, exactly once: moves the failure's text into the future (`failure` may be NULL and is emptied),
+ * publishes, wakes, runs continuations, drops the owner's reference. A stop that was asked for takes the place of ALLOT_OK: the
+ * status is then ALLOT_STOPPED or ALLOT_DEADLINE. Call with no lock held. */
+void al_task_complete(al_task *task, allot_status status, al_failure *failure);
+
+/* Runs a plain function task here and completes it: what inline and thread places do with one. The task has been started. */
+void al_task_run(al_task *task);
+
+/* A future that is done already, with this error; never NULL. The failure is emptied. */
+allot_future *al_task_refused(allot_status status, al_failure *failure);
+
+/* An interned copy of a short text that lives as long as the process; "" when memory is out. */
+const char *al_intern(const char *text);
+
+#endif

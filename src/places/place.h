@@ -1,0 +1,92 @@
+/* A place: where tasks can run. Every place gets tasks through this one table and ends each through al_task_complete(). */
+#ifndef AL_PLACES_PLACE_H
+#define AL_PLACES_PLACE_H
+
+#include "core/array.h"
+#include "core/task.h"
+#include <allot/observe.h>
+
+typedef struct al_place al_place;
+
+/* The whole contract of a place. Entries may be called by any threads at once, except where said; none is called with a lock held. */
+typedef struct al_place_ops {
+    /* Fills what it knows of id, kind, name, driver, workers, memory ... (size, state and message are filled by al_place_describe()). */
+    void (*describe)(const al_place *place, allot_place_info *info);
+
+    /* Says whether this task could run here and, if not, why, in words. Must be quick and must not need `open`. */
+    bool (*can_run)(const al_place *place, const al_task *task, char *why, size_t why_size);
+
+    /* Brings the place up; called once, before the first enqueue; may be slow. An error (with its text in the failure) sets the place aside:
+     * then only close is called. */
+    allot_status (*open)(al_place *place, al_failure *failure);
+
+    /* Takes a task and owns it until al_task_complete() or al_task_drop(). Never blocks, never fails (what cannot run is
+     * completed with its error, not by the calling thread's stack if user code could run there), holds no lock on return. */
+    void (*enqueue)(al_place *place, al_task *task);
+
+    /* Takes a task that was enqueued and has not started out of the queue; true: the caller is its owner again. False: it is not
+     * in the queue any more (running, done, or about to be looked at). */
+    bool (*withdraw)(al_place *place, al_task *task);
+
+    /* The running task's stop flag has been set: does what else ends it (signals after grace_ns); returns at once. A task that is not running any
+     * more, or not yet, is no error. */
+    void (*stop)(al_place *place, al_task *task, int64_t grace_ns);
+
+    /* Ends the place: nothing is enqueued any more, and nothing is queued or runs (the executor has drained). Joins threads, ends
+     * processes, frees the object. Called also when open failed or never happened. */
+    void (*close)(al_place *place);
+} al_place_ops;
+
+/* Counters of a place; each place counts where it is cheapest. Relaxed: figures, not synchronisation. */
+typedef struct al_counters {
+    _Atomic uint64_t enqueued, started, succeeded, failed, cancelled;
+    _Atomic uint64_t busy_ns, restarts;
+    _Atomic int workers;
+} al_counters;
+
+struct al_place {
+    const al_place_ops *ops;
+    allot_kind kind;
+    const char *id;       /* interned */
+    al_memory *memory;    /* where this place's copies of arrays live; NULL: it works on the host's memory */
+    bool shares_cpus;     /* runs on the CPUs that the thread place uses: one resource for placement */
+    bool only_by_name;    /* never a candidate unless the hints ask for it */
+    al_counters counters;
+    /* Kept by the executor, not by the place: */
+    _Atomic int state;    /* allot_place_state */
+    char message[256];    /* why it is aside; written once, before state */
+    _Atomic int64_t backlog_ns; /* predicted run time of the decided launches that are queued or running here */
+};
+
+/* What an executor tells the kinds when it looks for places. */
+typedef struct al_place_config {
+    int threads, processes; /* workers of the pools, at least 1 */
+} al_place_config;
+
+/* A kind of place that this build has. */
+typedef struct al_place_kind {
+    allot_kind kind;
+    bool slow; /* discover may take long: called in the background, when first needed */
+    /* Makes the places of this kind that the machine has, cold, at most `capacity`; returns how many. None is no error, but then
+     * `message` says why. */
+    size_t (*discover)(const al_place_config *config, al_place **places, size_t capacity, char *message,
+                       size_t message_size);
+} al_place_kind;
+
+extern const al_place_kind *const al_place_kinds[]; /* ended by NULL; places/kinds.c */
+extern const al_place_kind al_inline_kind, al_thread_kind, al_process_kind, al_opencl_kind;
+
+/* ---- For places ---- */
+
+/* Starts a task that this place took from its queue and counts it; false: it was cancelled, and has been counted and dropped. */
+bool al_place_start(al_place *place, al_task *task);
+
+/* Completes a task that al_place_start() let through, and counts it. `busy_ns` is what it cost the place; 0 if not measured. */
+void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure, int64_t busy_ns);
+
+/* Sets the place aside for good reason (a lost device): the executor gives it no more tasks. */
+void al_place_set_aside(al_place *place, const char *reason);
+
+void al_place_describe(const al_place *place, allot_place_info *info);
+
+#endif

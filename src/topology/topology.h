@@ -1,0 +1,23 @@
+/* What the machine has, and how much of it this process may use. */
+#ifndef AL_TOPOLOGY_TOPOLOGY_H
+#define AL_TOPOLOGY_TOPOLOGY_H
+
+#include <allot/place.h>
+
+/* CPUs that this process may use: min(affinity mask, cgroup quota rounded up), at least 1. Quick: no hwloc; asked anew each time. */
+int al_usable_cpus(void);
+
+/* CPUs in the affinity mask; at least 1, also where the system refuses to tell. */
+int al_affinity_cpus(void);
+
+/* The least CPU quota on the way from this process's cgroup (v2, found through /proc/self/cgroup) to the root, in CPUs; 0: none.
+ * al_cgroup_quota_at() does the same below another root and for another text of /proc/self/cgroup: for tests. */
+double al_cgroup_quota(void);
+double al_cgroup_quota_at(const char *mount, const char *self_cgroup);
+
+/* Fills what hwloc knows; false when it is not built in or fails: then use flat. */
+bool al_topology_hwloc(allot_topology *topology);
+/* Fills what can be had without it: sysconf, /proc/cpuinfo, /sys. Never fails. */
+void al_topology_flat(allot_topology *topology);
+
+#endif

@@ -1,0 +1,39 @@
+/* What every test program shares: a table of facts, one main. Each line of the table is one test that states a fact. */
+#ifndef TEST_H
+#define TEST_H
+
+#include <CUnit/Basic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TEST_SKIPPED 77
+
+typedef struct test_fact {
+    const char *says;
+    void (*check)(void);
+} test_fact;
+
+/* Runs the facts (ended by one whose `says` is NULL) as one CUnit suite; returns what main should. */
+static inline int test_main(const char *suite_name, const test_fact *facts)
+{
+    if (CU_initialize_registry() != CUE_SUCCESS)
+        return EXIT_FAILURE;
+    CU_pSuite suite = CU_add_suite(suite_name, NULL, NULL);
+    for (const test_fact *fact = facts; fact->says; fact++)
+        CU_add_test(suite, fact->says, fact->check);
+    CU_basic_set_mode(CU_BRM_VERBOSE);
+    CU_basic_run_tests();
+    bool failed = CU_get_number_of_failures() != 0 || CU_get_error() != CUE_SUCCESS;
+    CU_cleanup_registry();
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Says why and ends the program as skipped. */
+static inline int test_skip(const char *why)
+{
+    printf("skipped: %s\n", why);
+    return TEST_SKIPPED;
+}
+
+#endif
