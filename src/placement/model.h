@@ -5,6 +5,7 @@
 #define AL_PLACEMENT_MODEL_H
 
 #include <allot/kernel.h>
+#include <allot/place.h>
 
 typedef struct al_model al_model;
 
