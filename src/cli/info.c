@@ -140,8 +140,7 @@ int al_info_run(int argc, char **argv)
     static const struct argp parser = {
         .options = options,
         .parser = parse,
-        .doc = "Shows what this machine has: its topology, the places where work can run, the libraries found.\v"
-               "Exit codes: 0 all went well; 1 failed; 2 a mistake in the command line.",
+        .doc = "Shows what this machine has: its topology, the places where work can run, the libraries found.\v" AL_EXIT_HELP,
     };
     info self = { .topology = { .size = sizeof self.topology } };
     argp_parse(&parser, argc, argv, 0, NULL, &self);

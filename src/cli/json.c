@@ -48,7 +48,7 @@ json_t *al_json_decision(const allot_decision *decision)
     if (!decision)
         return json_null();
     json_t *candidates = json_array();
-    for (size_t i = 0; i < decision->candidate_count && i < ALLOT_CANDIDATES_MAX; i++)
+    for (size_t i = 0; i < decision->candidate_count; i++)
         json_array_append_new(candidates, candidate_json(&decision->candidates[i]));
     bool chosen = decision->chosen >= 0 && (size_t)decision->chosen < decision->candidate_count;
     return json_pack("{so so so so so so so s{sb so so so so so so}}", "task", al_json_text(decision->task), "type",

@@ -19,10 +19,6 @@ enum {
     COMMAND_COUNT = sizeof commands / sizeof commands[0]
 };
 
-const char al_exit_help[] = "Exit codes: 0 all went well; 1 a wrong result, a failed run, or output that could not be written; "
-                            "2 a mistake in the command line; 3 an input file is missing or malformed; 4 no such place; "
-                            "130 interrupted.";
-
 volatile sig_atomic_t al_interrupted;
 
 static void on_interrupt(int signal_number)

@@ -46,7 +46,9 @@ enum {
 
 static void set_times(al_row *row, const al_workload *work, al_measure *measure)
 {
-    allot_work cost = allot_kernel_work(work->kind->kernel(), work->range, work->args, work->arg_count);
+    allot_work cost = { 0 };
+    if (measure->count)
+        cost = allot_kernel_work(work->kind->kernel(), work->range, work->args, work->arg_count);
     row->median_s = al_quantile(measure->run_s, measure->count, 0.5);
     row->p10_s = al_quantile(measure->run_s, measure->count, 0.1);
     row->p90_s = al_quantile(measure->run_s, measure->count, 0.9);
