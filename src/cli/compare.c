@@ -1,4 +1,5 @@
-/* `allot compare`: every kernel, type and size as one set, in which the places take turns; a table and two files. */
+/* `allot compare`: every kernel, type and size as one set, in which the places take turns; a table and two
+ * files. */
 #include "cli.h"
 #include "measure.h"
 #include "options.h"
@@ -16,8 +17,8 @@ enum {
     OPTION_JSON,
     KERNELS_MAX = 16,
     TYPES_MAX = 2,
-    LEAST_TURNS = 3,     /* of a set, however long it takes */
-    AUTO_WARM_UPS = 3    /* a choice needs a few runs to learn from */
+    LEAST_TURNS = 3,  /* of a set, however long it takes */
+    AUTO_WARM_UPS = 3 /* a choice needs a few runs to learn from */
 };
 
 static const double set_budget_s = 6; /* of a set's timed turns: then it ends early */
@@ -45,8 +46,10 @@ typedef struct compare {
 
 static const struct argp_option options[] = {
     { "kernels", 'k', "LIST", 0, "Kernels, like axpy,gemm (default: all)", 0 },
-    { "places", 'p', "LIST", 0, "Places, like thread,opencl:0,auto (default: thread, process, every OpenCL device, auto)", 0 },
-    { "sizes", 'n', "LIST", 0, "Sizes, like 1000,1e6; gemm=256 is for one kernel (default: three for each)", 0 },
+    { "places", 'p', "LIST", 0,
+      "Places, like thread,opencl:0,auto (default: thread, process, every OpenCL device, auto)", 0 },
+    { "sizes", 'n', "LIST", 0, "Sizes, like 1000,1e6; gemm=256 is for one kernel (default: three for each)",
+      0 },
     { "type", 't', "LIST", 0, "Element types (default: f32,f64)", 0 },
     { "repeat", 'r', "R", 0, "Timed turns of each place (default 9)", 0 },
     { "out", 'o', "DIR", 0, "Where compare.csv and compare.json go (default: out)", 0 },
@@ -104,17 +107,29 @@ static bool add_size(const char *word, void *user, al_problem *problem)
 static bool take(compare *self, int key, const char *argument)
 {
     switch (key) {
-    case 'k': return al_option_list("--kernels", argument, add_kernel, self, self->problem);
-    case 'p': self->place_names = argument; return true;
-    case 'n': return al_option_list("--sizes", argument, add_size, self, self->problem);
-    case 't': return al_option_list("--type", argument, add_type, self, self->problem);
-    case 'r': return al_option_repeats(&self->repeats, argument, self->problem);
-    case 'o': self->folder = argument; return true;
-    case OPTION_JSON: self->json = true; return true;
-    case OPTION_DATA: self->data = argument; return true;
+    case 'k':
+        return al_option_list("--kernels", argument, add_kernel, self, self->problem);
+    case 'p':
+        self->place_names = argument;
+        return true;
+    case 'n':
+        return al_option_list("--sizes", argument, add_size, self, self->problem);
+    case 't':
+        return al_option_list("--type", argument, add_type, self, self->problem);
+    case 'r':
+        return al_option_repeats(&self->repeats, argument, self->problem);
+    case 'o':
+        self->folder = argument;
+        return true;
+    case OPTION_JSON:
+        self->json = true;
+        return true;
+    case OPTION_DATA:
+        self->data = argument;
+        return true;
     default:
-        return al_problem_set(self->problem, AL_EXIT_USAGE, "'%.60s' is one word too many: kernels are named by --kernels",
-                              argument);
+        return al_problem_set(self->problem, AL_EXIT_USAGE,
+                              "'%.60s' is one word too many: kernels are named by --kernels", argument);
     }
 }
 
@@ -211,7 +226,8 @@ static bool is_auto(const al_target *target)
     return target->kind == ALLOT_ANYWHERE;
 }
 
-/* Each place once, uncounted: it starts and compiles; auto last and more often, since it learns from the others. */
+/* Each place once, uncounted: it starts and compiles; auto last and more often, since it learns from the
+ * others. */
 static bool warm_up(set *s)
 {
     compare *self = s->all;
@@ -227,7 +243,8 @@ static bool warm_up(set *s)
     return true;
 }
 
-/* Round by round, each beginning with another place, so that drift of the machine and the order favour none. */
+/* Round by round, each beginning with another place, so that drift of the machine and the order favour none.
+ */
 static bool measure_rounds(set *s)
 {
     compare *self = s->all;
@@ -257,7 +274,8 @@ static void add_rows(set *s)
     compare *self = s->all;
     for (size_t t = 0; t < self->target_count; t++)
         if (!s->left_out[t])
-            add_row(self, al_row_make(&s->work, &self->targets[t], &s->measures[t], s->problems[t].code ? &s->problems[t] : NULL));
+            add_row(self, al_row_make(&s->work, &self->targets[t], &s->measures[t],
+                                      s->problems[t].code ? &s->problems[t] : NULL));
     self->sets++;
 }
 
@@ -309,7 +327,8 @@ static bool measure_kernel(compare *self, const al_workload_kind *kind)
             feed.n = sizes[i];
             feed.n_given = true;
             *s = (set){ .all = self };
-            al_progress_next(&self->progress, "%s %s n = %zu", kind->name, allot_type_name(feed.type), sizes[i]);
+            al_progress_next(&self->progress, "%s %s n = %zu", kind->name, allot_type_name(feed.type),
+                             sizes[i]);
             ok = measure_set(s, &feed, kind);
         }
     al_inputs_free(&inputs);
@@ -319,9 +338,12 @@ static bool measure_kernel(compare *self, const al_workload_kind *kind)
 
 static void print_notes(const compare *self)
 {
-    printf("notes: median, p10 and p90 go from launch to done with the data at the place, of up to %zu turns; `moving` is apart: "
-           "bringing\ninputs in and the result out. The places of a set took turns; first runs, with start and compilation, are not "
-           "counted. Every\nresult was compared with a serial reference in double precision; `max error` is a share of what the sums add "
+    printf("notes: median, p10 and p90 go from launch to done with the data at the place, of up to %zu "
+           "turns; `moving` is apart: "
+           "bringing\ninputs in and the result out. The places of a set took turns; first runs, with start "
+           "and compilation, are not "
+           "counted. Every\nresult was compared with a serial reference in double precision; `max error` is "
+           "a share of what the sums add "
            "up to.\n%s/compare.csv and %s/compare.json have all of it.\n",
            self->repeats, self->folder, self->folder);
 }
@@ -352,7 +374,8 @@ static bool judge(const compare *self)
     for (size_t i = 0; i < self->row_count; i++)
         failed += !self->rows[i].verified;
     if (failed)
-        return al_problem_set(self->problem, AL_EXIT_FAILED, "%zu of %zu rows failed", failed, self->row_count);
+        return al_problem_set(self->problem, AL_EXIT_FAILED, "%zu of %zu rows failed", failed,
+                              self->row_count);
     return true;
 }
 
@@ -362,12 +385,17 @@ int al_compare_run(int argc, char **argv)
         .options = options,
         .parser = parse,
         .doc = "Runs every sample kernel on every place of this machine, on real input, and compares them."
-               "\vInput: axpy takes an electrocardiogram (repeated or cut to n), spmv a stiffness matrix (repeated along the diagonal "
+               "\vInput: axpy takes an electrocardiogram (repeated or cut to n), spmv a stiffness matrix "
+               "(repeated along the diagonal "
                "to about n rows), gemm seeded values.\n\n"
-               "For each kernel, type and size the places take turns, after a warm-up that is not counted. A time goes from launch "
-               "to done with the data at the place; transfer_s is apart: moving the inputs in and the result out. A set that takes "
-               "longer than 6 seconds ends early, after at least 3 turns (the column runs says). Every result is compared with "
-               "a serial reference in double precision; the error allowed grows with the number of operations behind an element.\n\n"
+               "For each kernel, type and size the places take turns, after a warm-up that is not counted. A "
+               "time goes from launch "
+               "to done with the data at the place; transfer_s is apart: moving the inputs in and the result "
+               "out. A set that takes "
+               "longer than 6 seconds ends early, after at least 3 turns (the column runs says). Every "
+               "result is compared with "
+               "a serial reference in double precision; the error allowed grows with the number of "
+               "operations behind an element.\n\n"
                "Interrupted, it still reports what was complete.\n\n" AL_EXIT_HELP,
     };
     al_problem problem = { 0 };

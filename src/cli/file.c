@@ -11,13 +11,15 @@ static bool read_all(al_file *file, int descriptor, size_t size, al_problem *pro
 {
     file->data = malloc(size ? size : 1);
     if (!file->data)
-        return al_problem_set(problem, AL_EXIT_INPUT, "%s: out of memory for its %zu bytes", file->path, size);
+        return al_problem_set(problem, AL_EXIT_INPUT, "%s: out of memory for its %zu bytes", file->path,
+                              size);
     while (file->size < size) {
         ssize_t got = read(descriptor, file->data + file->size, size - file->size);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return al_problem_set(problem, AL_EXIT_INPUT, "%s: cannot be read: %s", file->path, strerror(errno));
+            return al_problem_set(problem, AL_EXIT_INPUT, "%s: cannot be read: %s", file->path,
+                                  strerror(errno));
         if (got == 0)
             break; /* it shrank meanwhile: what is there is judged by the reader */
         file->size += (size_t)got;
@@ -28,7 +30,8 @@ static bool read_all(al_file *file, int descriptor, size_t size, al_problem *pro
 bool al_file_read(al_file *file, const char *path, al_problem *problem)
 {
     *file = (al_file){ .path = path };
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* opening a pipe must not wait for a writer */
+    int descriptor =
+        open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* opening a pipe must not wait for a writer */
     if (descriptor < 0)
         return al_problem_set(problem, AL_EXIT_INPUT, "%s: %s", path, strerror(errno));
     struct stat status;
@@ -55,7 +58,8 @@ void al_file_free(al_file *file)
 
 static bool output_failed(const al_output *output, al_problem *problem)
 {
-    return al_problem_set(problem, AL_EXIT_FAILED, "%s: cannot be written: %s", output->path, strerror(errno));
+    return al_problem_set(problem, AL_EXIT_FAILED, "%s: cannot be written: %s", output->path,
+                          strerror(errno));
 }
 
 bool al_output_open(al_output *output, const char *path, al_problem *problem)

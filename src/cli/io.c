@@ -79,8 +79,10 @@ void al_input_free(al_input *input)
 const char *al_input_kind_text(al_input_kind kind)
 {
     switch (kind) {
-    case AL_SERIES: return "a series of numbers (.f32)";
-    case AL_MATRIX: return "a sparse matrix (.mtx)";
+    case AL_SERIES:
+        return "a series of numbers (.f32)";
+    case AL_MATRIX:
+        return "a sparse matrix (.mtx)";
     }
     return "?";
 }
@@ -100,18 +102,20 @@ bool al_f32_read(const al_file *file, al_input *input, al_problem *problem)
     if (file->size == 0)
         return al_problem_set(problem, AL_EXIT_INPUT, "%s: byte 0: the file is empty", file->path);
     if (file->size % 4)
-        return al_problem_set(problem, AL_EXIT_INPUT,
-                              "%s: byte %zu: ends within a number (a .f32 file is 4 bytes a number, this one has %zu)",
-                              file->path, count * 4, file->size);
+        return al_problem_set(
+            problem, AL_EXIT_INPUT,
+            "%s: byte %zu: ends within a number (a .f32 file is 4 bytes a number, this one has %zu)",
+            file->path, count * 4, file->size);
     input->series.value = calloc(count, sizeof(double));
     if (!input->series.value)
-        return al_problem_set(problem, AL_EXIT_INPUT, "%s: out of memory for its %zu numbers", file->path, count);
+        return al_problem_set(problem, AL_EXIT_INPUT, "%s: out of memory for its %zu numbers", file->path,
+                              count);
     input->series.count = count;
     for (size_t i = 0; i < count; i++) {
         float value = f32_at(bytes + 4 * i);
         if (!__builtin_isfinite(value))
-            return al_problem_set(problem, AL_EXIT_INPUT, "%s: byte %zu: %s is not a number to compute with", file->path,
-                                  4 * i, __builtin_isnan(value) ? "NaN" : "infinity");
+            return al_problem_set(problem, AL_EXIT_INPUT, "%s: byte %zu: %s is not a number to compute with",
+                                  file->path, 4 * i, __builtin_isnan(value) ? "NaN" : "infinity");
         input->series.value[i] = value;
     }
     return true;
@@ -134,7 +138,8 @@ bool al_output_known(const char *path, al_problem *problem)
         size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", output_formats[i].ending);
     }
-    return al_problem_set(problem, AL_EXIT_USAGE, "--output %s: the name must end in the format to write: %s", path, known);
+    return al_problem_set(problem, AL_EXIT_USAGE, "--output %s: the name must end in the format to write: %s",
+                          path, known);
 }
 
 bool al_output_write(const char *path, const al_block *block, al_problem *problem)

@@ -36,11 +36,11 @@ static json_t *candidate_json(const allot_candidate *candidate)
     if (!candidate->possible)
         return json_pack("{so sb so}", "place", al_json_text(candidate->place), "possible", 0, "reason",
                          al_json_text(candidate->reason));
-    return json_pack("{so sb so so so so so so so}", "place", al_json_text(candidate->place), "possible", 1, "samples",
-                     al_json_count(candidate->samples), "ready_s", al_json_real(candidate->ready_s), "transfer_s",
-                     al_json_real(candidate->transfer_s), "compile_s", al_json_real(candidate->compile_s), "run_s",
-                     al_json_real(candidate->run_s), "low_s", al_json_real(candidate->low_s), "total_s",
-                     al_json_real(candidate->total_s));
+    return json_pack("{so sb so so so so so so so}", "place", al_json_text(candidate->place), "possible", 1,
+                     "samples", al_json_count(candidate->samples), "ready_s",
+                     al_json_real(candidate->ready_s), "transfer_s", al_json_real(candidate->transfer_s),
+                     "compile_s", al_json_real(candidate->compile_s), "run_s", al_json_real(candidate->run_s),
+                     "low_s", al_json_real(candidate->low_s), "total_s", al_json_real(candidate->total_s));
 }
 
 json_t *al_json_decision(const allot_decision *decision)
@@ -51,13 +51,14 @@ json_t *al_json_decision(const allot_decision *decision)
     for (size_t i = 0; i < decision->candidate_count; i++)
         json_array_append_new(candidates, candidate_json(&decision->candidates[i]));
     bool chosen = decision->chosen >= 0 && (size_t)decision->chosen < decision->candidate_count;
-    return json_pack("{so so so so so so so s{sb so so so so so so}}", "task", al_json_text(decision->task), "type",
-                     al_json_text(decision->type), "flops", al_json_real(decision->flops), "bytes",
+    return json_pack("{so so so so so so so s{sb so so so so so so}}", "task", al_json_text(decision->task),
+                     "type", al_json_text(decision->type), "flops", al_json_real(decision->flops), "bytes",
                      al_json_real(decision->bytes), "candidates", candidates, "chosen",
                      chosen ? al_json_text(decision->candidates[decision->chosen].place) : json_null(), "why",
                      al_json_text(decision->why), "outcome", "done", (int)decision->done, "status",
-                     al_json_text(allot_status_name(decision->status)), "queued_s", al_json_real(decision->queued_s),
-                     "moved_s", al_json_real(decision->moved_s), "compiled_s", al_json_real(decision->compiled_s), "ran_s",
+                     al_json_text(allot_status_name(decision->status)), "queued_s",
+                     al_json_real(decision->queued_s), "moved_s", al_json_real(decision->moved_s),
+                     "compiled_s", al_json_real(decision->compiled_s), "ran_s",
                      al_json_real(decision->ran_s));
 }
 

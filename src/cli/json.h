@@ -16,7 +16,8 @@ json_t *al_json_count(uint64_t value);
 /* A decision record. */
 json_t *al_json_decision(const allot_decision *decision);
 
-/* Writes the value and a newline; takes the reference. False when memory is out or the stream reports an error. */
+/* Writes the value and a newline; takes the reference. False when memory is out or the stream reports an
+ * error. */
 bool al_json_print(json_t *value, FILE *stream);
 
 #endif

@@ -1,4 +1,5 @@
-/* The `allot` command: finds the subcommand, and keeps its manners: signals, and output that could not be written. */
+/* The `allot` command: finds the subcommand, and keeps its manners: signals, and output that could not be
+ * written. */
 #include "cli.h"
 
 #include <argp.h>
@@ -27,7 +28,8 @@ static void on_interrupt(int signal_number)
     al_interrupted = 1;
 }
 
-/* The first signal asks, the second (default action again) ends. SIGPIPE keeps its default: `allot info | head` just ends. */
+/* The first signal asks, the second (default action again) ends. SIGPIPE keeps its default: `allot info |
+ * head` just ends. */
 static void catch_interrupts(void)
 {
     struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESETHAND | SA_RESTART };
@@ -36,8 +38,8 @@ static void catch_interrupts(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* A standard descriptor that is closed would be given to the next file opened, and that file be written over. In its place
- * comes one that fails in its direction, so that the loss is noticed. */
+/* A standard descriptor that is closed would be given to the next file opened, and that file be written over.
+ * In its place comes one that fails in its direction, so that the loss is noticed. */
 static void keep_standard_descriptors(void)
 {
     for (int descriptor = 0; descriptor <= 2; descriptor++)
@@ -54,7 +56,8 @@ static void check_output(void)
     if (!failed)
         return;
     if (errno != EPIPE)
-        fprintf(stderr, "allot: cannot write to standard output%s%s\n", errno ? ": " : "", errno ? strerror(errno) : "");
+        fprintf(stderr, "allot: cannot write to standard output%s%s\n", errno ? ": " : "",
+                errno ? strerror(errno) : "");
     _exit(AL_EXIT_FAILED);
 }
 
@@ -98,7 +101,8 @@ static int print_help(void)
          "    4  no such place\n"
          "  130  interrupted\n"
          "\n"
-         "Environment: ALLOT_DATA names the folder of the sample input; ALLOT_LOG is error, warning, info or debug.");
+         "Environment: ALLOT_DATA names the folder of the sample input; ALLOT_LOG is error, warning, info or "
+         "debug.");
     return AL_EXIT_OK;
 }
 
@@ -147,7 +151,8 @@ int main(int argc, char **argv)
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
         return print_version(stdout, NULL), AL_EXIT_OK;
     bool help = strcmp(word, "help") == 0;
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-?") == 0 || strcmp(word, "-h") == 0 || (help && argc == 2))
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-?") == 0 || strcmp(word, "-h") == 0 ||
+        (help && argc == 2))
         return print_help();
     if (help) { /* `allot help run` is `allot run --help` */
         char option[] = "--help", *arguments[] = { NULL, option, NULL };

@@ -1,5 +1,6 @@
-/* Matrix Market coordinate files (Boisvert, Pozo, Remington: The Matrix Market Exchange Formats, NISTIR 5935, 1996) to
- * compressed rows: real, integer or pattern values; general, or symmetric with the missing half filled in. */
+/* Matrix Market coordinate files (Boisvert, Pozo, Remington: The Matrix Market Exchange Formats, NISTIR 5935,
+ * 1996) to compressed rows: real, integer or pattern values; general, or symmetric with the missing half
+ * filled in. */
 #include "io.h"
 #include "number.h"
 
@@ -8,8 +9,9 @@
 #include <strings.h>
 
 enum {
-    TOKENS = 5,        /* of the longest line: the banner */
-    FREE_ROWS = 1000000 /* rows and columns that even a tiny file may have; beyond, it must be as long as it says */
+    TOKENS = 5, /* of the longest line: the banner */
+    FREE_ROWS =
+        1000000 /* rows and columns that even a tiny file may have; beyond, it must be as long as it says */
 };
 
 typedef struct token {
@@ -77,7 +79,8 @@ static bool next_line(reader *r)
 
 static bool fail(reader *r, const char *what)
 {
-    return al_problem_set(r->problem, AL_EXIT_INPUT, "%s:%zu: %s", r->file->path, r->line ? r->line : 1, what);
+    return al_problem_set(r->problem, AL_EXIT_INPUT, "%s:%zu: %s", r->file->path, r->line ? r->line : 1,
+                          what);
 }
 
 /* The same about one word of the line, which is shown shortened and without what a terminal would obey. */
@@ -122,7 +125,8 @@ static bool read_banner(reader *r)
 }
 
 /* A whole number from `least` to `most`. */
-static bool read_index(reader *r, token at, int64_t least, int64_t most, const char *too_large, int64_t *value)
+static bool read_index(reader *r, token at, int64_t least, int64_t most, const char *too_large,
+                       int64_t *value)
 {
     al_number_result result = al_number_integer(at.text, at.length, value);
     if (result == AL_NUMBER_MALFORMED)
@@ -144,16 +148,20 @@ static bool read_size(reader *r, al_matrix *matrix)
     if (r->token_count != 3)
         return fail(r, "expected three counts: ROWS COLUMNS ENTRIES");
     int64_t rows, columns, entries, left = r->end - r->next, most = FREE_ROWS + left;
-    const int64_t shortest = r->pattern ? 4 : 6; /* "1 1 1\n": bytes of an entry; the last may lack its newline */
+    const int64_t shortest =
+        r->pattern ? 4 : 6; /* "1 1 1\n": bytes of an entry; the last may lack its newline */
     if (most > INT32_MAX - 1)
         most = INT32_MAX - 1;
-    if (!read_index(r, r->tokens[0], 0, most, "rows are more than a file of this length can describe", &rows) ||
-        !read_index(r, r->tokens[1], 0, most, "columns are more than a file of this length can describe", &columns) ||
-        !read_index(r, r->tokens[2], 0, (left + 1) / shortest, "entries are more than the rest of the file can hold",
-                    &entries))
+    if (!read_index(r, r->tokens[0], 0, most, "rows are more than a file of this length can describe",
+                    &rows) ||
+        !read_index(r, r->tokens[1], 0, most, "columns are more than a file of this length can describe",
+                    &columns))
         return false;
     if (r->symmetric && rows != columns)
         return fail(r, "a symmetric matrix must be square");
+    if (!read_index(r, r->tokens[2], 0, (left + 1) / shortest,
+                    "entries are more than the rest of the file holds: cut off, or a wrong count", &entries))
+        return false;
     if (entries > (r->symmetric ? INT32_MAX / 2 : INT32_MAX))
         return fail_at(r, r->tokens[2], "entries are too many for 32-bit indices");
     matrix->rows = (size_t)rows;
@@ -226,7 +234,8 @@ static void count_keys(const triplet *entries, size_t count, bool by_row, int32_
 }
 
 /* Sorts by row, and within a row by column: two counting sorts, the first by column, both stable. */
-static void compress(const triplet *entries, size_t count, triplet *sorted, int32_t *cursor, al_matrix *matrix)
+static void compress(const triplet *entries, size_t count, triplet *sorted, int32_t *cursor,
+                     al_matrix *matrix)
 {
     count_keys(entries, count, false, cursor, matrix->columns);
     for (size_t i = 0; i < count; i++)
@@ -250,7 +259,8 @@ bool al_matrix_market_read(const al_file *file, al_input *input, al_problem *pro
     bool ok = false;
     if (!read_banner(&r) || !read_size(&r, matrix))
         return false;
-    size_t most = matrix->entries * (r.symmetric ? 2 : 1) + 1; /* one more: an empty matrix is no failed allocation */
+    size_t most =
+        matrix->entries * (r.symmetric ? 2 : 1) + 1; /* one more: an empty matrix is no failed allocation */
     size_t keys = (matrix->rows > matrix->columns ? matrix->rows : matrix->columns) + 1, count;
     entries = malloc(most * sizeof *entries);
     sorted = malloc(most * sizeof *sorted);

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const int64_t glance_ns = 50 * 1000000;     /* how long a wait goes on before it looks for an interrupt */
+static const int64_t glance_ns = 50 * 1000000; /* how long a wait goes on before it looks for an interrupt */
 static const int64_t patience_ns = 2000 * 1000000; /* how long an interrupted launch may take to end */
 
 static double now_s(void)
@@ -38,7 +38,8 @@ static bool interrupted(al_problem *problem)
     return al_problem_set(problem, AL_EXIT_INTERRUPTED, "interrupted");
 }
 
-/* A launch that cannot be ended (a driver compiles) does not keep the user: the process goes, and with it its workers. */
+/* A launch that cannot be ended (a driver compiles) does not keep the user: the process goes, and with it its
+ * workers. */
 static bool stop(allot_future *future, al_problem *problem)
 {
     allot_stop(future, patience_ns / 4);
@@ -60,15 +61,18 @@ static bool wait_for(allot_future *future, al_problem *problem)
     if (status == ALLOT_OK)
         return true;
     const char *text = allot_future_error(future);
-    return al_problem_set(problem, AL_EXIT_FAILED, "%s%s%s", allot_status_text(status), text[0] ? ": " : "", text);
+    return al_problem_set(problem, AL_EXIT_FAILED, "%s%s%s", allot_status_text(status), text[0] ? ": " : "",
+                          text);
 }
 
 /* Launches, waits, and gives the future (to be released) and the time from launch to done. */
-static allot_future *launch(const al_workload *work, const al_target *target, double *seconds, al_problem *problem)
+static allot_future *launch(const al_workload *work, const al_target *target, double *seconds,
+                            al_problem *problem)
 {
     allot_hints hints = al_target_hints(target);
     double start = now_s();
-    allot_future *future = allot_launch(work->executor, work->kind->kernel(), work->range, work->args, work->arg_count, &hints);
+    allot_future *future =
+        allot_launch(work->executor, work->kind->kernel(), work->range, work->args, work->arg_count, &hints);
     bool ok = wait_for(future, problem);
     *seconds = now_s() - start;
     if (ok)
@@ -89,8 +93,8 @@ static bool judge(al_measure *measure, const al_workload *work, al_problem *prob
         measure->judgement = judgement;
     if (judgement.right)
         return true;
-    return al_problem_set(problem, AL_EXIT_FAILED, "%s (error %.2g, allowed %.2g)", judgement.worst, judgement.max_error,
-                          judgement.tolerance);
+    return al_problem_set(problem, AL_EXIT_FAILED, "%s (error %.2g, allowed %.2g)", judgement.worst,
+                          judgement.max_error, judgement.tolerance);
 }
 
 static void count_place(al_measure *measure, const char *place)
@@ -119,7 +123,8 @@ static void keep(al_measure *measure, allot_future *timed, double run_s, double 
     measure->last = allot_hold(timed);
 }
 
-bool al_measure_turn(al_measure *measure, al_workload *work, const al_target *target, bool warming, al_problem *problem)
+bool al_measure_turn(al_measure *measure, al_workload *work, const al_target *target, bool warming,
+                     al_problem *problem)
 {
     double first_s, run_s;
     if (!al_workload_reset(work, problem))

@@ -1,5 +1,5 @@
-/* The .npy format, version 1.0 (NumPy Enhancement Proposal 1): magic, version, header length, a Python dictionary as text
- * that ends the header at a multiple of 64 bytes, then the numbers in C order. */
+/* The .npy format, version 1.0 (NumPy Enhancement Proposal 1): magic, version, header length, a Python
+ * dictionary as text that ends the header at a multiple of 64 bytes, then the numbers in C order. */
 #include "io.h"
 
 #include <string.h>
@@ -14,7 +14,8 @@ static void format_shape(const al_block *block, char *text, size_t size)
 {
     int used = snprintf(text, size, "(");
     for (size_t d = 0; d < block->rank; d++)
-        used += snprintf(text + used, size - (size_t)used, "%zu,%s", block->shape[d], d + 1 < block->rank ? " " : "");
+        used += snprintf(text + used, size - (size_t)used, "%zu,%s", block->shape[d],
+                         d + 1 < block->rank ? " " : "");
     snprintf(text + used, size - (size_t)used, ")");
 }
 
@@ -29,8 +30,8 @@ bool al_npy_write(FILE *stream, const al_block *block)
     for (size_t d = 0; d < block->rank; d++)
         count *= block->shape[d];
     format_shape(block, shape, sizeof shape);
-    int text = snprintf(header, sizeof header, "{'descr': '%sf%zu', 'fortran_order': False, 'shape': %s, }", byte_order(),
-                        element, shape);
+    int text = snprintf(header, sizeof header, "{'descr': '%sf%zu', 'fortran_order': False, 'shape': %s, }",
+                        byte_order(), element, shape);
     size_t length = (PREFIX + (size_t)text + 1 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT - PREFIX;
     memset(header + text, ' ', length - (size_t)text);
     header[length - 1] = '\n';

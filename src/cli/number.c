@@ -21,7 +21,8 @@ static const char *skip_digits(const char *at, const char *end)
     return at;
 }
 
-/* [+-] digits [. digits] [e [+-] digits], with a digit before or after the point. strtod alone would take more. */
+/* [+-] digits [. digits] [e [+-] digits], with a digit before or after the point. strtod alone would take
+ * more. */
 static bool is_decimal(const char *at, const char *end)
 {
     if (at < end && (*at == '+' || *at == '-'))
@@ -78,7 +79,8 @@ al_number_result al_number_integer(const char *text, size_t length, int64_t *val
         return AL_NUMBER_MALFORMED;
     int64_t magnitude = 0;
     for (; at < end; at++)
-        if (__builtin_mul_overflow(magnitude, 10, &magnitude) || __builtin_add_overflow(magnitude, *at - '0', &magnitude))
+        if (__builtin_mul_overflow(magnitude, 10, &magnitude) ||
+            __builtin_add_overflow(magnitude, *at - '0', &magnitude))
             return AL_NUMBER_TOO_LARGE;
     *value = negative ? -magnitude : magnitude;
     return AL_NUMBER_OK;

@@ -1,4 +1,5 @@
-/* Numbers from text, strictly: the whole text is one decimal number, whatever the locale, or it is refused. */
+/* Numbers from text, strictly: the whole text is one decimal number, whatever the locale, or it is refused.
+ */
 #ifndef AL_CLI_NUMBER_H
 #define AL_CLI_NUMBER_H
 

@@ -6,12 +6,15 @@
 bool al_option_count(size_t *value, const char *option, const char *text, al_problem *problem)
 {
     switch (al_number_count(text, value)) {
-    case AL_NUMBER_OK: return true;
+    case AL_NUMBER_OK:
+        return true;
     case AL_NUMBER_TOO_LARGE:
         return al_problem_set(problem, AL_EXIT_USAGE, "%s %.40s: too large", option, text);
-    case AL_NUMBER_MALFORMED: break;
+    case AL_NUMBER_MALFORMED:
+        break;
     }
-    return al_problem_set(problem, AL_EXIT_USAGE, "%s '%.40s': give a whole number of 0 or more, like 1000 or 1e6", option, text);
+    return al_problem_set(problem, AL_EXIT_USAGE,
+                          "%s '%.40s': give a whole number of 0 or more, like 1000 or 1e6", option, text);
 }
 
 bool al_option_repeats(size_t *value, const char *text, al_problem *problem)
@@ -31,8 +34,9 @@ bool al_option_type(allot_type *type, const char *text, al_problem *problem)
     return al_problem_set(problem, AL_EXIT_USAGE, "--type '%.40s': f32 and f64 are there", text);
 }
 
-bool al_option_list(const char *option, const char *text, bool (*item)(const char *word, void *user, al_problem *problem),
-                    void *user, al_problem *problem)
+bool al_option_list(const char *option, const char *text,
+                    bool (*item)(const char *word, void *user, al_problem *problem), void *user,
+                    al_problem *problem)
 {
     char word[64];
     size_t words = 0;

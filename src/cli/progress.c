@@ -25,15 +25,16 @@ void al_progress_init(al_progress *progress, size_t steps)
         progress->columns = size.ws_col;
 }
 
-/* "[ 3/18] text", in one write so that nothing comes between. `\r`, the text, and "erase to the end of the line". */
+/* "[ 3/18] text", in one write so that nothing comes between. `\r`, the text, and "erase to the end of the
+ * line". */
 static void show(const al_progress *progress, const char *format, va_list arguments)
 {
     char text[300], line[400];
     int digits = snprintf(NULL, 0, "%zu", progress->steps);
     long elapsed = now_s() - progress->started_s;
     vsnprintf(text, sizeof text, format, arguments);
-    snprintf(line, sizeof line, "[%*zu/%zu %ld:%02ld] %s", digits, progress->step, progress->steps, elapsed / 60,
-             elapsed % 60, text);
+    snprintf(line, sizeof line, "[%*zu/%zu %ld:%02ld] %s", digits, progress->step, progress->steps,
+             elapsed / 60, elapsed % 60, text);
     if (progress->rewrites)
         fprintf(stderr, "\r%.*s\033[K", progress->columns - 1, line);
     else

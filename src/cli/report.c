@@ -9,11 +9,11 @@
 
 /* How a column's member is to be read. */
 typedef enum column_kind {
-    TEXT,         /* char[] */
+    TEXT,          /* char[] */
     OPTIONAL_TEXT, /* the same; "" is null */
-    REAL,         /* double; not finite is null */
-    COUNT,        /* size_t */
-    TRUTH         /* bool */
+    REAL,          /* double; not finite is null */
+    COUNT,         /* size_t */
+    TRUTH          /* bool */
 } column_kind;
 
 static const struct column {
@@ -21,24 +21,15 @@ static const struct column {
     column_kind kind;
     size_t offset;
 } columns[] = {
-    { "kernel", TEXT, offsetof(al_row, kernel) },
-    { "type", TEXT, offsetof(al_row, type) },
-    { "place", TEXT, offsetof(al_row, place) },
-    { "n", COUNT, offsetof(al_row, n) },
-    { "median_s", REAL, offsetof(al_row, median_s) },
-    { "p10_s", REAL, offsetof(al_row, p10_s) },
-    { "p90_s", REAL, offsetof(al_row, p90_s) },
-    { "gflops", REAL, offsetof(al_row, gflops) },
-    { "gbytes_s", REAL, offsetof(al_row, gbytes_s) },
-    { "transfer_s", REAL, offsetof(al_row, transfer_s) },
-    { "first_s", REAL, offsetof(al_row, first_s) },
-    { "verified", TRUTH, offsetof(al_row, verified) },
-    { "max_error", REAL, offsetof(al_row, max_error) },
-    { "tolerance", REAL, offsetof(al_row, tolerance) },
-    { "runs", COUNT, offsetof(al_row, runs) },
-    { "chosen", OPTIONAL_TEXT, offsetof(al_row, chosen) },
-    { "input", TEXT, offsetof(al_row, input) },
-    { "error", OPTIONAL_TEXT, offsetof(al_row, error) },
+    { "kernel", TEXT, offsetof(al_row, kernel) },       { "type", TEXT, offsetof(al_row, type) },
+    { "place", TEXT, offsetof(al_row, place) },         { "n", COUNT, offsetof(al_row, n) },
+    { "median_s", REAL, offsetof(al_row, median_s) },   { "p10_s", REAL, offsetof(al_row, p10_s) },
+    { "p90_s", REAL, offsetof(al_row, p90_s) },         { "gflops", REAL, offsetof(al_row, gflops) },
+    { "gbytes_s", REAL, offsetof(al_row, gbytes_s) },   { "transfer_s", REAL, offsetof(al_row, transfer_s) },
+    { "first_s", REAL, offsetof(al_row, first_s) },     { "verified", TRUTH, offsetof(al_row, verified) },
+    { "max_error", REAL, offsetof(al_row, max_error) }, { "tolerance", REAL, offsetof(al_row, tolerance) },
+    { "runs", COUNT, offsetof(al_row, runs) },          { "chosen", OPTIONAL_TEXT, offsetof(al_row, chosen) },
+    { "input", TEXT, offsetof(al_row, input) },         { "error", OPTIONAL_TEXT, offsetof(al_row, error) },
 };
 enum {
     COLUMN_COUNT = sizeof columns / sizeof columns[0]
@@ -57,9 +48,12 @@ static void set_times(al_row *row, const al_workload *work, al_measure *measure)
     row->gbytes_s = cost.bytes / row->median_s * 1e-9;
 }
 
-al_row al_row_make(const al_workload *work, const al_target *target, al_measure *measure, const al_problem *problem)
+al_row al_row_make(const al_workload *work, const al_target *target, al_measure *measure,
+                   const al_problem *problem)
 {
-    al_row row = { .n = work->n, .runs = measure->count, .first_s = measure->first_s > 0 ? measure->first_s : NAN };
+    al_row row = { .n = work->n,
+                   .runs = measure->count,
+                   .first_s = measure->first_s > 0 ? measure->first_s : NAN };
     bool judged = measure->judgement.tolerance > 0;
     snprintf(row.kernel, sizeof row.kernel, "%s", work->kind->name);
     snprintf(row.type, sizeof row.type, "%s", allot_type_name(work->type));
@@ -87,11 +81,21 @@ json_t *al_row_json(const al_row *row)
         const void *value = member(row, &columns[c]);
         json_t *json = NULL;
         switch (columns[c].kind) {
-        case TEXT: json = al_json_text(value); break;
-        case OPTIONAL_TEXT: json = al_json_text_or_null(value); break;
-        case REAL: json = al_json_real(*(const double *)value); break;
-        case COUNT: json = al_json_count(*(const size_t *)value); break;
-        case TRUTH: json = json_boolean(*(const bool *)value); break;
+        case TEXT:
+            json = al_json_text(value);
+            break;
+        case OPTIONAL_TEXT:
+            json = al_json_text_or_null(value);
+            break;
+        case REAL:
+            json = al_json_real(*(const double *)value);
+            break;
+        case COUNT:
+            json = al_json_count(*(const size_t *)value);
+            break;
+        case TRUTH:
+            json = json_boolean(*(const bool *)value);
+            break;
         }
         json_object_set_new(object, columns[c].key, json);
     }
@@ -127,13 +131,19 @@ static void print_csv_value(const al_row *row, const struct column *column, FILE
     const void *value = member(row, column);
     switch (column->kind) {
     case TEXT:
-    case OPTIONAL_TEXT: print_csv_text(value, stream); break;
+    case OPTIONAL_TEXT:
+        print_csv_text(value, stream);
+        break;
     case REAL:
         if (isfinite(*(const double *)value))
             fprintf(stream, "%.9g", *(const double *)value);
         break;
-    case COUNT: fprintf(stream, "%zu", *(const size_t *)value); break;
-    case TRUTH: fputs(*(const bool *)value ? "true" : "false", stream); break;
+    case COUNT:
+        fprintf(stream, "%zu", *(const size_t *)value);
+        break;
+    case TRUTH:
+        fputs(*(const bool *)value ? "true" : "false", stream);
+        break;
     }
 }
 
@@ -167,7 +177,8 @@ static bool make_folder(const char *folder, al_problem *problem)
     return al_problem_set(problem, AL_EXIT_FAILED, "%s: cannot be made: %s", folder, strerror(errno));
 }
 
-bool al_rows_write(const al_row *rows, size_t count, const char *folder, const char *name, al_problem *problem)
+bool al_rows_write(const al_row *rows, size_t count, const char *folder, const char *name,
+                   al_problem *problem)
 {
     char path[4096];
     al_output output;
@@ -196,7 +207,8 @@ static const al_row *fastest(const al_row *rows, size_t count, const al_row *of)
 {
     const al_row *best = NULL;
     for (size_t i = 0; i < count; i++)
-        if (rows[i].set == of->set && rows[i].verified && !is_auto(&rows[i]) && (!best || rows[i].median_s < best->median_s))
+        if (rows[i].set == of->set && rows[i].verified && !is_auto(&rows[i]) &&
+            (!best || rows[i].median_s < best->median_s))
             best = &rows[i];
     return best;
 }
@@ -251,7 +263,9 @@ static void print_auto(const al_row *rows, size_t count, FILE *stream)
         }
     }
     if (sets)
-        fprintf(stream, "auto took %.2f times as long as the fastest place of each set (geometric mean of %zu); at worst %.2f (%s %s, n = %zu).\n",
+        fprintf(stream,
+                "auto took %.2f times as long as the fastest place of each set (geometric mean of %zu); at "
+                "worst %.2f (%s %s, n = %zu).\n",
                 exp(logs / (double)sets), sets, worst, at->kernel, at->type, at->n);
 }
 
@@ -259,15 +273,15 @@ static void print_failures(const al_row *rows, size_t count, FILE *stream)
 {
     for (size_t i = 0; i < count; i++)
         if (!rows[i].verified)
-            fprintf(stream, "FAILED %s %s n = %zu on %s: %s\n", rows[i].kernel, rows[i].type, rows[i].n, rows[i].place,
-                    rows[i].error);
+            fprintf(stream, "FAILED %s %s n = %zu on %s: %s\n", rows[i].kernel, rows[i].type, rows[i].n,
+                    rows[i].place, rows[i].error);
 }
 
 void al_rows_print(const al_row *rows, size_t count, FILE *stream)
 {
     static const al_table_column headings[] = {
-        { "kernel", false }, { "type", false },  { "n", true },       { "place", false },
-        { "median", true },  { "p10", true },    { "p90", true },     { "GFLOP/s", true },
+        { "kernel", false }, { "type", false },  { "n", true },         { "place", false },
+        { "median", true },  { "p10", true },    { "p90", true },       { "GFLOP/s", true },
         { "GB/s", true },    { "moving", true }, { "max error", true }, { "result", false },
     };
     al_table *table = al_table_create(headings, sizeof headings / sizeof headings[0]);

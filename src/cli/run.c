@@ -52,7 +52,8 @@ static const struct argp_option options[] = {
 static bool add_path(run *self, const char *path)
 {
     if (self->path_count == AL_INPUTS)
-        return al_problem_set(self->problem, AL_EXIT_USAGE, "--input %s: at most %d input files", path, AL_INPUTS);
+        return al_problem_set(self->problem, AL_EXIT_USAGE, "--input %s: at most %d input files", path,
+                              AL_INPUTS);
     self->paths[self->path_count++] = path;
     return true;
 }
@@ -60,7 +61,8 @@ static bool add_path(run *self, const char *path)
 static bool set_kernel(run *self, const char *name)
 {
     if (self->kind)
-        return al_problem_set(self->problem, AL_EXIT_USAGE, "'%.60s' is one word too many: one kernel at a time", name);
+        return al_problem_set(self->problem, AL_EXIT_USAGE,
+                              "'%.60s' is one word too many: one kernel at a time", name);
     self->kind = al_workload_named(name, self->problem);
     return self->kind != NULL;
 }
@@ -68,17 +70,35 @@ static bool set_kernel(run *self, const char *name)
 static bool take(run *self, int key, const char *argument)
 {
     switch (key) {
-    case 'p': self->place = argument; return true;
-    case 't': return al_option_type(&self->type, argument, self->problem);
-    case 'n': self->n_given = true; return al_option_count(&self->n, "-n", argument, self->problem);
-    case 'i': return add_path(self, argument);
-    case 'r': return al_option_repeats(&self->repeats, argument, self->problem);
-    case 'e': self->explain = true; return true;
-    case OPTION_TRACE: self->trace = argument; return true;
-    case OPTION_JSON: self->json = true; return true;
-    case 'o': self->output = argument; return al_output_known(argument, self->problem);
-    case OPTION_DATA: self->data = argument; return true;
-    default: return set_kernel(self, argument);
+    case 'p':
+        self->place = argument;
+        return true;
+    case 't':
+        return al_option_type(&self->type, argument, self->problem);
+    case 'n':
+        self->n_given = true;
+        return al_option_count(&self->n, "-n", argument, self->problem);
+    case 'i':
+        return add_path(self, argument);
+    case 'r':
+        return al_option_repeats(&self->repeats, argument, self->problem);
+    case 'e':
+        self->explain = true;
+        return true;
+    case OPTION_TRACE:
+        self->trace = argument;
+        return true;
+    case OPTION_JSON:
+        self->json = true;
+        return true;
+    case 'o':
+        self->output = argument;
+        return al_output_known(argument, self->problem);
+    case OPTION_DATA:
+        self->data = argument;
+        return true;
+    default:
+        return set_kernel(self, argument);
     }
 }
 
@@ -105,7 +125,8 @@ static bool check_usage(const run *self)
     if (self->problem->code)
         return false;
     if (!self->kind)
-        return al_problem_set(self->problem, AL_EXIT_USAGE, "name a kernel: %s are there", al_workload_names());
+        return al_problem_set(self->problem, AL_EXIT_USAGE, "name a kernel: %s are there",
+                              al_workload_names());
     return true;
 }
 
@@ -120,7 +141,8 @@ static bool prepare(run *self)
     if (!self->executor || !al_target_named(&self->target, self->place, self->executor, self->problem))
         return false;
     if (self->type == ALLOT_F64 && !self->target.has_f64)
-        return al_problem_set(self->problem, AL_EXIT_NO_PLACE, "%s has no double precision: use --type f32", self->place);
+        return al_problem_set(self->problem, AL_EXIT_NO_PLACE, "%s has no double precision: use --type f32",
+                              self->place);
     al_feed feed = al_inputs_feed(&self->inputs, self->executor, self->type);
     feed.n = self->n;
     feed.n_given = self->n_given;
@@ -155,7 +177,8 @@ static bool write_output(run *self)
         block.shape[d] = self->work.shape[d];
     block.data = allot_array_map(self->work.result, ALLOT_READ);
     if (!block.data)
-        return al_problem_set(self->problem, AL_EXIT_FAILED, "the result cannot be read: %s", allot_last_error());
+        return al_problem_set(self->problem, AL_EXIT_FAILED, "the result cannot be read: %s",
+                              allot_last_error());
     bool ok = al_output_write(self->output, &block, self->problem);
     allot_array_unmap(self->work.result);
     return ok;
@@ -181,7 +204,8 @@ static void print_text(const run *self, const al_row *row)
     print_places(&self->measure, row->place);
     printf("  time      %s median of %zu (p10 %s, p90 %s)\n", al_text_seconds(a, row->median_s), row->runs,
            al_text_seconds(b, row->p10_s), al_text_seconds(c, row->p90_s));
-    printf("  rate      %s GFLOP/s, %s GB/s\n", al_text_figure(a, row->gflops), al_text_figure(b, row->gbytes_s));
+    printf("  rate      %s GFLOP/s, %s GB/s\n", al_text_figure(a, row->gflops),
+           al_text_figure(b, row->gbytes_s));
     printf("  moving    %s inputs in and result out, %s the first launch with start and compilation\n",
            al_text_seconds(a, row->transfer_s), al_text_seconds(b, row->first_s));
     printf("  verified  error %s of what the sums add up to, %s allowed\n", al_text_error(a, row->max_error),
@@ -227,17 +251,22 @@ int al_run_run(int argc, char **argv)
         .options = options,
         .parser = parse,
         .args_doc = "KERNEL",
-        .doc = "Runs a sample kernel (axpy, gemm, spmv) and verifies its result against a serial reference in double precision."
-               "\vKernels: axpy (y = a*x + y; inputs x, y as .f32), gemm (C = A*B; inputs A, B as .f32, n x n numbers row by row), "
-               "spmv (y = A*x, A sparse; inputs A as .mtx, x as .f32). A series is repeated or cut to n, a matrix repeated along "
+        .doc = "Runs a sample kernel (axpy, gemm, spmv) and verifies its result against a serial reference "
+               "in double precision."
+               "\vKernels: axpy (y = a*x + y; inputs x, y as .f32), gemm (C = A*B; inputs A, B as .f32, n x "
+               "n numbers row by row), "
+               "spmv (y = A*x, A sparse; inputs A as .mtx, x as .f32). A series is repeated or cut to n, a "
+               "matrix repeated along "
                "the diagonal until it has about n rows. What has no input gets seeded values.\n\n"
-               "The time goes from launch to done with the data at the place; moving inputs in and the result out is shown "
+               "The time goes from launch to done with the data at the place; moving inputs in and the "
+               "result out is shown "
                "apart. One run to warm up is not counted.\n\n" AL_EXIT_HELP,
     };
     al_problem problem = { 0 };
     run self = { .place = "auto", .type = ALLOT_F32, .repeats = 5, .problem = &problem };
     argp_parse(&parser, argc, argv, 0, NULL, &self);
-    bool ok = check_usage(&self) && prepare(&self) && measure_traced(&self) && (!self.output || write_output(&self));
+    bool ok = check_usage(&self) && prepare(&self) && measure_traced(&self) &&
+              (!self.output || write_output(&self));
     report(&self, ok);
     end(&self);
     return ok ? AL_EXIT_OK : al_problem_tell(&problem, "allot run");

@@ -2,9 +2,10 @@
 
 #include <string.h>
 
-/* Real input is better, seeded values do as well: a missing sample is a note, not an error, unless its folder was named. */
-static bool find_sample(al_inputs *inputs, const al_workload_kind *kind, const char *folder, char *path, size_t path_size,
-                        bool *found, al_problem *problem)
+/* Real input is better, seeded values do as well: a missing sample is a note, not an error, unless its folder
+ * was named. */
+static bool find_sample(al_inputs *inputs, const al_workload_kind *kind, const char *folder, char *path,
+                        size_t path_size, bool *found, al_problem *problem)
 {
     *found = kind->data && al_data_find(folder, kind->data, path, path_size);
     if (*found || !kind->data)
@@ -12,7 +13,8 @@ static bool find_sample(al_inputs *inputs, const al_workload_kind *kind, const c
     if (folder)
         return al_problem_set(problem, AL_EXIT_INPUT, "--data %s: no readable %s there", folder, kind->data);
     snprintf(inputs->note, sizeof inputs->note,
-             "%s: %s was not found (--data DIR or ALLOT_DATA says where it is): using seeded values", kind->name, kind->data);
+             "%s: %s was not found (--data DIR or ALLOT_DATA says where it is): using seeded values",
+             kind->name, kind->data);
     return true;
 }
 
@@ -20,8 +22,8 @@ static bool read_one(al_inputs *inputs, const al_workload_kind *kind, const char
 {
     size_t index = inputs->count;
     if (index == AL_INPUTS || !kind->inputs[index].kind)
-        return al_problem_set(problem, AL_EXIT_USAGE, "--input %s: %s takes no more than %zu input file%s", path, kind->name,
-                              index, index == 1 ? "" : "s");
+        return al_problem_set(problem, AL_EXIT_USAGE, "--input %s: %s takes no more than %zu input file%s",
+                              path, kind->name, index, index == 1 ? "" : "s");
     if (!al_input_read(&inputs->input[index], path, problem))
         return false;
     inputs->count++;

@@ -6,10 +6,9 @@
 static const struct word {
     const char *name;
     allot_kind kind;
-} words[] = {
-    { "auto", ALLOT_ANYWHERE },
+} words[] = { { "auto", ALLOT_ANYWHERE },
 #define KIND_WORD(name, value, text) { text, ALLOT_##name },
-    ALLOT_KIND_LIST(KIND_WORD)
+              ALLOT_KIND_LIST(KIND_WORD)
 #undef KIND_WORD
 };
 
@@ -42,9 +41,12 @@ void al_places_list(al_places *places, allot_executor *executor)
 const char *al_place_state_text(allot_place_state state)
 {
     switch (state) {
-    case ALLOT_PLACE_COLD: return "cold";
-    case ALLOT_PLACE_READY: return "ready";
-    case ALLOT_PLACE_ASIDE: return "aside";
+    case ALLOT_PLACE_COLD:
+        return "cold";
+    case ALLOT_PLACE_READY:
+        return "ready";
+    case ALLOT_PLACE_ASIDE:
+        return "aside";
     }
     return "?";
 }
@@ -58,8 +60,9 @@ static bool no_such_place(const al_places *places, const char *name, al_problem 
             snprintf(known + used, sizeof known - used, ", %s", places->info[i].id);
     }
     bool explained = strncmp(name, "opencl", 6) == 0 && places->message[0];
-    return al_problem_set(problem, AL_EXIT_NO_PLACE, "no such place '%.60s': %s are there%s%.300s%s", name, known,
-                          explained ? " (" : "", explained ? places->message : "", explained ? ")" : "");
+    return al_problem_set(problem, AL_EXIT_NO_PLACE, "no such place '%.60s': %s are there%s%.300s%s", name,
+                          known, explained ? " (" : "", explained ? places->message : "",
+                          explained ? ")" : "");
 }
 
 static bool is_aside(const allot_place_info *info, al_problem *problem)
@@ -78,7 +81,8 @@ static al_target target_of(const allot_place_info *info)
 }
 
 /* A name that is a kind; of devices it stands for any of them. */
-static bool any_of_kind(al_target *target, allot_kind kind, const char *name, const al_places *places, al_problem *problem)
+static bool any_of_kind(al_target *target, allot_kind kind, const char *name, const al_places *places,
+                        al_problem *problem)
 {
     const allot_place_info *aside = NULL;
     *target = (al_target){ .kind = kind };
@@ -132,7 +136,8 @@ static bool add(al_target *targets, size_t *count, al_target target)
 }
 
 /* One word of the list: auto, a place's id, or a kind, which stands for each of its places. */
-static bool add_named(al_target *targets, size_t *count, const char *name, const al_places *places, al_problem *problem)
+static bool add_named(al_target *targets, size_t *count, const char *name, const al_places *places,
+                      al_problem *problem)
 {
     const struct word *word = word_named(name);
     if (word && word->kind == ALLOT_ANYWHERE)
@@ -161,7 +166,8 @@ static void add_default(al_target *targets, size_t *count, const al_places *plac
     add(targets, count, (al_target){ .name = "auto", .has_f64 = true });
 }
 
-bool al_target_list(al_target *targets, size_t *count, const char *names, const al_places *places, al_problem *problem)
+bool al_target_list(al_target *targets, size_t *count, const char *names, const al_places *places,
+                    al_problem *problem)
 {
     *count = 0;
     if (!names) {
@@ -176,7 +182,9 @@ bool al_target_list(al_target *targets, size_t *count, const char *names, const 
         if (length && !add_named(targets, count, name, places, problem))
             return false;
     }
-    return *count ? true : al_problem_set(problem, AL_EXIT_USAGE, "--places: name at least one place, like thread,auto");
+    return *count ? true
+                  : al_problem_set(problem, AL_EXIT_USAGE,
+                                   "--places: name at least one place, like thread,auto");
 }
 
 allot_hints al_target_hints(const al_target *target)

@@ -29,12 +29,15 @@ void al_places_list(al_places *places, allot_executor *executor);
 /* "ready" and so on. */
 const char *al_place_state_text(allot_place_state state);
 
-/* The target of that name: "auto", a kind, or a place's id. A kind of devices means any of them. Looks for devices only where the name
- * asks for one. AL_EXIT_NO_PLACE, naming the places there are, when there is none. */
+/* The target of that name: "auto", a kind, or a place's id. A kind of devices means any of them. Looks for
+ * devices only where the name asks for one. AL_EXIT_NO_PLACE, naming the places there are, when there is
+ * none. */
 bool al_target_named(al_target *target, const char *name, allot_executor *executor, al_problem *problem);
 
-/* The targets of a list "thread,opencl,auto" (NULL: thread, process, every device, auto), a kind of devices standing for each of them. */
-bool al_target_list(al_target *targets, size_t *count, const char *names, const al_places *places, al_problem *problem);
+/* The targets of a list "thread,opencl,auto" (NULL: thread, process, every device, auto), a kind of devices
+ * standing for each of them. */
+bool al_target_list(al_target *targets, size_t *count, const char *names, const al_places *places,
+                    al_problem *problem);
 
 /* The hints that send a launch there; they point into the target. */
 allot_hints al_target_hints(const al_target *target);

@@ -167,7 +167,8 @@ static void print_cell(const al_table *table, size_t column, const char *text, F
 {
     int padding = column_width(table, column) - width_of(text);
     bool last = column + 1 == table->column_count, right = table->columns[column].right;
-    fprintf(stream, "%*s%s%*s%s", right ? padding : 0, "", text, right || last ? 0 : padding, "", last ? "\n" : "  ");
+    fprintf(stream, "%*s%s%*s%s", right ? padding : 0, "", text, right || last ? 0 : padding, "",
+            last ? "\n" : "  ");
 }
 
 bool al_table_print(const al_table *table, FILE *stream)

@@ -41,12 +41,14 @@ static bool fits(const al_workload_kind *kind, const al_feed *feed, size_t n, al
     double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     if (needed <= 0.8 * memory) /* the rest of the machine needs some too */
         return true;
-    return al_problem_set(problem, AL_EXIT_USAGE,
-                          "%s %s with n = %zu needs about %.3g GiB, and this machine has %.3g: choose a smaller n",
-                          kind->name, allot_type_name(feed->type), n, needed / 0x1p30, memory / 0x1p30);
+    return al_problem_set(
+        problem, AL_EXIT_USAGE,
+        "%s %s with n = %zu needs about %.3g GiB, and this machine has %.3g: choose a smaller n", kind->name,
+        allot_type_name(feed->type), n, needed / 0x1p30, memory / 0x1p30);
 }
 
-bool al_workload_init(al_workload *work, const al_workload_kind *kind, const al_feed *feed, al_problem *problem)
+bool al_workload_init(al_workload *work, const al_workload_kind *kind, const al_feed *feed,
+                      al_problem *problem)
 {
     size_t n = kind->size(feed);
     *work = (al_workload){ .kind = kind, .executor = feed->executor, .type = feed->type, .n = n };
@@ -95,7 +97,8 @@ double al_workload_moved_s(const al_workload *work)
     return seconds;
 }
 
-/* Below `floor` a device may flush results to zero, so a scale counts as no less: then a lost denormal is no error. */
+/* Below `floor` a device may flush results to zero, so a scale counts as no less: then a lost denormal is no
+ * error. */
 static double error_of(double got, double expected, double scale, double floor)
 {
     double difference = fabs(got - expected);
@@ -119,7 +122,8 @@ void al_workload_judge(const al_workload *work, const void *data, al_judgement *
     }
     judgement->right = judgement->max_error <= tolerance;
     if (!judgement->right)
-        snprintf(judgement->worst, sizeof judgement->worst, "wrong result: element %zu is %.9g, and should be %.9g", worst,
+        snprintf(judgement->worst, sizeof judgement->worst,
+                 "wrong result: element %zu is %.9g, and should be %.9g", worst,
                  al_value_get(work->type, data, worst), work->expected[worst]);
 }
 
@@ -146,7 +150,8 @@ double al_value_seeded(uint64_t seed, uint64_t index)
     return (double)(int64_t)(z >> 11) * 0x1p-52 - 1;
 }
 
-void *al_values_make(const al_series *series, uint64_t seed, allot_type type, size_t count, al_problem *problem)
+void *al_values_make(const al_series *series, uint64_t seed, allot_type type, size_t count,
+                     al_problem *problem)
 {
     void *values = calloc(count ? count : 1, allot_type_size(type));
     if (!values)
@@ -158,8 +163,8 @@ void *al_values_make(const al_series *series, uint64_t seed, allot_type type, si
             at = 0;
         al_value_set(type, values, i, value);
         if (!isfinite(al_value_get(type, values, i))) {
-            al_problem_set(problem, AL_EXIT_INPUT, "the input's value %g does not fit %s: use --type f64", value,
-                           allot_type_name(type));
+            al_problem_set(problem, AL_EXIT_INPUT, "the input's value %g does not fit %s: use --type f64",
+                           value, allot_type_name(type));
             free(values);
             return NULL;
         }
@@ -177,7 +182,8 @@ void *al_values_absolute(allot_type type, const void *data, size_t count, al_pro
     return values;
 }
 
-allot_array *al_workload_array(al_workload *work, allot_type type, size_t count, const void *data, al_problem *problem)
+allot_array *al_workload_array(al_workload *work, allot_type type, size_t count, const void *data,
+                               al_problem *problem)
 {
     allot_array *array = data ? allot_array_from(work->executor, type, count, data)
                               : allot_array_new(work->executor, type, count);
@@ -188,7 +194,8 @@ allot_array *al_workload_array(al_workload *work, allot_type type, size_t count,
     return array;
 }
 
-bool al_workload_result(al_workload *work, allot_array *result, const allot_view *view, void *initial, al_problem *problem)
+bool al_workload_result(al_workload *work, allot_array *result, const allot_view *view, void *initial,
+                        al_problem *problem)
 {
     work->result = result;
     work->initial = initial;

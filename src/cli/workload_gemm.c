@@ -1,4 +1,5 @@
-/* gemm on square matrices: A and B are the inputs, row by row, or seeded; C begins as NaN, since with beta = 0 it must not be read. */
+/* gemm on square matrices: A and B are the inputs, row by row, or seeded; C begins as NaN, since with beta =
+ * 0 it must not be read. */
 #include "workload.h"
 
 #include <allot/numeric.h>
@@ -45,7 +46,8 @@ static void *not_numbers(allot_type type, size_t count, al_problem *problem)
     return values;
 }
 
-static bool set_arguments(al_workload *work, const void *a_data, const void *b_data, void *initial, al_problem *problem)
+static bool set_arguments(al_workload *work, const void *a_data, const void *b_data, void *initial,
+                          al_problem *problem)
 {
     size_t n = work->n;
     allot_array *a = al_workload_array(work, work->type, n * n, a_data, problem);
@@ -73,7 +75,8 @@ static bool init(al_workload *work, const al_feed *feed, al_problem *problem)
     void *a = al_values_make(first, 1, feed->type, count, problem);
     void *b = a ? al_values_make(second, 2, feed->type, count, problem) : NULL;
     void *initial = b ? not_numbers(feed->type, count, problem) : NULL;
-    snprintf(work->input, sizeof work->input, "%s", feed->inputs[0] ? feed->inputs[0]->name : "seeded values");
+    snprintf(work->input, sizeof work->input, "%s",
+             feed->inputs[0] ? feed->inputs[0]->name : "seeded values");
     bool ok = initial && set_arguments(work, a, b, initial, problem) && expect(work, a, b, problem);
     free(a);
     free(b);

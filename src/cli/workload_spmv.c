@@ -1,4 +1,5 @@
-/* spmv on a sparse matrix, repeated along the diagonal until it has about n rows; x is a second input, or seeded. */
+/* spmv on a sparse matrix, repeated along the diagonal until it has about n rows; x is a second input, or
+ * seeded. */
 #include "workload.h"
 
 #include <allot/numeric.h>
@@ -36,13 +37,16 @@ static size_t size(const al_feed *feed)
     return copies_of(feed) * rows;
 }
 
-/* Entries: structure and values twice (ours, the arrays'), absolute values. Rows: starts, x, y and what is expected. */
+/* Entries: structure and values twice (ours, the arrays'), absolute values. Rows: starts, x, y and what is
+ * expected. */
 static double bytes(const al_feed *feed, size_t n)
 {
     double element = (double)allot_type_size(feed->type), copies = (double)copies_of(feed);
-    double entries = feed->inputs[0] ? (double)feed->inputs[0]->matrix.entries : SEEDED_ROWS * (2.0 * SEEDED_BAND + 1);
+    double entries =
+        feed->inputs[0] ? (double)feed->inputs[0]->matrix.entries : SEEDED_ROWS * (2.0 * SEEDED_BAND + 1);
     double columns = feed->inputs[0] ? (double)feed->inputs[0]->matrix.columns : SEEDED_ROWS;
-    return copies * entries * (8 + 3 * element) + (double)n * (24 + 2 * element) + copies * columns * 3 * element;
+    return copies * entries * (8 + 3 * element) + (double)n * (24 + 2 * element) +
+           copies * columns * 3 * element;
 }
 
 /* A banded matrix of seeded values: what stands in when there is no file. */
@@ -90,7 +94,8 @@ static void repeat_structure(blocks *b)
     }
 }
 
-static bool make_blocks(blocks *b, const al_matrix *block, size_t copies, allot_type type, al_problem *problem)
+static bool make_blocks(blocks *b, const al_matrix *block, size_t copies, allot_type type,
+                        al_problem *problem)
 {
     const al_series values = { block->value, block->entries };
     *b = (blocks){ .block = block, .copies = copies };
@@ -98,16 +103,18 @@ static bool make_blocks(blocks *b, const al_matrix *block, size_t copies, allot_
     b->columns = block->columns * copies;
     b->entries = block->entries * copies;
     if (b->entries > INT32_MAX || b->columns > INT32_MAX)
-        return al_problem_set(problem, AL_EXIT_USAGE,
-                              "spmv with n = %zu has %zu entries, more than its 32-bit indices count: choose a smaller n",
-                              b->rows, b->entries);
+        return al_problem_set(
+            problem, AL_EXIT_USAGE,
+            "spmv with n = %zu has %zu entries, more than its 32-bit indices count: choose a smaller n",
+            b->rows, b->entries);
     b->row_start = calloc(b->rows + 1, sizeof *b->row_start);
     b->column = calloc(b->entries + 1, sizeof *b->column);
     if (!b->row_start || !b->column)
         return al_out_of_memory(problem);
     repeat_structure(b);
     char message[200];
-    if (allot_spmv_check(b->rows, b->columns, b->entries, b->row_start, b->column, message, sizeof message) != ALLOT_OK)
+    if (allot_spmv_check(b->rows, b->columns, b->entries, b->row_start, b->column, message, sizeof message) !=
+        ALLOT_OK)
         return al_problem_set(problem, AL_EXIT_INPUT, "%s", message);
     b->value = al_values_make(&values, 0, type, b->entries, problem);
     return b->value != NULL;
