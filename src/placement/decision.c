@@ -6,7 +6,8 @@ typedef struct text {
     char bytes[40];
 } text;
 
-/* Three digits, and the largest of the thousandfold `scales` that leaves at least one of them before the point. */
+/* Three digits, and the largest of the thousandfold `scales` that leaves at least one of them before the
+ * point. */
 static text scaled(double value, const char *const *scales, size_t count, const char *unit)
 {
     text result;
