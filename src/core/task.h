@@ -29,7 +29,7 @@ struct al_task {
     allot_function function;    /* NULL: a launch */
     al_launch *launch;          /* NULL: a plain function */
     al_continuation end;        /* the executor's: runs first of all when the task is done */
-    struct al_terms *terms;     /* the executor's record of hints and dependencies; NULL for most tasks; executor/terms.h */
+    struct al_terms *terms;     /* the executor's record of hints and dependencies, one block freed with the task; NULL for most */
     _Atomic uint32_t stop;      /* AL_STOP_*: read by the running code through allot_call_stopping() */
     allot_decision *decision;   /* NULL: not decided; owned */
     int64_t submitted_ns, started_ns; /* 0 unless it is traced or decided */
