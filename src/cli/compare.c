@@ -51,7 +51,7 @@ static const struct argp_option options[] = {
     { "sizes", 'n', "LIST", 0, "Sizes, like 1000,1e6; gemm=256 is for one kernel (default: three for each)",
       0 },
     { "type", 't', "LIST", 0, "Element types (default: f32,f64)", 0 },
-    { "repeat", 'r', "R", 0, "Timed turns of each place (default 9)", 0 },
+    { "repeat", 'r', "R", 0, "Timed turns of each place (default 21)", 0 },
     { "out", 'o', "DIR", 0, "Where compare.csv and compare.json go (default: out)", 0 },
     { "json", OPTION_JSON, NULL, 0, "Print the list of rows as JSON in place of the table", 0 },
     { "data", OPTION_DATA, "DIR", 0, "Look here for the sample input: " AL_DATA_HELP, 0 },
@@ -338,13 +338,14 @@ static bool measure_kernel(compare *self, const al_workload_kind *kind)
 
 static void print_notes(const compare *self)
 {
-    printf("notes: median, p10 and p90 go from launch to done with the data at the place, of up to %zu "
-           "turns; `moving` is apart: "
-           "bringing\ninputs in and the result out. The places of a set took turns; first runs, with start "
-           "and compilation, are not "
-           "counted. Every\nresult was compared with a serial reference in double precision; `max error` is "
-           "a share of what the sums add "
-           "up to.\n%s/compare.csv and %s/compare.json have all of it.\n",
+    printf("notes: median, p10 and p90 go from launch to done with the data at the place, over up to %zu "
+           "turns;\n"
+           "transfer is apart: bringing the inputs in and the result out. The places of a set took turns; "
+           "first\n"
+           "runs, with start and compilation, are not counted. Every result was compared with a serial "
+           "reference\n"
+           "in double precision; max error is relative to the magnitude of an element's terms.\n"
+           "%s/compare.csv and %s/compare.json have all of it.\n",
            self->repeats, self->folder, self->folder);
 }
 
@@ -399,7 +400,7 @@ int al_compare_run(int argc, char **argv)
                "Interrupted, it still reports what was complete.\n\n" AL_EXIT_HELP,
     };
     al_problem problem = { 0 };
-    compare self = { .folder = "out", .repeats = 9, .problem = &problem };
+    compare self = { .folder = "out", .repeats = 21, .problem = &problem };
     argp_parse(&parser, argc, argv, 0, NULL, &self);
     bool ok = !problem.code;
     if (ok)

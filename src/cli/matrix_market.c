@@ -261,7 +261,7 @@ bool al_matrix_market_read(const al_file *file, al_input *input, al_problem *pro
         return false;
     size_t most =
         matrix->entries * (r.symmetric ? 2 : 1) + 1; /* one more: an empty matrix is no failed allocation */
-    size_t keys = (matrix->rows > matrix->columns ? matrix->rows : matrix->columns) + 1, count;
+    size_t keys = (matrix->rows > matrix->columns ? matrix->rows : matrix->columns) + 1, count = 0;
     entries = malloc(most * sizeof *entries);
     sorted = malloc(most * sizeof *sorted);
     cursor = malloc(keys * sizeof *cursor);

@@ -61,8 +61,9 @@ static bool wait_for(allot_future *future, al_problem *problem)
     if (status == ALLOT_OK)
         return true;
     const char *text = allot_future_error(future);
-    return al_problem_set(problem, AL_EXIT_FAILED, "%s%s%s", allot_status_text(status), text[0] ? ": " : "",
-                          text);
+    bool no_place = status == ALLOT_NO_PLACE || status == ALLOT_NO_DEVICE;
+    return al_problem_set(problem, no_place ? AL_EXIT_NO_PLACE : AL_EXIT_FAILED, "%s%s%s",
+                          allot_status_text(status), text[0] ? ": " : "", text);
 }
 
 /* Launches, waits, and gives the future (to be released) and the time from launch to done. */

@@ -219,7 +219,7 @@ static void describe_result(const al_row *rows, size_t count, const al_row *row,
     if (!row->verified)
         snprintf(text, size, "FAILED");
     else if (is_auto(row) && best)
-        snprintf(text, size, "ok, %.2f x the fastest", row->median_s / best->median_s);
+        snprintf(text, size, "ok, %.2f x fastest", row->median_s / best->median_s);
     else
         snprintf(text, size, row == best ? "ok, fastest" : "ok");
 }
@@ -262,11 +262,13 @@ static void print_auto(const al_row *rows, size_t count, FILE *stream)
             at = &rows[i];
         }
     }
+    char n[AL_FIGURE];
     if (sets)
-        fprintf(stream,
-                "auto took %.2f times as long as the fastest place of each set (geometric mean of %zu); at "
-                "worst %.2f (%s %s, n = %zu).\n",
-                exp(logs / (double)sets), sets, worst, at->kernel, at->type, at->n);
+        fprintf(
+            stream,
+            "auto took %.2f times as long as the fastest place of each set (geometric mean of %zu); at worst "
+            "%.2f (%s %s, n = %s).\n",
+            exp(logs / (double)sets), sets, worst, at->kernel, at->type, al_text_count(n, at->n));
 }
 
 static void print_failures(const al_row *rows, size_t count, FILE *stream)
@@ -280,9 +282,9 @@ static void print_failures(const al_row *rows, size_t count, FILE *stream)
 void al_rows_print(const al_row *rows, size_t count, FILE *stream)
 {
     static const al_table_column headings[] = {
-        { "kernel", false }, { "type", false },  { "n", true },         { "place", false },
-        { "median", true },  { "p10", true },    { "p90", true },       { "GFLOP/s", true },
-        { "GB/s", true },    { "moving", true }, { "max error", true }, { "result", false },
+        { "kernel", false }, { "type", false },    { "n", true },         { "place", false },
+        { "median", true },  { "p10", true },      { "p90", true },       { "GFLOP/s", true },
+        { "GB/s", true },    { "transfer", true }, { "max error", true }, { "result", false },
     };
     al_table *table = al_table_create(headings, sizeof headings / sizeof headings[0]);
     for (size_t i = 0; i < count; i++) {

@@ -186,7 +186,7 @@ static bool write_output(run *self)
 
 static void print_places(const al_measure *measured, const char *asked)
 {
-    printf("  ran on    ");
+    printf("  ran on     ");
     for (size_t i = 0; i < measured->ran_count; i++) {
         printf("%s%s", i ? ", " : "", measured->ran[i].place);
         if (measured->ran_count > 1)
@@ -202,18 +202,21 @@ static void print_text(const run *self, const al_row *row)
     char a[AL_FIGURE], b[AL_FIGURE], c[AL_FIGURE];
     printf("%s %s, n = %s: %s\n", row->kernel, row->type, al_text_count(a, row->n), row->input);
     print_places(&self->measure, row->place);
-    printf("  time      %s median of %zu (p10 %s, p90 %s)\n", al_text_seconds(a, row->median_s), row->runs,
+    printf("  time       %s, median of %zu (p10 %s, p90 %s)\n", al_text_seconds(a, row->median_s), row->runs,
            al_text_seconds(b, row->p10_s), al_text_seconds(c, row->p90_s));
-    printf("  rate      %s GFLOP/s, %s GB/s\n", al_text_figure(a, row->gflops),
+    printf("  rate       %s GFLOP/s, %s GB/s\n", al_text_figure(a, row->gflops),
            al_text_figure(b, row->gbytes_s));
-    printf("  moving    %s inputs in and result out, %s the first launch with start and compilation\n",
-           al_text_seconds(a, row->transfer_s), al_text_seconds(b, row->first_s));
-    printf("  verified  error %s of what the sums add up to, %s allowed\n", al_text_error(a, row->max_error),
-           al_text_error(b, row->tolerance));
+    if (row->transfer_s > 0)
+        printf("  transfer   %s, inputs in and result out\n", al_text_seconds(a, row->transfer_s));
+    else
+        printf("  transfer   none: it works on the host's memory\n");
+    printf("  first run  %s, start and compilation included\n", al_text_seconds(a, row->first_s));
+    printf("  verified   largest error %s of its terms' magnitude, %s allowed\n",
+           al_text_error(a, row->max_error), al_text_error(b, row->tolerance));
     if (self->output)
-        printf("  result    written to %s\n", self->output);
+        printf("  result     written to %s\n", self->output);
     if (self->trace)
-        printf("  trace     written to %s: open it in ui.perfetto.dev\n", self->trace);
+        printf("  trace      written to %s: open it in ui.perfetto.dev\n", self->trace);
     if (self->explain) {
         printf("\n");
         fflush(stdout);

@@ -68,8 +68,8 @@ const char *al_text_figure(char *text, double value)
         return none(text);
     if (value >= 9999.5 && value < 1e15)
         return al_text_count(text, (size_t)(value + 0.5));
-    if (value != 0 && fabs(value) < 0.0995)
-        return snprintf(text, AL_FIGURE, "%.2g", value), text;
+    if (value != 0 && fabs(value) < 0.0005)
+        return snprintf(text, AL_FIGURE, "%.1g", value), text;
     return three_digits(text, value, "");
 }
 
