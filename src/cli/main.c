@@ -47,17 +47,35 @@ static void keep_standard_descriptors(void)
             (void)!open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY);
 }
 
-/* At exit, because only then all output has been tried: a full disk must not look like success. */
+static bool output_failed;
+static int output_errno;
+
+/* Called when a subcommand is done, and at exit for those that argp ends. */
+static void flush_output(void)
+{
+    errno = 0;
+    bool failed = fflush(stdout) != 0;
+    if (output_failed || (!failed && !ferror(stdout)))
+        return;
+    output_failed = true;
+    output_errno = errno;
+}
+
+/* A full disk must not look like success; a reader that has gone (EPIPE, where SIGPIPE is ignored) knows it
+ * itself. */
 static void check_output(void)
 {
-    bool failed = ferror(stdout) != 0;
+    flush_output();
     errno = 0;
-    failed |= fclose(stdout) != 0;
-    if (!failed)
+    if (fclose(stdout) != 0 && !output_failed) {
+        output_failed = true;
+        output_errno = errno;
+    }
+    if (!output_failed)
         return;
-    if (errno != EPIPE)
-        fprintf(stderr, "allot: cannot write to standard output%s%s\n", errno ? ": " : "",
-                errno ? strerror(errno) : "");
+    if (output_errno != EPIPE)
+        fprintf(stderr, "allot: cannot write to standard output%s%s\n", output_errno ? ": " : "",
+                output_errno ? strerror(output_errno) : "");
     _exit(AL_EXIT_FAILED);
 }
 
@@ -132,7 +150,9 @@ static int dispatch(const char *word, int argc, char **argv)
         char name[64]; /* what argp calls the program in its messages */
         snprintf(name, sizeof name, "allot %s", commands[i].name);
         argv[0] = name;
-        return commands[i].run(argc, argv);
+        int code = commands[i].run(argc, argv);
+        flush_output();
+        return code;
     }
     return no_command(word);
 }
