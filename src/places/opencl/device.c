@@ -1,10 +1,9 @@
 #include "places/opencl/device.h"
 #include "places/opencl/error.h"
+#include "places/opencl/pages.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define PAGE_BYTES 4096 /* the probe's own; an array's alignment is asked of the system */
 
 /* ---- Questions ---- */
 
@@ -80,71 +79,6 @@ void al_opencl_device_describe(al_opencl_device *device, cl_platform_id platform
     device->has_f16 = has_extension(id, "cl_khr_fp16");
 }
 
-/* ---- Do buffers over host pages work on those pages? ----
- * Drivers may keep a copy of their own behind CL_MEM_USE_HOST_PTR and some hand out another address when such
- * a buffer is mapped. So it is tried, in both directions, with the very calls that transfers use. */
-
-typedef struct probe {
-    al_opencl_device *device;
-    cl_mem over_pages, plain;
-    unsigned char *page, *seen;
-} probe;
-
-static bool map_once(probe *it, cl_map_flags flags)
-{
-    cl_int code;
-    void *at = clEnqueueMapBuffer(it->device->compute, it->over_pages, CL_TRUE, flags, 0, PAGE_BYTES, 0, NULL,
-                                  NULL, &code);
-    if (code != CL_SUCCESS)
-        return false;
-    bool same = at == it->page;
-    return clEnqueueUnmapMemObject(it->device->compute, it->over_pages, at, 0, NULL, NULL) == CL_SUCCESS &&
-           same;
-}
-
-static bool device_sees_host(probe *it)
-{
-    cl_command_queue queue = it->device->compute;
-    memset(it->page, 0x5a, PAGE_BYTES);
-    return map_once(it, CL_MAP_WRITE_INVALIDATE_REGION) &&
-           clEnqueueCopyBuffer(queue, it->over_pages, it->plain, 0, 0, PAGE_BYTES, 0, NULL, NULL) ==
-               CL_SUCCESS &&
-           clEnqueueReadBuffer(queue, it->plain, CL_TRUE, 0, PAGE_BYTES, it->seen, 0, NULL, NULL) ==
-               CL_SUCCESS &&
-           memcmp(it->seen, it->page, PAGE_BYTES) == 0;
-}
-
-static bool host_sees_device(probe *it)
-{
-    cl_command_queue queue = it->device->compute;
-    memset(it->seen, 0xa5, PAGE_BYTES);
-    return clEnqueueWriteBuffer(queue, it->plain, CL_TRUE, 0, PAGE_BYTES, it->seen, 0, NULL, NULL) ==
-               CL_SUCCESS &&
-           clEnqueueCopyBuffer(queue, it->plain, it->over_pages, 0, 0, PAGE_BYTES, 0, NULL, NULL) ==
-               CL_SUCCESS &&
-           map_once(it, CL_MAP_READ) && memcmp(it->seen, it->page, PAGE_BYTES) == 0;
-}
-
-static bool try_sharing(al_opencl_device *device)
-{
-    cl_int code = CL_OUT_OF_HOST_MEMORY, other = CL_OUT_OF_HOST_MEMORY;
-    probe it = { device, NULL, NULL, aligned_alloc(PAGE_BYTES, PAGE_BYTES), malloc(PAGE_BYTES) };
-    if (it.page && it.seen) {
-        it.over_pages = clCreateBuffer(device->context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, PAGE_BYTES,
-                                       it.page, &code);
-        it.plain = clCreateBuffer(device->context, CL_MEM_READ_WRITE, PAGE_BYTES, NULL, &other);
-    }
-    bool works = code == CL_SUCCESS && other == CL_SUCCESS && device_sees_host(&it) && host_sees_device(&it);
-    clFinish(device->compute);
-    if (code == CL_SUCCESS)
-        clReleaseMemObject(it.over_pages);
-    if (other == CL_SUCCESS)
-        clReleaseMemObject(it.plain);
-    free(it.page);
-    free(it.seen);
-    return works;
-}
-
 /* ---- Open and close ---- */
 
 static cl_int make_queues(al_opencl_device *device, const char **call)
@@ -172,7 +106,7 @@ allot_status al_opencl_device_open(al_opencl_device *device, al_failure *failure
         code = make_queues(device, &call);
     if (code != CL_SUCCESS)
         return al_opencl_error(failure, call, code, device->name);
-    device->shares_pages = device->unified && try_sharing(device);
+    device->shares_pages = device->unified && al_opencl_pages_work(device);
     return ALLOT_OK;
 }
 

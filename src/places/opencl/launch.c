@@ -31,34 +31,34 @@ void al_opencl_sizes_of(const al_launch *launch, al_opencl_sizes *sizes)
         sizes->global[d] = range / tile + (range % tile != 0);
         sizes->local[d] = d < launch->range.rank ? local : 1;
         if (is_tiled(desc) && sizes->global[d] % sizes->local[d])
-            sizes->global[d] += sizes->local[d] - sizes->global[d] % sizes->local[d];
+            sizes->global[d] +=
+                sizes->local[d] - sizes->global[d] % sizes->local[d]; /* absurd ones are refused later */
     }
 }
 
+/* A kernel's own limit may be lower, but not every driver tells it rightly (rusticl 22.3): that one is the
+ * driver's to check. */
 static allot_status check_sizes(const al_opencl *self, const al_launch *launch, const al_opencl_sizes *sizes,
-                                size_t max_group, al_failure *failure)
+                                al_failure *failure)
 {
-    const char *name = launch->kernel->desc.name, *device = self->device.name;
+    const char *name = launch->kernel->desc.name;
+    const al_opencl_device *device = &self->device;
     size_t group = 1;
     for (size_t d = 0; d < launch->range.rank && sizes->has_local; d++) {
         size_t local = sizes->local[d];
-        if (local > self->device.max_local[d] || local > max_group)
+        if (__builtin_mul_overflow(group, local, &group) || group > device->max_group ||
+            local > device->max_local[d])
             return al_failure_set(
                 failure, ALLOT_INVALID,
-                "%s: a work-group of %zu in dimension %zu is more than %s takes, %zu of %zu in all", name,
-                local, d, device, self->device.max_local[d], max_group);
+                "%s: a work-group of %zu in dimension %zu is too large for %s, which takes %zu, "
+                "and %zu in all dimensions together",
+                name, local, d, device->name, device->max_local[d], device->max_group);
         if (sizes->global[d] % local)
-            return al_failure_set(failure, ALLOT_INVALID,
-                                  "%s: a work-group of %zu does not divide the range's %zu in dimension %zu "
-                                  "(a kernel that guards its "
-                                  "edges sets `tile`: then the range is rounded up)",
-                                  name, local, sizes->global[d], d);
-        group *= local; /* no overflow: each factor and the product before it are at most max_group, far below
-                           2^32 */
-        if (group > max_group)
-            return al_failure_set(failure, ALLOT_INVALID,
-                                  "%s: a work-group of %zu is more than the %zu of %s", name, group,
-                                  max_group, device);
+            return al_failure_set(
+                failure, ALLOT_INVALID,
+                "%s: a work-group of %zu does not divide the range's %zu in dimension %zu (a "
+                "kernel that guards its edges sets `tile`: then the range is rounded up)",
+                name, local, sizes->global[d], d);
     }
     return ALLOT_OK;
 }
@@ -97,9 +97,17 @@ static bool release_unless_last(allot_future *future)
     return false;
 }
 
+/* Codes from -30 on say that a call was wrong, not that the device failed. */
+static bool is_fault(cl_int code)
+{
+    return code < CL_SUCCESS && code > CL_INVALID_VALUE;
+}
+
 /* Counts failures of the device itself; many in a row, or its loss, end the place. */
 static void note_outcome(al_opencl *self, cl_int code, const char *message)
 {
+    if (code != CL_SUCCESS && !is_fault(code))
+        return;
     if (code == CL_SUCCESS) {
         if (atomic_load_explicit(&self->failures, memory_order_relaxed))
             atomic_store_explicit(&self->failures, 0, memory_order_relaxed);
@@ -317,7 +325,11 @@ static allot_status describe_failure(const order *given, cl_int code, al_failure
     char call[160];
     snprintf(call, sizeof call, "%s: %s%s%s", given->launch->kernel->desc.name, given->call,
              given->param ? " for parameter " : "", given->param ? given->param : "");
-    return al_opencl_error(failure, call, code, given->self->device.name);
+    allot_status status = al_opencl_error(failure, call, code, given->self->device.name);
+    return code == CL_INVALID_WORK_GROUP_SIZE || code == CL_INVALID_WORK_ITEM_SIZE ||
+                   code == CL_INVALID_GLOBAL_WORK_SIZE
+               ? ALLOT_INVALID
+               : status;
 }
 
 /* OK: the callback ends the task, or has ended it. */
@@ -344,14 +356,14 @@ static allot_status prepare(order *given, const al_task *task, al_failure *failu
     allot_status status = ALLOT_OK;
     char why[160];
     if (!given->program) {
-        if (!al_opencl_can_run(self, task, why, sizeof why))
+        if (!al_opencl_accepts(self, task, why, sizeof why))
             return al_failure_set(failure, ALLOT_UNSUPPORTED, "%s", why);
         status = al_opencl_programs_get(&self->programs, given->launch, &given->program, failure);
     }
     if (status != ALLOT_OK)
         return status;
     al_opencl_sizes_of(given->launch, &given->sizes);
-    status = check_sizes(self, given->launch, &given->sizes, given->program->max_group, failure);
+    status = check_sizes(self, given->launch, &given->sizes, failure);
     if (status != ALLOT_OK)
         return status;
     status = al_launch_acquire(given->launch, &self->memory.base, given->copies, failure);

@@ -1,5 +1,6 @@
 #include "places/opencl/memory.h"
 #include "places/opencl/error.h"
+#include "places/opencl/pages.h"
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -59,20 +60,6 @@ static void destroy(al_copy *copy)
     free(mine);
 }
 
-/* Tells the device that the host wrote its pages. In order before the kernels that read them, so nothing
- * waits; and nothing is fetched, since all of the range is said to be overwritten. */
-static cl_int announce(al_opencl_device *device, cl_mem buffer, size_t begin, size_t end, const char **call)
-{
-    cl_int code;
-    *call = "clEnqueueMapBuffer";
-    void *at = clEnqueueMapBuffer(device->compute, buffer, CL_FALSE, CL_MAP_WRITE_INVALIDATE_REGION, begin,
-                                  end - begin, 0, NULL, NULL, &code);
-    if (code != CL_SUCCESS)
-        return code;
-    *call = "clEnqueueUnmapMemObject";
-    return clEnqueueUnmapMemObject(device->compute, buffer, at, 0, NULL, NULL);
-}
-
 static allot_status upload(al_copy *copy, size_t begin, size_t end, al_failure *failure)
 {
     al_opencl_device *device = device_of(copy);
@@ -80,25 +67,11 @@ static allot_status upload(al_copy *copy, size_t begin, size_t end, al_failure *
     const char *call = "clEnqueueWriteBuffer";
     cl_int code;
     if (copy->shares_pages)
-        code = announce(device, buffer, begin, end, &call);
+        code = al_opencl_pages_announce(device, buffer, begin, end, &call);
     else
         code = clEnqueueWriteBuffer(device->transfer, buffer, CL_TRUE, begin, end - begin,
                                     copy->array->host + begin, 0, NULL, NULL);
     return code == CL_SUCCESS ? ALLOT_OK : al_opencl_error(failure, call, code, device->name);
-}
-
-/* Waits until the host's pages hold what the device wrote. */
-static cl_int reveal(al_opencl_device *device, cl_mem buffer, size_t begin, size_t end, const char **call)
-{
-    cl_int code;
-    *call = "clEnqueueMapBuffer";
-    void *at = clEnqueueMapBuffer(device->transfer, buffer, CL_TRUE, CL_MAP_READ, begin, end - begin, 0, NULL,
-                                  NULL, &code);
-    if (code != CL_SUCCESS)
-        return code;
-    *call = "clEnqueueUnmapMemObject";
-    code = clEnqueueUnmapMemObject(device->transfer, buffer, at, 0, NULL, NULL);
-    return code == CL_SUCCESS ? clFlush(device->transfer) : code;
 }
 
 static allot_status download(al_copy *copy, size_t begin, size_t end, al_failure *failure)
@@ -108,7 +81,7 @@ static allot_status download(al_copy *copy, size_t begin, size_t end, al_failure
     const char *call = "clEnqueueReadBuffer";
     cl_int code;
     if (copy->shares_pages)
-        code = reveal(device, buffer, begin, end, &call);
+        code = al_opencl_pages_reveal(device, buffer, begin, end, &call);
     else
         code = clEnqueueReadBuffer(device->transfer, buffer, CL_TRUE, begin, end - begin,
                                    copy->array->host + begin, 0, NULL, NULL);

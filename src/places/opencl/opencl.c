@@ -44,25 +44,35 @@ static bool type_fits(const al_opencl_device *device, allot_type type, const cha
     return false;
 }
 
-static bool arguments_fit(const al_opencl_device *device, const al_launch *launch, char *why, size_t why_size)
+static bool types_fit(const al_opencl_device *device, const al_launch *launch, char *why, size_t why_size)
 {
+    if (!type_fits(device, launch->type, "its element type", why, why_size))
+        return false;
     for (size_t i = 0; i < launch->arg_count; i++) {
         const al_argument *argument = &launch->args[i];
+        /* Halves may be stored where they cannot be computed with. */
         if (argument->type != ALLOT_F16 &&
             !type_fits(device, argument->type, argument->param->name, why, why_size))
             return false;
-        if (al_argument_is_array(argument) && argument->view.array->size_bytes > device->max_buffer_bytes) {
-            snprintf(why, why_size,
-                     "%s: its array of %zu bytes is larger than the largest buffer, %llu bytes",
-                     argument->param->name, argument->view.array->size_bytes,
-                     (unsigned long long)device->max_buffer_bytes);
-            return false;
-        }
     }
     return true;
 }
 
-bool al_opencl_can_run(const al_opencl *self, const al_task *task, char *why, size_t why_size)
+static bool arrays_fit(const al_opencl_device *device, const al_launch *launch, char *why, size_t why_size)
+{
+    for (size_t i = 0; i < launch->arg_count; i++) {
+        const al_argument *argument = &launch->args[i];
+        if (!al_argument_is_array(argument) || argument->view.array->size_bytes <= device->max_buffer_bytes)
+            continue;
+        snprintf(why, why_size, "%s: its array of %zu bytes is larger than the largest buffer, %llu bytes",
+                 argument->param->name, argument->view.array->size_bytes,
+                 (unsigned long long)device->max_buffer_bytes);
+        return false;
+    }
+    return true;
+}
+
+bool al_opencl_accepts(const al_opencl *self, const al_task *task, char *why, size_t why_size)
 {
     const al_launch *launch = task->launch;
     if (!launch)
@@ -70,14 +80,15 @@ bool al_opencl_can_run(const al_opencl *self, const al_task *task, char *why, si
     else if (!launch->kernel->desc.opencl_source)
         snprintf(why, why_size, "the kernel has no OpenCL variant");
     else
-        return type_fits(&self->device, launch->type, "its element type", why, why_size) &&
-               arguments_fit(&self->device, launch, why, why_size);
+        return types_fit(&self->device, launch, why, why_size);
     return false;
 }
 
 static bool can_run(const al_place *place, const al_task *task, char *why, size_t why_size)
 {
-    return al_opencl_can_run((const al_opencl *)place, task, why, why_size);
+    const al_opencl *self = (const al_opencl *)place;
+    return al_opencl_accepts(self, task, why, why_size) &&
+           arrays_fit(&self->device, task->launch, why, why_size);
 }
 
 /* ---- The queue and its thread ---- */

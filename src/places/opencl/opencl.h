@@ -39,7 +39,7 @@ typedef struct al_opencl {
 void al_opencl_land(al_opencl *self);
 /* Leaves the last reference of a done task to the submission thread. */
 void al_opencl_leave_over(al_opencl *self, al_task *task);
-/* can_run for a launch. */
-bool al_opencl_can_run(const al_opencl *self, const al_task *task, char *why, size_t why_size);
+/* Says whether the device takes the task's kernel and element types, and if not, why. */
+bool al_opencl_accepts(const al_opencl *self, const al_task *task, char *why, size_t why_size);
 
 #endif

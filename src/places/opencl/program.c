@@ -129,9 +129,6 @@ static allot_status look_at_entry(al_opencl_programs *programs, al_opencl_progra
     if (code != CL_SUCCESS)
         return report_entry(program, device, kernel, code, failure);
     allot_status status = al_opencl_signature_check(entry->kernel, kernel, program->type, failure);
-    program->max_group = device->max_group;
-    clGetKernelWorkGroupInfo(entry->kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof program->max_group,
-                             &program->max_group, NULL);
     al_opencl_entry_give(programs, program, entry);
     return status;
 }

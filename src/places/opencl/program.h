@@ -21,7 +21,6 @@ struct al_opencl_program {
     cl_program program;
     allot_status status;   /* of the build */
     char *message;         /* why it failed */
-    size_t max_group;      /* work-items in a group, for this kernel */
     al_opencl_entry *idle; /* guarded by the cache's lock, as all below */
     unsigned users;        /* launches in flight */
     uint64_t used;         /* when, in uses of the cache */
