@@ -49,6 +49,7 @@ static void destroy(al_task *task)
         free(task->future.failure);
     }
     al_launch_destroy(task->launch);
+    free(task->terms);
     free(task->decision);
     free(task);
 }
