@@ -122,10 +122,32 @@ static allot_status final_status(const al_task *task, allot_status status)
     }
 }
 
+static double seconds(int64_t ns)
+{
+    return (double)ns * 1e-9;
+}
+
+/* Before the task is seen to be done, so that who sees it may read the outcome. */
+static void record_outcome(al_task *task, allot_status status)
+{
+    allot_decision *decision = task->decision;
+    const al_launch *launch = task->launch;
+    if (!decision || !launch)
+        return;
+    decision->status = status;
+    decision->queued_s = task->started_ns ? seconds(task->started_ns - task->submitted_ns) : 0;
+    decision->moved_s = seconds((int64_t)launch->moved.ns);
+    decision->bytes_moved = launch->moved.bytes;
+    decision->compiled_s = seconds(launch->compiled_ns);
+    decision->ran_s = seconds(launch->ran_ns);
+    decision->done = true;
+}
+
 void al_task_complete(al_task *task, allot_status status, al_failure *failure)
 {
     status = final_status(task, status);
     al_failure *message = kept(failure);
+    record_outcome(task, status);
     allot_state end = status == ALLOT_OK ? ALLOT_STATE_SUCCEEDED : ALLOT_STATE_FAILED;
     al_future_finish(&task->future, end, status, message);
     al_task_drop(task);
@@ -141,6 +163,19 @@ allot_future *al_task_refused(allot_status status, al_failure *failure)
     al_task_start(task);
     al_task_complete(task, status, failure);
     return &task->future;
+}
+
+_Thread_local al_task *al_task_here;
+
+allot_status al_task_call(al_task *task, al_failure *failure)
+{
+    allot_call call = { &task->stop, task->place_id, task->in_size, task->out_size, { 0 } };
+    al_task *outer = al_task_here; /* a task that waits may run others meanwhile */
+    al_task_here = task;
+    allot_status status = task->function(&call, task->in, task->out);
+    al_task_here = outer;
+    *failure = call.failure;
+    return status;
 }
 
 /* ---- Interned texts ---- */
