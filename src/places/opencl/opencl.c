@@ -283,7 +283,7 @@ static const al_place_ops opencl_ops = {
 static al_place *create(cl_platform_id platform, cl_device_id id, size_t index)
 {
     char name[32];
-    al_opencl *self = calloc(1, sizeof *self);
+    al_opencl *self = al_place_allocate(sizeof *self);
     if (!self)
         return NULL;
     snprintf(name, sizeof name, "opencl:%zu", index);
