@@ -207,7 +207,8 @@ static void refuses_what_is_no_input_file(void)
         expect_code(got, 3);
         expect_text(got->err, cases[i].message);
     }
-    write_file(in_folder("large.mtx"), BANNER("real", "general") "1 1 1\n1 1 1e300\n", 63);
+    static const char large[] = BANNER("real", "general") "1 1 1\n1 1 1e300\n";
+    write_file(in_folder("large.mtx"), large, strlen(large));
     const outcome *got = ALLOT_RUN("run", "spmv", "--type", "f32", "--input", in_folder("large.mtx"));
     expect_code(got, 3);
     expect_text(got->err, "does not fit f32");
