@@ -1,4 +1,5 @@
 #include "executor/choose.h"
+#include "base/clock.h"
 #include "placement/policy.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,6 +219,7 @@ static al_place *choose_for_launch(allot_executor *executor, al_task *task, allo
         task->terms->explores = choice.explores;
         charge(task->terms, place, &decision->candidates[choice.chosen]);
     }
+    task->decided_ns = al_clock_now_ns();
     task->decision = decision;
     return place;
 }
