@@ -1,5 +1,6 @@
-/* One thread for OpenBLAS while executors are open: the workers already use every core. Found at run time, since the library that
- * uses it may be any. Its setter is process-wide, so it is called at the first open and the last close only. */
+/* One thread for OpenBLAS while executors are open: the workers already use every core. Found at run time,
+ * since the library that uses it may be any. Its setter is process-wide, so it is called at the first open
+ * and the last close only. */
 #include "executor/executor.h"
 #include <dlfcn.h>
 #include <string.h>

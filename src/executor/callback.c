@@ -38,7 +38,8 @@ static void queue(al_continuation *continuation, allot_future *future)
 }
 
 /* ALLOT_OK: it will be called later. ALLOT_TIMEOUT: the future is done, nothing was added. */
-static allot_status add_later(allot_executor *executor, allot_future *future, allot_callback function, void *user)
+static allot_status add_later(allot_executor *executor, allot_future *future, allot_callback function,
+                              void *user)
 {
     if (!al_service_start(&executor->callbacks))
         return ALLOT_SYSTEM;

@@ -1,4 +1,5 @@
 #include "executor/choose.h"
+#include "base/clock.h"
 #include "placement/policy.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,15 +64,18 @@ static allot_status nobody(allot_executor *executor, const al_task *task, al_fai
         const al_place *place = executor->places[i];
         bool allowed = hints_allow(place, terms, why, sizeof why);
         if (allowed && !possible(place, task, why, sizeof why) && used < sizeof reasons)
-            used += (size_t)snprintf(reasons + used, sizeof reasons - used, "%s%s: %s", used ? "; " : "", place->id, why);
+            used += (size_t)snprintf(reasons + used, sizeof reasons - used, "%s%s: %s", used ? "; " : "",
+                                     place->id, why);
         asked_for += allowed;
     }
-    if (!asked_for && (terms->kind == ALLOT_OPENCL || (terms->place_id && !strncmp(terms->place_id, "opencl", 6))))
+    if (!asked_for &&
+        (terms->kind == ALLOT_OPENCL || (terms->place_id && !strncmp(terms->place_id, "opencl", 6))))
         return al_failure_set(failure, ALLOT_NO_DEVICE, "%s: no such device (places: %s)%s%s",
                               terms->place_id ? terms->place_id : "opencl", ids,
                               executor->devices_message[0] ? ": " : "", executor->devices_message);
     if (!asked_for && terms->place_id)
-        return al_failure_set(failure, ALLOT_NOT_FOUND, "no place is called '%s': there are %s", terms->place_id, ids);
+        return al_failure_set(failure, ALLOT_NOT_FOUND, "no place is called '%s': there are %s",
+                              terms->place_id, ids);
     if (!asked_for)
         return al_failure_set(failure, ALLOT_NO_PLACE, "the hints leave no place: there are %s", ids);
     return al_failure_set(failure, ALLOT_NO_PLACE, "%s cannot run: %s", task->name, reasons);
@@ -125,7 +129,8 @@ static uint64_t missing_bytes(const al_place *place, const al_launch *launch)
     return missing;
 }
 
-static void predict(allot_executor *executor, const al_place *place, const al_launch *launch, allot_candidate *candidate)
+static void predict(allot_executor *executor, const al_place *place, const al_launch *launch,
+                    allot_candidate *candidate)
 {
     al_prediction prediction;
     al_model_key key = key_of(place, launch);
@@ -214,6 +219,7 @@ static al_place *choose_for_launch(allot_executor *executor, al_task *task, allo
         task->terms->explores = choice.explores;
         charge(task->terms, place, &decision->candidates[choice.chosen]);
     }
+    task->decided_ns = al_clock_now_ns();
     task->decision = decision;
     return place;
 }
@@ -221,7 +227,8 @@ static al_place *choose_for_launch(allot_executor *executor, al_task *task, allo
 al_place *al_choose(allot_executor *executor, al_task *task, allot_status *status, al_failure *failure)
 {
     *status = ALLOT_OK;
-    al_place *place = task->launch ? choose_for_launch(executor, task, status) : choose_for_function(executor, task);
+    al_place *place =
+        task->launch ? choose_for_launch(executor, task, status) : choose_for_function(executor, task);
     if (!place && *status == ALLOT_OK)
         *status = nobody(executor, task, failure);
     return place;
@@ -232,7 +239,8 @@ al_place *al_choose(allot_executor *executor, al_task *task, allot_status *statu
 static void learn_run(allot_executor *executor, const al_terms *terms, const al_launch *launch)
 {
     al_model_key key = key_of(terms->charged, launch);
-    al_model_learn(executor->model, &key, launch->work, seconds(launch->ran_ns), seconds(launch->compiled_ns));
+    al_model_learn(executor->model, &key, launch->work, seconds(launch->ran_ns),
+                   seconds(launch->compiled_ns));
     if (launch->moved.count)
         al_model_learn_transfer(executor->model, terms->charged->id, launch->moved.bytes, launch->moved.count,
                                 seconds((int64_t)launch->moved.ns));

@@ -5,7 +5,8 @@
 
 /* ---- Cancel ---- */
 
-/* Frees the queue's slot of a task that ended there; if the place does not have it any more, it will drop it by itself. */
+/* Frees the queue's slot of a task that ended there; if the place does not have it any more, it will drop it
+ * by itself. */
 static void withdraw(al_task *task)
 {
     al_place *place = atomic_load_explicit(&task->place, memory_order_acquire);

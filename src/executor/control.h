@@ -4,7 +4,8 @@
 
 #include "executor/terms.h"
 
-/* Sets the deadline's timer; without one (no thread to be had) the task goes without its deadline, and the log says so. */
+/* Sets the deadline's timer; without one (no thread to be had) the task goes without its deadline, and the
+ * log says so. */
 void al_control_arm_deadline(al_terms *terms);
 
 /* Takes the timer back, unless it is going off. */

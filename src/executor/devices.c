@@ -1,4 +1,5 @@
-/* The search for devices: slow, so it runs in a thread of its own when a task could first use one, beside the tasks of other places. */
+/* The search for devices: slow, so it runs in a thread of its own when a task could first use one, beside the
+ * tasks of other places. */
 #include "executor/executor.h"
 #include "executor/submit.h"
 #include <signal.h>
@@ -57,8 +58,8 @@ static bool start_thread(allot_executor *executor)
     executor->search_started = error == 0;
     if (!error)
         return true;
-    snprintf(executor->devices_message, sizeof executor->devices_message, "cannot start the search for devices: %s",
-             strerror(error));
+    snprintf(executor->devices_message, sizeof executor->devices_message,
+             "cannot start the search for devices: %s", strerror(error));
     return false;
 }
 

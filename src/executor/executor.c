@@ -34,7 +34,8 @@ void al_gate_leave(allot_executor *executor)
 }
 
 /* ---- Pins ----
- * An unfinished task keeps its executor alive, but may finish at any moment: a pin makes that last until the caller is through. */
+ * An unfinished task keeps its executor alive, but may finish at any moment: a pin makes that last until the
+ * caller is through. */
 
 static pthread_mutex_t pin_lock = PTHREAD_MUTEX_INITIALIZER; /* guards every executor's pins */
 static pthread_cond_t unpinned = PTHREAD_COND_INITIALIZER;
@@ -67,7 +68,9 @@ static void wait_for_pins(allot_executor *executor)
 
 /* ---- Places ---- */
 
-enum { OPENING = -1 }; /* a place's state while one thread brings it up */
+enum {
+    OPENING = -1
+}; /* a place's state while one thread brings it up */
 
 static void bring_up(allot_executor *executor, al_place *place)
 {
@@ -133,12 +136,15 @@ static bool read_options(const allot_options *given, allot_options *options)
     if (!given)
         return true;
     if (!given->size)
-        return al_last_error(ALLOT_INVALID, "allot_open: options.size is 0: use ALLOT_OPTIONS or allot_options_init");
+        return al_last_error(ALLOT_INVALID,
+                             "allot_open: options.size is 0: use ALLOT_OPTIONS or allot_options_init");
     memcpy(options, given, given->size < sizeof *options ? given->size : sizeof *options);
     if (options->places & ~ALL_KINDS)
-        return al_last_error(ALLOT_INVALID, "allot_open: options.places has bits that are no kind of place: 0x%x",
+        return al_last_error(ALLOT_INVALID,
+                             "allot_open: options.places has bits that are no kind of place: 0x%x",
                              options->places & ~ALL_KINDS);
-    return check_count("options.threads", options->threads) && check_count("options.processes", options->processes);
+    return check_count("options.threads", options->threads) &&
+           check_count("options.processes", options->processes);
 }
 
 static bool discover_quick(allot_executor *executor)
@@ -147,8 +153,8 @@ static bool discover_quick(allot_executor *executor)
     size_t count = 0;
     for (const al_place_kind *const *kind = al_place_kinds; *kind; kind++)
         if (!(*kind)->slow && executor->kinds & ALLOT_KIND_BIT((*kind)->kind))
-            count += (*kind)->discover(&executor->config, executor->places + count, AL_PLACES_MAX - count, message,
-                                       sizeof message);
+            count += (*kind)->discover(&executor->config, executor->places + count, AL_PLACES_MAX - count,
+                                       message, sizeof message);
     atomic_store(&executor->place_count, count);
     /* Without a thread place, those that wait to be asked for are all there is: then they take everything. */
     for (size_t i = 0; i < count && !(executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD)); i++)

@@ -6,7 +6,8 @@ struct al_edge {
     al_node *to;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards every array's accesses and every node's successors */
+static pthread_mutex_t lock =
+    PTHREAD_MUTEX_INITIALIZER; /* guards every array's accesses and every node's successors */
 
 void al_graph_lock(void)
 {
@@ -73,7 +74,8 @@ static bool connect(al_node *from, al_node *to)
     return true;
 }
 
-/* Walks back in time. A writer of all these bytes stands for everything before it, which it waits for itself. */
+/* Walks back in time. A writer of all these bytes stands for everything before it, which it waits for itself.
+ */
 static bool wait_for_conflicts(al_access *access)
 {
     for (al_access *other = access->array->accesses; other; other = other->older) {

@@ -1,4 +1,5 @@
-/* The host's own access to an array: a node in the graph like a launch's, granted when it is ready and released by unmap. */
+/* The host's own access to an array: a node in the graph like a launch's, granted when it is ready and
+ * released by unmap. */
 #include "base/clock.h"
 #include "executor/graph.h"
 #include "core/future.h"
@@ -9,7 +10,7 @@ typedef struct al_mapping {
     al_access access;
     _Atomic bool granted;
     pthread_t thread;
-    allot_array *array; /* held */
+    allot_array *array;      /* held */
     struct al_mapping *next; /* newest first; guarded by the graph's lock */
 } al_mapping;
 
@@ -64,7 +65,8 @@ void *allot_array_map(allot_array *array, allot_access access)
     if (al_forked())
         return al_last_error(ALLOT_FORKED, "allot_array_map: %s", allot_status_text(ALLOT_FORKED));
     if (!array || access < ALLOT_READ || access > ALLOT_READ_WRITE)
-        return al_last_error(ALLOT_INVALID, "allot_array_map: %s", array ? "not an access" : "the array is NULL");
+        return al_last_error(ALLOT_INVALID, "allot_array_map: %s",
+                             array ? "not an access" : "the array is NULL");
     al_mapping *mapping = create(array, access);
     if (!mapping)
         return al_last_error(ALLOT_NO_MEMORY, "allot_array_map: out of memory");

@@ -41,6 +41,7 @@ allot_status allot_explain(const allot_future *future, FILE *stream)
     else if (*place)
         fprintf(stream, "nothing to decide: a plain function went to %s\n", place);
     else
-        fprintf(stream, "no place was chosen%s%s\n", allot_done(future) ? ": " : " yet", allot_future_error(future));
+        fprintf(stream, "no place was chosen%s%s\n", allot_done(future) ? ": " : " yet",
+                allot_future_error(future));
     return ALLOT_OK;
 }

@@ -1,4 +1,5 @@
-/* The executor's two threads of its own, each started when first needed: one calls users' callbacks, one watches deadlines. */
+/* The executor's two threads of its own, each started when first needed: one calls users' callbacks, one
+ * watches deadlines. */
 #ifndef AL_EXECUTOR_SERVICE_H
 #define AL_EXECUTOR_SERVICE_H
 
@@ -14,8 +15,8 @@ typedef struct al_job {
 
 typedef struct al_service {
     const char *name;
-    bool timed;               /* jobs are sorted by at_ns and wait for it; else they run in order of arrival */
-    pthread_mutex_t lock;     /* guards all below */
+    bool timed;           /* jobs are sorted by at_ns and wait for it; else they run in order of arrival */
+    pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;
     al_job *first, *last;
     bool started, closing;

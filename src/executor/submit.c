@@ -17,7 +17,8 @@ static void retire(al_terms *terms)
     al_choose_learn(task->executor, task);
 }
 
-/* One of the two things that a task's retirement waits for is over; the executor is not to be touched after the last. */
+/* One of the two things that a task's retirement waits for is over; the executor is not to be touched after
+ * the last. */
 static void settle(al_terms *terms)
 {
     allot_executor *executor = terms->task->executor;
@@ -66,7 +67,8 @@ static void dispatch(al_task *task, al_place *place)
     place->ops->enqueue(place, task);
 }
 
-/* Ends a task that no place has. If somebody else ended it first there is only the owner's reference to drop. */
+/* Ends a task that no place has. If somebody else ended it first there is only the owner's reference to drop.
+ */
 static void fail(al_task *task, allot_status status, al_failure *failure)
 {
     if (al_task_start(task)) {
@@ -87,7 +89,8 @@ static allot_status check_after(const al_terms *terms, al_failure *failure)
         const char *error = allot_future_error(future);
         if (status == ALLOT_DEPENDENCY) /* it leads to the root already */
             return al_failure_set(failure, ALLOT_DEPENDENCY, "%s", error);
-        return al_failure_set(failure, ALLOT_DEPENDENCY, "%s did not succeed: %s", al_task_from(future)->name, error);
+        return al_failure_set(failure, ALLOT_DEPENDENCY, "%s did not succeed: %s", al_task_from(future)->name,
+                              error);
     }
     return ALLOT_OK;
 }
@@ -116,8 +119,8 @@ static void unlink_arming(al_terms *terms)
     pthread_mutex_unlock(&executor->lock);
 }
 
-/* Settled only after the place has the task, since the executor may go away with the last settlement; held meanwhile, since
- * the task may be over by then. */
+/* Settled only after the place has the task, since the executor may go away with the last settlement; held
+ * meanwhile, since the task may be over by then. */
 static void place_task(al_terms *terms)
 {
     al_task *task = terms->task;
@@ -186,7 +189,8 @@ static bool link_arming(al_terms *terms)
     return cancelling;
 }
 
-/* Sets the task's dependencies up and lets it go as soon as they are met. False, with nothing done, when memory is out. */
+/* Sets the task's dependencies up and lets it go as soon as they are met. False, with nothing done, when
+ * memory is out. */
 static bool arm(al_terms *terms, const allot_hints *hints)
 {
     terms->node.ready = ready;
@@ -219,7 +223,8 @@ static allot_future *refuse(allot_executor *executor, allot_status status, al_fa
 static allot_status check_after_list(const allot_hints *hints, al_failure *failure)
 {
     if (hints->after_count && !hints->after)
-        return al_failure_set(failure, ALLOT_INVALID, "hints.after is NULL, and after_count is %zu", hints->after_count);
+        return al_failure_set(failure, ALLOT_INVALID, "hints.after is NULL, and after_count is %zu",
+                              hints->after_count);
     for (size_t i = 0; i < hints->after_count; i++)
         if (!hints->after[i])
             return al_failure_set(failure, ALLOT_INVALID, "hints.after[%zu] is NULL", i);
@@ -236,7 +241,8 @@ static allot_status read_hints(const allot_hints *given, allot_hints *hints, al_
         return al_failure_set(failure, ALLOT_INVALID, "hints.size is 0: use ALLOT_HINTS or allot_hints_init");
     memcpy(hints, given, given->size < sizeof *hints ? given->size : sizeof *hints);
     if ((int)hints->place < ALLOT_ANYWHERE || hints->place > ALLOT_OPENCL)
-        return al_failure_set(failure, ALLOT_INVALID, "hints.place is %d: not a kind of place", (int)hints->place);
+        return al_failure_set(failure, ALLOT_INVALID, "hints.place is %d: not a kind of place",
+                              (int)hints->place);
     return check_after_list(hints, failure);
 }
 
@@ -260,7 +266,8 @@ static void adopt(allot_executor *executor, al_task *task, bool decided)
 }
 
 /* A task that could not be set up: nobody has seen it. */
-static allot_future *abandon(allot_executor *executor, al_task *task, allot_status status, al_failure *failure)
+static allot_future *abandon(allot_executor *executor, al_task *task, allot_status status,
+                             al_failure *failure)
 {
     if (task) {
         al_task_drop(task);
@@ -296,7 +303,8 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
     if (status == ALLOT_OK && !function)
         status = al_failure_set(&failure, ALLOT_INVALID, "the function is NULL");
     if (status == ALLOT_OK && !in && in_size)
-        status = al_failure_set(&failure, ALLOT_INVALID, "the argument is NULL, and its size is %zu", in_size);
+        status =
+            al_failure_set(&failure, ALLOT_INVALID, "the argument is NULL, and its size is %zu", in_size);
     if (status == ALLOT_OK && !al_gate_enter(executor, false))
         status = ALLOT_SHUTDOWN;
     if (status != ALLOT_OK)

@@ -1,7 +1,8 @@
 /* What the executor keeps of a task with hints or dependencies, in one allocation that ends with the task.
  *
- * Such a task is retired (its successors let go, its outcome learned, the gate left) when two things are over: its own end, and its
- * arming; so that a task cancelled early still stands between those before and those after it. */
+ * Such a task is retired (its successors let go, its outcome learned, the gate left) when two things are
+ * over: its own end, and its arming; so that a task cancelled early still stands between those before and
+ * those after it. */
 #ifndef AL_EXECUTOR_TERMS_H
 #define AL_EXECUTOR_TERMS_H
 
@@ -22,18 +23,18 @@ typedef struct al_after {
 } al_after;
 
 struct al_terms {
-    al_node node;              /* first */
+    al_node node; /* first */
     al_task *task;
-    _Atomic int open;          /* 2 at first: its end and its arming are both to come */
+    _Atomic int open; /* 2 at first: its end and its arming are both to come */
     allot_kind kind;
-    const char *place_id;      /* NULL: any */
+    const char *place_id; /* NULL: any */
     uint32_t forbid;
     int priority;
-    int64_t deadline_ns;       /* the moment; INT64_MAX: none */
+    int64_t deadline_ns; /* the moment; INT64_MAX: none */
     int64_t grace_ns;
-    al_job timer;              /* of the deadline; holds the task while it is set */
+    al_job timer; /* of the deadline; holds the task while it is set */
     bool timer_set;
-    struct al_place *charged;  /* whose backlog carries charged_ns */
+    struct al_place *charged; /* whose backlog carries charged_ns */
     int64_t charged_ns;
     bool explores;
     al_terms *next, *previous; /* the executor's list of arming tasks */
