@@ -84,6 +84,8 @@ void bench_record_latencies(bench_round *round, int64_t *latencies_ns, size_t co
 
 static void judge(bench_round *round, verdict found, const char *format, va_list values)
 {
+    if (round->verdict != FINE)
+        return; /* the first reason is the one that helps */
     round->verdict = found;
     vsnprintf(round->message, sizeof round->message, format, values);
 }

@@ -27,15 +27,48 @@ typedef enum board_job {
 
 /* What the host and its partner share. */
 typedef struct board {
-    _Alignas(
-        LINE) _Atomic uint32_t job; /* futex: set by the host, back to REST by the partner when it is done */
-    _Atomic uint32_t count, sum;    /* of the job, and what came out */
+    /* A futex: set by the host, back to REST by the partner when it is done. */
+    _Alignas(LINE) _Atomic uint32_t job;
+    _Atomic int host_cpu;                 /* where the host runs; -1: unknown */
+    _Atomic uint32_t count, sum;          /* of the job, and what came out */
     _Alignas(LINE) _Atomic uint32_t ping; /* the host's side */
     _Alignas(LINE) _Atomic uint32_t pong; /* the partner's side */
     _Alignas(LINE) _Atomic uint32_t head; /* written by the producer */
     _Alignas(LINE) _Atomic uint32_t tail; /* written by the consumer */
     _Alignas(LINE) uint32_t slots[SLOTS];
 } board;
+
+/* Moves the partner to where its job costs least: two that spin need a CPU each; of two that take turns
+ * asleep, one on another CPU would have to be woken there, which takes ten times as long. */
+static void settle(const cpu_set_t *usable, int host_cpu, board_job job)
+{
+    cpu_set_t chosen = *usable;
+    if (host_cpu >= 0 && job == FUTEX_BOUNCE) {
+        CPU_ZERO(&chosen);
+        CPU_SET(host_cpu, &chosen);
+    } else if (host_cpu >= 0) {
+        CPU_CLR(host_cpu, &chosen);
+    }
+    sched_setaffinity(0, sizeof chosen, CPU_COUNT(&chosen) ? &chosen : usable);
+}
+
+/* Keeps the host where it is while the partner counts on that; let_go() undoes it. */
+static void hold_still(cpu_set_t *before)
+{
+    cpu_set_t here;
+    int cpu = sched_getcpu();
+    CPU_ZERO(&here);
+    if (cpu >= 0)
+        CPU_SET(cpu, &here);
+    sched_getaffinity(0, sizeof *before, before);
+    sched_setaffinity(0, sizeof here,
+                      &here); /* refused if empty: then it may move, and the figure is a worse one */
+}
+
+static void let_go(const cpu_set_t *before)
+{
+    sched_setaffinity(0, sizeof *before, before);
+}
 
 /* Spinning without end would starve a partner that shares the CPU: now and then it is let through. */
 static void spin(uint32_t *spins)
@@ -96,8 +129,12 @@ static void bounce_futex(board *b)
 static void *serve(void *of)
 {
     board *b = of;
+    cpu_set_t usable;
+    sched_getaffinity(0, sizeof usable, &usable);
     for (;;) {
         uint32_t job = atomic_load(&b->job);
+        if (job != REST)
+            settle(&usable, b->host_cpu, job);
         if (job == RING)
             consume(b);
         else if (job == LINE_BOUNCE)
@@ -169,6 +206,7 @@ static board *partner(limits_scope scope)
 
 static void begin(board *b, board_job job, size_t count)
 {
+    b->host_cpu = sched_getcpu();
     b->count = (uint32_t)count;
     b->sum = b->ping = b->pong = b->head = b->tail = 0;
     atomic_store(&b->job, job);
@@ -225,10 +263,13 @@ void limits_ring(bench_round *round, limits_scope scope, size_t count)
         bench_fail(round, "no partner could be started");
         return;
     }
+    cpu_set_t before;
+    hold_still(&before);
     begin(b, RING, count);
     int64_t start_ns = bench_now_ns();
     bool answered = produce(b, (uint32_t)count);
     int64_t end_ns = bench_now_ns();
+    let_go(&before);
     uint64_t sum = (uint64_t)count * (count + 1) / 2;
     if (!answered || !finish(b) || b->sum != (uint32_t)sum)
         bench_fail(round, "what came out of the ring is not what went in");
@@ -263,6 +304,8 @@ static void measure(bench_round *round, limits_scope scope, board_job job,
     int64_t *latencies_ns = bench_allocate(count, sizeof *latencies_ns);
     size_t warming = count / 10, done = 0;
     bool answered = b != NULL;
+    cpu_set_t before;
+    hold_still(&before);
     if (b)
         begin(b, job, count + warming);
     for (; answered && done < count + warming; done++) {
@@ -271,6 +314,7 @@ static void measure(bench_round *round, limits_scope scope, board_job job,
         if (done >= warming)
             latencies_ns[done - warming] = bench_now_ns() - start_ns;
     }
+    let_go(&before);
     if (!answered || !finish(b))
         bench_fail(round, "the partner does not answer");
     bench_record_latencies(round, latencies_ns, count);
