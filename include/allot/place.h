@@ -49,7 +49,6 @@ typedef struct allot_hints {
                                 ALLOT_DEPENDENCY and the root cause. Held by the task */
     size_t after_count;
     const char *name;        /* shown in traces and messages; NULL: the kernel's name or "task". Copied */
-    double flops;            /* of a plain function: recorded for its decision; 0: unknown */
 } allot_hints;
 
 /* Fills *hints with the defaults. */
@@ -138,15 +137,13 @@ typedef struct allot_candidate {
     double total_s;      /* ready + transfer + compile + run */
 } allot_candidate;
 
-#define ALLOT_CANDIDATES_MAX 16
-
 typedef struct allot_decision {
     size_t size;             /* sizeof(allot_decision) as the library knows it */
     char task[64];           /* the kernel's or the task's name */
-    char type[8];            /* "f32"; "" for a plain function */
+    char type[8];            /* "f32" */
     double flops, bytes;     /* the kernel's own account of the work */
     size_t candidate_count;
-    allot_candidate candidates[ALLOT_CANDIDATES_MAX];
+    const allot_candidate *candidates; /* in the order of allot_places() */
     int chosen;              /* index of the candidate; -1: none */
     char why[160];           /* "lowest predicted cost", "explored: ...", "asked for", "the only one" */
     /* What happened; all 0 until the task is done. */
@@ -159,7 +156,7 @@ typedef struct allot_decision {
     uint64_t bytes_moved;
 } allot_decision;
 
-/* The decision behind a launch. NULL for a plain function submitted without hints, which is not decided but goes to the thread place,
+/* The decision behind a launch. NULL for a plain function, which is not decided but goes where its hints say or to the thread place,
  * and before the place is chosen (a launch waits for its dependencies first). Valid while the future is held; its outcome is
  * complete once allot_done() is true. */
 ALLOT_API const allot_decision *allot_future_decision(const allot_future *future);

@@ -9,8 +9,8 @@ void al_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_n
 {
     int flag = scope == AL_FUTEX_PRIVATE ? FUTEX_PRIVATE_FLAG : 0;
     struct timespec until = al_clock_timespec(deadline_ns);
-    syscall(SYS_futex, word, FUTEX_WAIT_BITSET | flag, expected, deadline_ns == INT64_MAX ? NULL : &until, NULL,
-            FUTEX_BITSET_MATCH_ANY);
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET | flag, expected, deadline_ns == INT64_MAX ? NULL : &until,
+            NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
 void al_futex_wake(_Atomic uint32_t *word, int count, al_futex_scope scope)

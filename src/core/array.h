@@ -35,8 +35,9 @@ typedef struct al_memory_ops {
 
 struct al_memory {
     const al_memory_ops *ops;
-    pthread_mutex_t lock; /* guards `copies`; taken after an array's lock */
+    pthread_mutex_t lock; /* guards `copies` and `leaving`; no other lock is taken under it */
     al_copy *copies;
+    unsigned leaving;     /* copies unlinked and not destroyed yet */
     _Atomic uint64_t bytes_to, bytes_from; /* moved so far, for metrics */
 };
 
@@ -66,6 +67,7 @@ struct allot_array {
     al_copy *copies;
     al_ranges poisoned;       /* what a launch that did not succeed should have written */
     char *poison;             /* the root cause; NULL when memory was out */
+    bool lost;                /* memory was out when ranges had to be noted: nothing can be read any more */
     allot_array_stats stats;
 
     al_access *accesses;      /* in order of submission; guarded by the graph's lock */
@@ -76,6 +78,8 @@ void al_memory_init(al_memory *memory, const al_memory_ops *ops);
 /* Brings what is current only there back to the host and destroys every copy. For a place that closes; nothing runs there any more.
  * Bytes that cannot be brought back are poisoned with the reason. */
 void al_memory_fini(al_memory *memory);
+/* Unlinks and destroys one copy: its array is being destroyed, or its memory goes away. */
+void al_memory_forget(al_copy *copy);
 
 /* Makes bytes [begin, end) current in `memory` (NULL: the host's) if the access reads; for ALLOT_WRITE only makes room. *copy (if not
  * NULL) receives the copy there. Adds to *moved. Poisoned bytes that are to be read: ALLOT_DEPENDENCY with the root cause. */

@@ -28,7 +28,8 @@ struct al_task {
     allot_executor *executor;   /* NULL for the host's own accesses. Not to be used once the task is done */
     allot_function function;    /* NULL: a launch */
     al_launch *launch;          /* NULL: a plain function */
-    al_continuation *terms;     /* the executor's record of the task's hints; NULL for most tasks */
+    al_continuation end;        /* the executor's: runs first of all when the task is done */
+    struct al_terms *terms;     /* the executor's record of hints and dependencies; NULL for most tasks; executor/terms.h */
     _Atomic uint32_t stop;      /* AL_STOP_*: read by the running code through allot_call_stopping() */
     allot_decision *decision;   /* NULL: not decided; owned */
     int64_t submitted_ns, started_ns; /* 0 unless it is traced or decided */
@@ -52,12 +53,16 @@ bool al_task_start(al_task *task);
 void al_task_drop(al_task *task);
 
 /* Ends a task that the owner started, exactly once: moves the failure's text into the future (`failure` may be NULL and is emptied),
- * publishes, wakes, runs continuations, drops the owner's reference. A stop that was asked for takes the place of ALLOT_OK: the
+ * fills the decision's outcome, publishes, wakes, runs continuations, drops the owner's reference. A stop that was asked for takes the place of ALLOT_OK: the
  * status is then ALLOT_STOPPED or ALLOT_DEADLINE. Call with no lock held. */
 void al_task_complete(al_task *task, allot_status status, al_failure *failure);
 
-/* Runs a plain function task here and completes it: what inline and thread places do with one. The task has been started. */
-void al_task_run(al_task *task);
+/* Calls a plain function task's function in this thread and returns its status: what inline and thread places do with one that they
+ * started. `failure` receives what it said. */
+allot_status al_task_call(al_task *task, al_failure *failure);
+
+/* The task whose code runs in this thread; NULL outside. Places set it around launches; al_task_call does it itself. */
+extern _Thread_local al_task *al_task_here;
 
 /* A future that is done already, with this error; never NULL. The failure is emptied. */
 allot_future *al_task_refused(allot_status status, al_failure *failure);

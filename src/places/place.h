@@ -3,6 +3,7 @@
 #define AL_PLACES_PLACE_H
 
 #include "core/array.h"
+#include "core/call.h"
 #include "core/task.h"
 #include <allot/observe.h>
 
@@ -24,9 +25,9 @@ typedef struct al_place_ops {
      * completed with its error, not by the calling thread's stack if user code could run there), holds no lock on return. */
     void (*enqueue)(al_place *place, al_task *task);
 
-    /* Takes a task that was enqueued and has not started out of the queue; true: the caller is its owner again. False: it is not
-     * in the queue any more (running, done, or about to be looked at). */
-    bool (*withdraw)(al_place *place, al_task *task);
+    /* Gives a task back that was enqueued and has not started: `which`, or with NULL any one (cancelling all, stealing). The caller is its
+     * owner again; the caller counts it. NULL: there is none, or it is not in the queue any more (running, done, or about to be looked at). */
+    al_task *(*withdraw)(al_place *place, al_task *which);
 
     /* The running task's stop flag has been set: does what else ends it (signals after grace_ns); returns at once. A task that is not running any
      * more, or not yet, is no error. */
@@ -81,8 +82,11 @@ extern const al_place_kind al_inline_kind, al_thread_kind, al_process_kind, al_o
 /* Starts a task that this place took from its queue and counts it; false: it was cancelled, and has been counted and dropped. */
 bool al_place_start(al_place *place, al_task *task);
 
-/* Completes a task that al_place_start() let through, and counts it. `busy_ns` is what it cost the place; 0 if not measured. */
+/* Completes a task that al_place_start() let through, and counts and traces it. `busy_ns` is what it cost the place; 0 if not measured. */
 void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure, int64_t busy_ns);
+
+/* Fills the call that a launch's part runs under. */
+allot_call al_place_call(const al_place *place, al_task *task);
 
 /* Sets the place aside for good reason (a lost device): the executor gives it no more tasks. */
 void al_place_set_aside(al_place *place, const char *reason);

@@ -4,20 +4,28 @@
 
 #include <allot/place.h>
 
-/* CPUs that this process may use: min(affinity mask, cgroup quota rounded up), at least 1. Quick: no hwloc; asked anew each time. */
+/* CPUs that this process may use: min(affinity mask, cgroup quota rounded up), at least 1. Quick: no hwloc;
+ * asked anew each time. */
 int al_usable_cpus(void);
 
-/* CPUs in the affinity mask; at least 1, also where the system refuses to tell. */
+/* CPUs in the affinity mask of the process (its main thread: a worker's own may be narrower); at least 1,
+ * also where the system refuses to tell. */
 int al_affinity_cpus(void);
 
-/* The least CPU quota on the way from this process's cgroup (v2, found through /proc/self/cgroup) to the root, in CPUs; 0: none.
- * al_cgroup_quota_at() does the same below another root and for another text of /proc/self/cgroup: for tests. */
+/* The least CPU quota on the way from this process's cgroup (v2, found through /proc/self/cgroup) to the
+ * root, in CPUs; 0: none. al_cgroup_quota_in() does the same for other texts of /proc/self/mountinfo and
+ * /proc/self/cgroup: for tests. */
 double al_cgroup_quota(void);
-double al_cgroup_quota_at(const char *mount, const char *self_cgroup);
+double al_cgroup_quota_in(const char *mountinfo, const char *self_cgroup);
 
 /* Fills what hwloc knows; false when it is not built in or fails: then use flat. */
 bool al_topology_hwloc(allot_topology *topology);
-/* Fills what can be had without it: sysconf, /proc/cpuinfo, /sys. Never fails. */
+/* The version of hwloc that was built with; "" when it is not built in. */
+const char *al_hwloc_version(void);
+
+/* Fills what can be had without it: sysconf, /proc/cpuinfo, /sys. Never fails.
+ * al_topology_flat_at() reads them below another root than "": for tests. */
 void al_topology_flat(allot_topology *topology);
+void al_topology_flat_at(const char *root, allot_topology *topology);
 
 #endif

@@ -1,0 +1,22 @@
+/* After a fork the child has this library's memory but none of its threads: a flag makes its calls fail
+ * instead of hang. */
+#include "core/failure.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+static _Atomic bool forked;
+
+static void in_child(void)
+{
+    atomic_store_explicit(&forked, true, memory_order_relaxed);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, in_child);
+}
+
+bool al_forked(void)
+{
+    return atomic_load_explicit(&forked, memory_order_relaxed);
+}

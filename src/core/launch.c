@@ -1,0 +1,401 @@
+#include "core/launch.h"
+#include "core/number.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Checks ----
+ * Each check fills the failure and returns a status; the message names the kernel and the parameter. */
+
+typedef struct checker {
+    const allot_kernel *kernel;
+    const allot_param *param;
+    al_failure *failure;
+} checker;
+
+__attribute__((format(printf, 2, 3))) static allot_status refuse(const checker *check, const char *format,
+                                                                 ...)
+{
+    char what[512];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(what, sizeof what, format, values);
+    va_end(values);
+    const char *kernel = check->kernel->desc.name;
+    if (!check->param)
+        return al_failure_set(check->failure, ALLOT_INVALID, "%s: %s", kernel, what);
+    return al_failure_set(check->failure, ALLOT_INVALID, "%s: parameter %s: %s", kernel, check->param->name,
+                          what);
+}
+
+static size_t rank_of(const allot_param *param)
+{
+    return param->rank ? param->rank : 1;
+}
+
+static allot_status check_range(checker *check, allot_ndrange range, size_t *items)
+{
+    check->param = NULL;
+    if (range.rank < 1 || range.rank > 3)
+        return refuse(check, "the range has rank %zu, and 1 to 3 are possible", range.rank);
+    *items = 1;
+    for (size_t d = 0; d < range.rank; d++)
+        if (__builtin_mul_overflow(*items, range.size[d], items) || *items > PTRDIFF_MAX)
+            return refuse(check, "the range has more indices than can be counted");
+    return ALLOT_OK;
+}
+
+/* T: the element type of the first array whose parameter says ALLOT_T; without such an array the first
+ * generic scalar's. */
+static allot_type resolve_type(const allot_kernel *kernel, const allot_arg *args)
+{
+    for (size_t i = 0; i < kernel->desc.param_count; i++)
+        if (kernel->desc.params[i].access && kernel->desc.params[i].type == ALLOT_T && args[i].view.array)
+            return allot_array_type(args[i].view.array);
+    for (size_t i = 0; i < kernel->desc.param_count; i++)
+        if (!kernel->desc.params[i].access && kernel->desc.params[i].type == ALLOT_T)
+            return args[i].type;
+    return kernel->desc.types ? kernel->desc.types[0] : ALLOT_F32;
+}
+
+static allot_status take_scalar(checker *check, const allot_arg *arg, al_argument *argument)
+{
+    if (arg->type == ALLOT_NO_TYPE)
+        return refuse(check, "it is a scalar, and an array was given");
+    if (!al_number_convert(argument->scalar, argument->type, arg))
+        return refuse(check, "a scalar of type %s does not fit its type %s", allot_type_name(arg->type),
+                      allot_type_name(argument->type));
+    argument->value = (allot_value){ argument->scalar, 1, { 1, 1, 1 }, { 1, 1, 1 } };
+    return ALLOT_OK;
+}
+
+/* The last touched element, as an offset from the view's first; false on overflow. */
+static bool last_element(const allot_view *view, size_t *last)
+{
+    *last = 0;
+    for (size_t d = 0; d < view->rank; d++) {
+        size_t along;
+        if (view->shape[d] == 0)
+            return true;
+        if (__builtin_mul_overflow(view->shape[d] - 1, view->stride[d], &along) ||
+            __builtin_add_overflow(*last, along, last))
+            return false;
+    }
+    return true;
+}
+
+static bool is_empty(const allot_view *view)
+{
+    for (size_t d = 0; d < view->rank; d++)
+        if (view->shape[d] == 0)
+            return true;
+    return false;
+}
+
+/* True if its elements follow each other without holes in C order. */
+static bool is_dense(const allot_view *view)
+{
+    size_t expected = 1;
+    for (size_t d = view->rank; d-- > 0;) {
+        if (view->shape[d] != 1 && view->stride[d] != expected)
+            return false;
+        expected *= view->shape[d];
+    }
+    return true;
+}
+
+/* True if no two indices may reach one element: strides in falling order each span what lies below. */
+static bool is_distinct(const allot_view *view)
+{
+    size_t order[3] = { 0, 1, 2 };
+    for (size_t i = 1; i < view->rank; i++)
+        for (size_t j = i; j > 0 && view->stride[order[j]] < view->stride[order[j - 1]]; j--) {
+            size_t swap = order[j];
+            order[j] = order[j - 1];
+            order[j - 1] = swap;
+        }
+    size_t span = 0; /* from the first to the last element below this dimension */
+    for (size_t i = 0; i < view->rank; i++) {
+        size_t d = order[i];
+        if (view->shape[d] <= 1)
+            continue;
+        if (view->stride[d] <= span)
+            return false;
+        span += (view->shape[d] - 1) * view->stride[d];
+    }
+    return true;
+}
+
+static allot_status check_view(checker *check, const allot_view *view)
+{
+    size_t last, end;
+    if (view->rank != rank_of(check->param))
+        return refuse(check, "its view has rank %zu, and the kernel takes rank %zu", view->rank,
+                      rank_of(check->param));
+    if (!last_element(view, &last) || __builtin_add_overflow(view->offset, last, &end))
+        return refuse(check, "its view overflows");
+    size_t count = allot_array_count(view->array);
+    if (is_empty(view) ? view->offset > count : end >= count)
+        return refuse(check, "its view ends at element %zu, and the array has %zu", end, count);
+    if (!check->param->strided && !is_dense(view))
+        return refuse(check, "its view has holes or strides, and the kernel takes dense ones only");
+    if (check->param->access & ALLOT_WRITE && !is_empty(view) && !is_distinct(view))
+        return refuse(check, "its view is written and reaches one element by two indices");
+    return ALLOT_OK;
+}
+
+/* A sliced view longer than the range is used, and so ordered and moved, only as far as the range reaches. */
+static allot_status cut_to_range(checker *check, allot_view *view, size_t length)
+{
+    if (check->param->distribution == ALLOT_WHOLE)
+        return ALLOT_OK;
+    if (view->shape[0] < length)
+        return refuse(check, "its view has %zu entries in the first dimension, and the range %zu",
+                      view->shape[0], length);
+    if (check->param->distribution == ALLOT_SLICED)
+        view->shape[0] = length;
+    return ALLOT_OK;
+}
+
+static const char *access_name(allot_access access)
+{
+    return access == ALLOT_READ ? "allot_in" : access == ALLOT_WRITE ? "allot_out" : "allot_inout";
+}
+
+static allot_status check_array(checker *check, const allot_arg *arg, const al_argument *argument)
+{
+    const allot_param *param = check->param;
+    if (arg->type != ALLOT_NO_TYPE)
+        return refuse(check, "it is an array, and a scalar was given");
+    if (!arg->view.array)
+        return refuse(check, "its array is NULL");
+    if (arg->access != param->access)
+        return refuse(check, "the kernel takes it as %s, and it was given as %s", access_name(param->access),
+                      access_name(arg->access));
+    if (allot_array_type(arg->view.array) != argument->type)
+        return refuse(check, "its elements are %s, and the kernel takes %s here",
+                      allot_type_name(allot_array_type(arg->view.array)), allot_type_name(argument->type));
+    return ALLOT_OK;
+}
+
+static void describe_value(const allot_view *view, allot_value *value)
+{
+    *value = (allot_value){ NULL, 1, { 1, 1, 1 }, { 1, 1, 1 } };
+    for (size_t d = 0; d < view->rank; d++) {
+        value->shape[d] = view->shape[d];
+        value->stride[d] = view->stride[d];
+        value->count *= view->shape[d];
+    }
+}
+
+static allot_status take_array(checker *check, const allot_arg *arg, allot_ndrange range,
+                               al_argument *argument)
+{
+    allot_view view = arg->view;
+    allot_status status = check_array(check, arg, argument);
+    if (status == ALLOT_OK)
+        status = check_view(check, &view);
+    if (status == ALLOT_OK)
+        status = cut_to_range(check, &view, range.size[0]);
+    if (status != ALLOT_OK)
+        return status;
+    size_t last = 0, size = allot_type_size(argument->type);
+    last_element(&view, &last);
+    argument->begin = view.offset * size;
+    argument->end = argument->begin + (is_empty(&view) ? 0 : (last + 1) * size);
+    argument->access = arg->access == ALLOT_WRITE && !is_dense(&view) ? ALLOT_READ_WRITE : arg->access;
+    describe_value(&view, &argument->value);
+    allot_array_hold(view.array);
+    argument->view = view;
+    return ALLOT_OK;
+}
+
+static allot_status take(checker *check, const allot_arg *arg, al_launch *launch, al_argument *argument)
+{
+    const allot_param *param = check->param;
+    argument->param = param;
+    argument->type = param->type == ALLOT_T ? launch->type : param->type;
+    return param->access ? take_array(check, arg, launch->range, argument)
+                         : take_scalar(check, arg, argument);
+}
+
+/* One array written through one parameter and used through another: which order would be meant? */
+static allot_status check_overlaps(checker *check, const al_launch *launch)
+{
+    for (size_t i = 0; i < launch->arg_count; i++) {
+        const al_argument *one = &launch->args[i];
+        for (size_t j = 0; j < launch->arg_count; j++) {
+            const al_argument *other = &launch->args[j];
+            check->param = one->param;
+            if (i != j && one->access & ALLOT_WRITE && one->view.array == other->view.array &&
+                one->begin < other->end && other->begin < one->end)
+                return refuse(check, "it is written and overlaps parameter %s", other->param->name);
+        }
+    }
+    return ALLOT_OK;
+}
+
+/* ---- Life ---- */
+
+static allot_work guess_work(const al_launch *launch)
+{
+    allot_work work = { (double)launch->items, 0 };
+    for (size_t i = 0; i < launch->arg_count; i++) {
+        const al_argument *argument = &launch->args[i];
+        double passes = argument->access == ALLOT_READ_WRITE ? 2 : 1;
+        work.bytes += passes * (double)(argument->end - argument->begin);
+    }
+    return work;
+}
+
+static allot_work account(const al_launch *launch)
+{
+    allot_value values[AL_PARAMS_MAX];
+    if (!launch->kernel->desc.work)
+        return guess_work(launch);
+    for (size_t i = 0; i < launch->arg_count; i++)
+        values[i] = launch->args[i].value;
+    return launch->kernel->desc.work(launch->type, launch->range, values);
+}
+
+static allot_status fill(al_launch *launch, checker *check, const allot_arg *args)
+{
+    for (size_t i = 0; i < launch->arg_count; i++) {
+        check->param = &launch->kernel->desc.params[i];
+        allot_status status = take(check, &args[i], launch, &launch->args[i]);
+        if (status != ALLOT_OK)
+            return status;
+    }
+    return check_overlaps(check, launch);
+}
+
+static allot_status check_call(checker *check, const allot_arg *args, size_t arg_count)
+{
+    const allot_kernel_desc *desc = &check->kernel->desc;
+    check->param = NULL;
+    if (arg_count != desc->param_count || (arg_count && !args))
+        return refuse(check, "it takes %zu arguments, and %zu were given", desc->param_count,
+                      args ? arg_count : 0);
+    allot_type type = resolve_type(check->kernel, args);
+    if (!al_kernel_takes(check->kernel, type))
+        return refuse(check, "its element type cannot be %s", allot_type_name(type));
+    return ALLOT_OK;
+}
+
+al_launch *al_launch_create(const allot_kernel *kernel, allot_ndrange range, const allot_arg *args,
+                            size_t arg_count, allot_status *status, al_failure *failure)
+{
+    checker check = { kernel, NULL, failure };
+    size_t items = 0;
+    *status = check_range(&check, range, &items);
+    if (*status == ALLOT_OK)
+        *status = check_call(&check, args, arg_count);
+    if (*status != ALLOT_OK)
+        return NULL;
+    for (size_t d = range.rank; d < 3; d++)
+        range.size[d] = 1;
+    al_launch *launch = calloc(1, sizeof *launch + arg_count * sizeof launch->args[0]);
+    if (!launch) {
+        *status = ALLOT_NO_MEMORY;
+        return NULL;
+    }
+    launch->kernel = allot_kernel_hold((allot_kernel *)kernel);
+    launch->type = resolve_type(kernel, args);
+    launch->range = range;
+    launch->items = items;
+    launch->arg_count = arg_count;
+    *status = fill(launch, &check, args);
+    if (*status != ALLOT_OK) {
+        al_launch_destroy(launch);
+        return NULL;
+    }
+    launch->work = account(launch);
+    return launch;
+}
+
+void al_launch_destroy(al_launch *launch)
+{
+    if (!launch)
+        return;
+    for (size_t i = 0; i < launch->arg_count; i++)
+        allot_array_release(launch->args[i].view.array);
+    allot_kernel_release((allot_kernel *)launch->kernel);
+    free(launch);
+}
+
+allot_work allot_kernel_work(const allot_kernel *kernel, allot_ndrange range, const allot_arg *args,
+                             size_t arg_count)
+{
+    allot_status status;
+    al_launch *launch = kernel ? al_launch_create(kernel, range, args, arg_count, &status, NULL) : NULL;
+    allot_work work = launch ? launch->work : (allot_work){ 0, 0 };
+    al_launch_destroy(launch);
+    return work;
+}
+
+/* ---- For places ---- */
+
+size_t al_argument_offset(const al_argument *argument)
+{
+    return argument->begin;
+}
+
+allot_status al_launch_acquire(al_launch *launch, al_memory *memory, al_copy **copies, al_failure *failure)
+{
+    for (size_t i = 0; i < launch->arg_count; i++) {
+        al_argument *argument = &launch->args[i];
+        al_copy **copy = copies ? &copies[i] : NULL;
+        if (copy)
+            *copy = NULL;
+        if (!al_argument_is_array(argument))
+            continue;
+        allot_status status = al_array_acquire(argument->view.array, memory, argument->begin, argument->end,
+                                               argument->access, copy, &launch->moved, failure);
+        if (status != ALLOT_OK)
+            return status;
+    }
+    return ALLOT_OK;
+}
+
+void al_launch_publish(al_launch *launch, al_memory *memory)
+{
+    for (size_t i = 0; i < launch->arg_count; i++) {
+        al_argument *argument = &launch->args[i];
+        if (al_argument_is_array(argument) && argument->access & ALLOT_WRITE)
+            al_array_publish(argument->view.array, memory, argument->begin, argument->end);
+    }
+}
+
+void al_launch_host_values(const al_launch *launch, allot_value *values)
+{
+    for (size_t i = 0; i < launch->arg_count; i++) {
+        const al_argument *argument = &launch->args[i];
+        values[i] = argument->value;
+        if (al_argument_is_array(argument))
+            values[i].data = argument->view.array->host + argument->begin;
+    }
+}
+
+allot_status al_launch_run(const al_launch *launch, allot_call *call, const allot_value *values, size_t begin,
+                           size_t end)
+{
+    allot_part part = { launch->type, launch->range, begin, end, values };
+    return launch->kernel->desc.cpu(call, &part);
+}
+
+size_t al_launch_parts(const al_launch *launch, size_t workers)
+{
+    if (!launch->kernel->splits || workers < 2)
+        return 1;
+    size_t parts = launch->range.size[0] / launch->kernel->desc.grain;
+    if (parts < 1)
+        return 1;
+    return parts < workers ? parts : workers;
+}
+
+void al_launch_part(const al_launch *launch, size_t parts, size_t index, size_t *begin, size_t *end)
+{
+    size_t length = launch->range.size[0], each = length / parts, rest = length % parts;
+    *begin = index * each + (index < rest ? index : rest);
+    *end = *begin + each + (index < rest ? 1 : 0);
+}

@@ -1,0 +1,180 @@
+/* The inline place: one thread that runs one task after the other, in order, each launch in one part. What the other places are
+ * compared with. */
+#include "base/clock.h"
+#include "core/launch.h"
+#include "places/place.h"
+#include "places/queue.h"
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct inline_place {
+    al_place base;
+    pthread_mutex_t lock; /* guards `queue` and `closing` */
+    pthread_cond_t changed;
+    al_queue queue;
+    bool closing, started;
+    pthread_t thread;
+} inline_place;
+
+static inline_place *inline_from(al_place *place)
+{
+    return place->kind == ALLOT_INLINE ? (inline_place *)place : NULL;
+}
+
+static allot_status run_launch(al_place *place, al_task *task, al_failure *failure)
+{
+    al_launch *launch = task->launch;
+    allot_value values[AL_PARAMS_MAX];
+    allot_status status = al_launch_acquire(launch, NULL, NULL, failure);
+    if (status != ALLOT_OK)
+        return status;
+    al_launch_host_values(launch, values);
+    allot_call call = al_place_call(place, task);
+    int64_t start_ns = al_clock_now_ns();
+    al_task_here = task;
+    status = al_launch_run(launch, &call, values, 0, launch->range.size[0]);
+    al_task_here = NULL;
+    launch->ran_ns = al_clock_now_ns() - start_ns;
+    *failure = call.failure;
+    if (status == ALLOT_OK)
+        al_launch_publish(launch, NULL);
+    return status;
+}
+
+static void run(al_place *place, al_task *task)
+{
+    if (!al_place_start(place, task))
+        return;
+    al_failure failure = { 0 };
+    int64_t start_ns = al_clock_now_ns();
+    allot_status status = ALLOT_OK;
+    if (!task->launch)
+        status = al_task_call(task, &failure);
+    else if (task->launch->items)
+        status = run_launch(place, task, &failure);
+    al_place_complete(place, task, status, &failure, al_clock_now_ns() - start_ns);
+}
+
+static al_task *next_task(inline_place *self)
+{
+    pthread_mutex_lock(&self->lock);
+    while (!self->queue.first && !self->closing)
+        pthread_cond_wait(&self->changed, &self->lock);
+    al_task *task = al_queue_pop(&self->queue);
+    pthread_mutex_unlock(&self->lock);
+    return task;
+}
+
+static void *serve(void *of)
+{
+    inline_place *self = of;
+    for (al_task *task; (task = next_task(self));)
+        run(&self->base, task);
+    return NULL;
+}
+
+/* ---- The table ---- */
+
+static void describe(const al_place *place, allot_place_info *info)
+{
+    (void)place;
+    snprintf(info->name, sizeof info->name, "one thread, in order");
+    info->workers = 1;
+    info->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    info->max_array_bytes = info->memory_bytes;
+    info->has_f64 = true;
+}
+
+static bool can_run(const al_place *place, const al_task *task, char *why, size_t why_size)
+{
+    (void)place;
+    if (!task->launch || task->launch->kernel->desc.cpu)
+        return true;
+    snprintf(why, why_size, "the kernel has no C variant");
+    return false;
+}
+
+static allot_status open_place(al_place *place, al_failure *failure)
+{
+    inline_place *self = inline_from(place);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* the host's signals are the host's threads' affair */
+    int error = pthread_create(&self->thread, NULL, serve, self);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error)
+        return al_failure_set(failure, ALLOT_SYSTEM, "cannot start a thread: %s", strerror(error));
+    self->started = true;
+    pthread_setname_np(self->thread, "allot-inline");
+    atomic_store(&place->counters.workers, 1);
+    return ALLOT_OK;
+}
+
+static void enqueue(al_place *place, al_task *task)
+{
+    inline_place *self = inline_from(place);
+    pthread_mutex_lock(&self->lock);
+    al_queue_push(&self->queue, task);
+    pthread_cond_signal(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+}
+
+static al_task *withdraw(al_place *place, al_task *which)
+{
+    inline_place *self = inline_from(place);
+    pthread_mutex_lock(&self->lock);
+    al_task *task = which ? which : self->queue.last;
+    if (task && al_queue_has(&self->queue, task))
+        al_queue_remove(&self->queue, task);
+    else
+        task = NULL;
+    pthread_mutex_unlock(&self->lock);
+    return task;
+}
+
+static void stop(al_place *place, al_task *task, int64_t grace_ns)
+{
+    (void)place, (void)task, (void)grace_ns; /* the flag is all that a thread can be told */
+}
+
+static void close_place(al_place *place)
+{
+    inline_place *self = inline_from(place);
+    pthread_mutex_lock(&self->lock);
+    self->closing = true;
+    pthread_cond_signal(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+    if (self->started)
+        pthread_join(self->thread, NULL);
+    pthread_cond_destroy(&self->changed);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+}
+
+static const al_place_ops ops = { describe, can_run, open_place, enqueue, withdraw, stop, close_place };
+
+static size_t discover(const al_place_config *config, al_place **places, size_t capacity, char *message,
+                       size_t message_size)
+{
+    (void)config;
+    inline_place *self = capacity ? calloc(1, sizeof *self) : NULL;
+    if (!self) {
+        snprintf(message, message_size, "out of memory");
+        return 0;
+    }
+    self->base.ops = &ops;
+    self->base.kind = ALLOT_INLINE;
+    self->base.id = al_intern("inline");
+    self->base.shares_cpus = true;
+    self->base.only_by_name = true;
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_cond_init(&self->changed, NULL);
+    places[0] = &self->base;
+    return 1;
+}
+
+const al_place_kind al_inline_kind = { ALLOT_INLINE, false, discover };

@@ -1,0 +1,68 @@
+#include "places/place.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/launch.h"
+#include "observe/trace.h"
+#include <stdio.h>
+#include <string.h>
+
+static void count(_Atomic uint64_t *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+bool al_place_start(al_place *place, al_task *task)
+{
+    if (!al_task_start(task)) {
+        count(&place->counters.cancelled);
+        al_task_drop(task);
+        return false;
+    }
+    count(&place->counters.started);
+    if (task->decision || atomic_load_explicit(&al_trace_on, memory_order_relaxed))
+        task->started_ns = al_clock_now_ns();
+    return true;
+}
+
+static void trace(const al_place *place, const al_task *task, allot_status status)
+{
+    int64_t submitted_ns = task->submitted_ns ? task->submitted_ns : task->started_ns;
+    al_trace_task(task->name, place->id, submitted_ns, task->started_ns, al_clock_now_ns(), status);
+}
+
+void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure, int64_t busy_ns)
+{
+    count(status == ALLOT_OK ? &place->counters.succeeded : &place->counters.failed);
+    if (busy_ns)
+        atomic_fetch_add_explicit(&place->counters.busy_ns, (uint64_t)busy_ns, memory_order_relaxed);
+    if (atomic_load_explicit(&al_trace_on, memory_order_relaxed) && task->started_ns)
+        trace(place, task, status);
+    al_task_complete(task, status, failure);
+}
+
+allot_call al_place_call(const al_place *place, al_task *task)
+{
+    return (allot_call){ &task->stop, place->id, task->in_size, task->out_size, { 0 } };
+}
+
+void al_place_set_aside(al_place *place, const char *reason)
+{
+    if (atomic_load(&place->state) == ALLOT_PLACE_ASIDE)
+        return;
+    snprintf(place->message, sizeof place->message, "%s", reason);
+    atomic_store(&place->state, ALLOT_PLACE_ASIDE);
+    al_log(AL_LOG_WARNING, "place %s is set aside: %s", place->id, reason);
+}
+
+void al_place_describe(const al_place *place, allot_place_info *info)
+{
+    allot_place_info whole = { .kind = place->kind, .shares_cpus = place->shares_cpus };
+    snprintf(whole.id, sizeof whole.id, "%s", place->id);
+    whole.shares_memory = place->memory == NULL;
+    place->ops->describe(place, &whole);
+    whole.state = (allot_place_state)atomic_load((_Atomic int *)&place->state);
+    if (whole.state == ALLOT_PLACE_ASIDE)
+        memcpy(whole.message, place->message, sizeof whole.message);
+    whole.size = info->size < sizeof whole ? info->size : sizeof whole;
+    memcpy(info, &whole, whole.size);
+}

@@ -1,0 +1,63 @@
+/* The libraries behind this one: what it was built with, and what it finds beside it in the running program.
+ */
+#include "topology/topology.h"
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What the build found; "" when it did not. CMake sets it for this file. */
+#ifndef ALLOT_OPENCL_VERSION
+#define ALLOT_OPENCL_VERSION ""
+#endif
+
+enum {
+    LIBRARY_HWLOC,
+    LIBRARY_OPENCL,
+    LIBRARY_OPENBLAS,
+    LIBRARY_COUNT
+};
+
+/* Versions and `found` are filled once, by find_libraries(). */
+static allot_library libraries[LIBRARY_COUNT] = {
+    [LIBRARY_HWLOC] = { .name = "hwloc", .version = "", .purpose = "topology" },
+    [LIBRARY_OPENCL] = { .name = "OpenCL", .version = "", .purpose = "devices" },
+    [LIBRARY_OPENBLAS] = { .name = "OpenBLAS", .version = "", .purpose = "gemm on CPUs" },
+};
+
+static void set_found(int index, const char *version)
+{
+    libraries[index].version = version;
+    libraries[index].found = *version != '\0';
+}
+
+/* OpenBLAS comes with liballot_numeric or with the program itself, so it is asked for at run time. It answers
+ * "OpenBLAS 0.3.21 DYNAMIC_ARCH ...". */
+static void find_openblas(void)
+{
+    static char version[32];
+    void *symbol = dlsym(RTLD_DEFAULT, "openblas_get_config");
+    if (!symbol)
+        return;
+    char *(*get_config)(void);
+    memcpy(&get_config, &symbol, sizeof get_config); /* ISO C has no cast from void * to a function */
+    libraries[LIBRARY_OPENBLAS].found = true;
+    if (sscanf(get_config(), "OpenBLAS %31s", version) == 1)
+        libraries[LIBRARY_OPENBLAS].version = version;
+}
+
+static void find_libraries(void)
+{
+    set_found(LIBRARY_HWLOC, al_hwloc_version());
+    set_found(LIBRARY_OPENCL, ALLOT_OPENCL_VERSION);
+    find_openblas();
+}
+
+const allot_library *allot_libraries(size_t *count)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find_libraries);
+    if (count)
+        *count = LIBRARY_COUNT;
+    return libraries;
+}
