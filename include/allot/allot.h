@@ -9,7 +9,7 @@
  *     kernel.h    kernels: parameters and variants
  *     place.h     the places of this machine, hints, decisions
  *     observe.h   metrics, trace, log
- *     numeric.h   the sample kernels (library allot_numeric); not included here
+ *     numeric.h   the sample kernels (library allot_numeric, which programs that use them link too)
  *
  * Conventions that hold everywhere:
  *   - Every function may be called from any thread at any time, unless its comment says otherwise.
@@ -26,6 +26,7 @@
 #include <allot/executor.h>
 #include <allot/future.h>
 #include <allot/kernel.h>
+#include <allot/numeric.h>
 #include <allot/observe.h>
 #include <allot/place.h>
 #include <allot/status.h>

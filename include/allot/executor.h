@@ -81,6 +81,13 @@ ALLOT_API allot_status allot_shutdown(allot_executor *executor, allot_shutdown_m
  * A process may exit without it: the threads end with it and worker processes follow. */
 ALLOT_API allot_status allot_close(allot_executor *executor);
 
+/* ---- Worker processes ---- */
+
+/* In a worker process: runs its loop and never returns. Anywhere else: returns 0 at once. Worker processes are the program itself
+ * started anew, and normally enter their loop before main by themselves; a program in which that cannot work (linked with -static,
+ * or with another C library than glibc) calls this in the first line of its main, before it opens an executor. */
+ALLOT_API int allot_worker_main(void);
+
 #ifdef __cplusplus
 }
 #endif

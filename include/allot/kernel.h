@@ -120,6 +120,10 @@ typedef struct allot_work {
  * the views, and one operation an element. */
 typedef allot_work (*allot_work_function)(allot_type type, allot_ndrange range, const allot_value *args);
 
+/* Checks what the parameters' descriptions cannot say: shapes that must agree. Returns NULL, or static text that says what is wrong:
+ * then the launch is refused with ALLOT_INVALID. Called as allot_work_function is, before it. */
+typedef const char *(*allot_check_function)(allot_type type, allot_ndrange range, const allot_value *args);
+
 /* A kernel's descriptor. The texts, params and functions must outlive the kernel. At least one variant is needed.
  *
  * The OpenCL variant is OpenCL C text. The library puts before it: `T` (the launch's element type, also `#define T_f32` or
@@ -142,6 +146,7 @@ typedef struct allot_kernel_desc {
     size_t tile[3];          /* 0: 1 */
     size_t local[3];         /* the work-group size; 0: the driver chooses */
     allot_work_function work;
+    allot_check_function check; /* NULL: none */
 } allot_kernel_desc;
 
 /* ALLOT_KERNEL(.name = "axpy", ...): a descriptor in place, valid to the end of the enclosing block. */

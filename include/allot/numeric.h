@@ -14,8 +14,8 @@ extern "C" {
 ALLOT_API const allot_kernel *allot_axpy(void);
 
 /* C = alpha*A*B + beta*C (BLAS gemm). Range: 2 dimensions, rows m × columns n of C. Parameters: alpha (T),
- * A (in, m × k), B (in, k × n), beta (T), C (inout, m × n): views of rank 2 with any strides. 2mnk flops. With beta = 0, C is not read. The
- * C variant calls OpenBLAS where it was found at build time. */
+ * A (in, m × k), B (in, k × n), beta (T), C (inout, m × n): views of rank 2 with any strides. 2mnk flops. With beta = 0, C is not read; with
+ * alpha = 0, A and B are not. The C variant calls OpenBLAS where it was found at build time. */
 ALLOT_API const allot_kernel *allot_gemm(void);
 
 /* y = A*x for a sparse matrix in compressed row storage (CSR; Saad, Iterative Methods for Sparse Linear Systems,

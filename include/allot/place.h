@@ -149,11 +149,12 @@ typedef struct allot_decision {
     /* What happened; all 0 until the task is done. */
     bool done;
     allot_status status;
-    double queued_s;         /* from submission to its start */
+    double queued_s;         /* from the decision, when its dependencies were met, to its start */
     double moved_s;          /* transfers made for it */
     double compiled_s;
     double ran_s;            /* the variant itself */
     uint64_t bytes_moved;
+    double waited_s;         /* from submission to the decision */
 } allot_decision;
 
 /* The decision behind a launch. NULL for a plain function, which is not decided but goes where its hints say or to the thread place,

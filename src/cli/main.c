@@ -1,1 +1,162 @@
-int main(void) { return 0; }
+/* The `allot` command: finds the subcommand, and keeps its manners: signals, and output that could not be
+ * written. */
+#include "cli.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const al_command commands[] = {
+    { "info", "what this machine has: topology, places, libraries", al_info_run },
+    { "run", "run a sample kernel once or a few times, on your data or ours", al_run_run },
+    { "compare", "run every sample kernel on every place and compare them", al_compare_run },
+};
+enum {
+    COMMAND_COUNT = sizeof commands / sizeof commands[0]
+};
+
+volatile sig_atomic_t al_interrupted;
+
+static void on_interrupt(int signal_number)
+{
+    (void)signal_number;
+    al_interrupted = 1;
+}
+
+/* The first signal asks, the second (default action again) ends. SIGPIPE keeps its default: `allot info |
+ * head` just ends. */
+static void catch_interrupts(void)
+{
+    struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESETHAND | SA_RESTART };
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* A standard descriptor that is closed would be given to the next file opened, and that file be written over.
+ * In its place comes one that fails in its direction, so that the loss is noticed. */
+static void keep_standard_descriptors(void)
+{
+    for (int descriptor = 0; descriptor <= 2; descriptor++)
+        if (fcntl(descriptor, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY);
+}
+
+/* At exit, because only then all output has been tried: a full disk must not look like success. */
+static void check_output(void)
+{
+    bool failed = ferror(stdout) != 0;
+    errno = 0;
+    failed |= fclose(stdout) != 0;
+    if (!failed)
+        return;
+    if (errno != EPIPE)
+        fprintf(stderr, "allot: cannot write to standard output%s%s\n", errno ? ": " : "",
+                errno ? strerror(errno) : "");
+    _exit(AL_EXIT_FAILED);
+}
+
+bool al_problem_set(al_problem *problem, al_exit code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(problem->text, sizeof problem->text, format, arguments);
+    va_end(arguments);
+    problem->code = code;
+    return false;
+}
+
+int al_problem_tell(const al_problem *problem, const char *command)
+{
+    fprintf(stderr, "%s: %s\n", command, problem->text);
+    if (problem->code == AL_EXIT_USAGE)
+        fprintf(stderr, "Try `%s --help'.\n", command);
+    return problem->code;
+}
+
+static int print_help(void)
+{
+    puts("Usage: allot COMMAND [OPTION...]\n"
+         "Runs numeric work where it runs best: a thread pool, worker processes, OpenCL devices.\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        printf("  %-10s %s\n", commands[i].name, commands[i].says);
+    puts("\n  allot COMMAND --help   what a command takes\n"
+         "  allot --version        the version\n"
+         "\n"
+         "Start with:\n"
+         "  allot info\n"
+         "  allot run axpy -n 1e6 --explain\n"
+         "  allot compare\n"
+         "\n"
+         "Exit codes:\n"
+         "    0  all went well\n"
+         "    1  a wrong result, a failed run, or output that could not be written\n"
+         "    2  a mistake in the command line\n"
+         "    3  an input file is missing or malformed\n"
+         "    4  no such place\n"
+         "  130  interrupted\n"
+         "\n"
+         "Environment: ALLOT_DATA names the folder of the sample input; ALLOT_LOG is error, warning, info or "
+         "debug.");
+    return AL_EXIT_OK;
+}
+
+static void print_version(FILE *stream, struct argp_state *state)
+{
+    (void)state;
+    fprintf(stream, "allot %s\n", allot_version());
+}
+
+static int no_command(const char *word)
+{
+    if (word)
+        fprintf(stderr, "allot: unknown command '%s':", word);
+    else
+        fprintf(stderr, "allot: name a command:");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(stderr, "%s %s", i ? "," : "", commands[i].name);
+    fprintf(stderr, " are there\nTry `allot --help'.\n");
+    return AL_EXIT_USAGE;
+}
+
+static int dispatch(const char *word, int argc, char **argv)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(word, commands[i].name) != 0)
+            continue;
+        char name[64]; /* what argp calls the program in its messages */
+        snprintf(name, sizeof name, "allot %s", commands[i].name);
+        argv[0] = name;
+        return commands[i].run(argc, argv);
+    }
+    return no_command(word);
+}
+
+int main(int argc, char **argv)
+{
+    keep_standard_descriptors();
+    atexit(check_output);
+    catch_interrupts();
+    argp_err_exit_status = AL_EXIT_USAGE;
+    argp_program_version_hook = print_version;
+
+    const char *word = argc > 1 ? argv[1] : NULL;
+    if (!word)
+        return no_command(NULL);
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
+        return print_version(stdout, NULL), AL_EXIT_OK;
+    bool help = strcmp(word, "help") == 0;
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-?") == 0 || strcmp(word, "-h") == 0 ||
+        (help && argc == 2))
+        return print_help();
+    if (help) { /* `allot help run` is `allot run --help` */
+        char option[] = "--help", *arguments[] = { NULL, option, NULL };
+        return dispatch(argv[2], 2, arguments);
+    }
+    return dispatch(word, argc - 1, argv + 1);
+}

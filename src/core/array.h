@@ -1,7 +1,8 @@
 /* An array: pages of host memory, copies of it in other memories, and which bytes are current where.
  *
- * One mover at a time an array: whoever makes bytes current takes the array with `moving`, so that no lock is held while a
- * memory's operations run. Who may use which bytes when is the graph's affair (executor/graph.h), not this file's. */
+ * One mover at a time an array: whoever makes bytes current takes the array with `moving`, so that no lock is
+ * held while a memory's operations run. Who may use which bytes when is the graph's affair
+ * (executor/graph.h), not this file's. */
 #ifndef AL_CORE_ARRAY_H
 #define AL_CORE_ARRAY_H
 
@@ -20,13 +21,15 @@ typedef struct al_moved {
     uint64_t bytes, ns, count;
 } al_moved;
 
-/* A memory other than the host's that can hold a copy of an array: a device's, or pages that workers can map. All of them are called
- * by one thread at a time for one copy, with no lock held; they may block; they return a status and fill the failure. */
+/* A memory other than the host's that can hold a copy of an array: a device's, or pages that workers can map.
+ * All of them are called by one thread at a time for one copy, with no lock held; they may block; they return
+ * a status and fill the failure. */
 typedef struct al_memory_ops {
     /* Makes room for the whole array; *copy embeds al_copy first. */
     allot_status (*create)(al_memory *memory, allot_array *array, al_copy **copy, al_failure *failure);
-    /* Copies bytes [begin, end) of the array from the host's memory to the copy (for a copy that works on the host's own
-     * pages: makes the host's writes visible there). When it returns, the host's bytes may change. */
+    /* Copies bytes [begin, end) of the array from the host's memory to the copy (for a copy that works on the
+     * host's own pages: makes the host's writes visible there). When it returns, the host's bytes may change.
+     */
     allot_status (*upload)(al_copy *copy, size_t begin, size_t end, al_failure *failure);
     /* The other way. */
     allot_status (*download)(al_copy *copy, size_t begin, size_t end, al_failure *failure);
@@ -37,15 +40,15 @@ struct al_memory {
     const al_memory_ops *ops;
     pthread_mutex_t lock; /* guards `copies` and `leaving`; no other lock is taken under it */
     al_copy *copies;
-    unsigned leaving;     /* copies unlinked and not destroyed yet */
+    unsigned leaving;                      /* copies unlinked and not destroyed yet */
     _Atomic uint64_t bytes_to, bytes_from; /* moved so far, for metrics */
 };
 
 struct al_copy {
     al_memory *memory;
-    allot_array *array;   /* not held: the array destroys its copies */
-    al_ranges valid;      /* guarded by the array's lock */
-    bool shares_pages;    /* works on the host's pages: transfers move nothing and count no bytes */
+    allot_array *array; /* not held: the array destroys its copies */
+    al_ranges valid;    /* guarded by the array's lock */
+    bool shares_pages;  /* works on the host's pages: transfers move nothing and count no bytes */
     al_copy *next_of_array, *next_of_memory, *previous_of_memory;
 };
 
@@ -53,40 +56,42 @@ struct allot_array {
     _Atomic uint32_t references;
     allot_type type;
     size_t count, size_bytes;
-    unsigned char *host;      /* never NULL */
-    size_t host_bytes;        /* mapped: whole pages; 0 for wrapped memory */
-    int fd;                   /* the memfd of `host`, sealed against shrinking and growing; -1: workers cannot map it */
-    uint64_t id;              /* unique in the process */
+    unsigned char *host; /* never NULL */
+    size_t host_bytes;   /* mapped: whole pages; 0 for wrapped memory */
+    int fd;      /* the memfd of `host`, sealed against shrinking and growing; -1: workers cannot map it */
+    uint64_t id; /* unique in the process */
     allot_array_free free_data;
     void *free_user;
 
-    pthread_mutex_t lock;     /* guards all below but `accesses` and `mappings` */
-    pthread_cond_t moved;     /* `moving` became false */
+    pthread_mutex_t lock; /* guards all below but `accesses` and `mappings` */
+    pthread_cond_t moved; /* `moving` became false */
     bool moving;
     al_ranges host_valid;
     al_copy *copies;
-    al_ranges poisoned;       /* what a launch that did not succeed should have written */
-    char *poison;             /* the root cause; NULL when memory was out */
-    bool lost;                /* memory was out when ranges had to be noted: nothing can be read any more */
+    al_ranges poisoned; /* what a launch that did not succeed should have written */
+    char *poison;       /* the root cause; NULL when memory was out */
+    bool lost;          /* memory was out when ranges had to be noted: nothing can be read any more */
     allot_array_stats stats;
 
-    al_access *accesses;      /* in order of submission; guarded by the graph's lock */
+    al_access *accesses;         /* in order of submission; guarded by the graph's lock */
     struct al_mapping *mappings; /* guarded by the graph's lock */
 };
 
 void al_memory_init(al_memory *memory, const al_memory_ops *ops);
-/* Brings what is current only there back to the host and destroys every copy. For a place that closes; nothing runs there any more.
- * Bytes that cannot be brought back are poisoned with the reason. */
+/* Brings what is current only there back to the host and destroys every copy. For a place that closes;
+ * nothing runs there any more. Bytes that cannot be brought back are poisoned with the reason. */
 void al_memory_fini(al_memory *memory);
 /* Unlinks and destroys one copy: its array is being destroyed, or its memory goes away. */
 void al_memory_forget(al_copy *copy);
 
-/* Makes bytes [begin, end) current in `memory` (NULL: the host's) if the access reads; for ALLOT_WRITE only makes room. *copy (if not
- * NULL) receives the copy there. Adds to *moved. Poisoned bytes that are to be read: ALLOT_DEPENDENCY with the root cause. */
-allot_status al_array_acquire(allot_array *array, al_memory *memory, size_t begin, size_t end, allot_access access,
-                              al_copy **copy, al_moved *moved, al_failure *failure);
+/* Makes bytes [begin, end) current in `memory` (NULL: the host's) if the access reads; for ALLOT_WRITE only
+ * makes room. *copy (if not NULL) receives the copy there. Adds to *moved. Poisoned bytes that are to be
+ * read: ALLOT_DEPENDENCY with the root cause. */
+allot_status al_array_acquire(allot_array *array, al_memory *memory, size_t begin, size_t end,
+                              allot_access access, al_copy **copy, al_moved *moved, al_failure *failure);
 
-/* Says that [begin, end) was written in `memory` (NULL: the host's): it is current there and nowhere else, and not poisoned. */
+/* Says that [begin, end) was written in `memory` (NULL: the host's): it is current there and nowhere else,
+ * and not poisoned. */
 void al_array_publish(allot_array *array, al_memory *memory, size_t begin, size_t end);
 
 /* Says that [begin, end) should have been written and was not. */

@@ -1,4 +1,5 @@
-/* The call of a task function or a C variant that is in progress: what allot_fail() and allot_call_stopping() work on. */
+/* The call of a task function or a C variant that is in progress: what allot_fail() and allot_call_stopping()
+ * work on. */
 #ifndef AL_CORE_CALL_H
 #define AL_CORE_CALL_H
 
@@ -9,7 +10,8 @@ struct allot_call {
     const _Atomic uint32_t *stopping; /* not 0: somebody wants it to end; may lie in shared memory */
     const char *place;                /* the place's id */
     size_t in_size, out_size;
-    al_failure failure; /* owned; moved into the future, or copied into a worker's slot, by whoever runs the call */
+    al_failure
+        failure; /* owned; moved into the future, or copied into a worker's slot, by whoever runs the call */
 };
 
 #endif

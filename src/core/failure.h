@@ -5,7 +5,7 @@
 #include <allot/status.h>
 #include <stdarg.h>
 
-#define AL_FAILURE_TEXT_MAX    4000 /* bytes of message or payload that are kept of a task's own */
+#define AL_FAILURE_TEXT_MAX 4000 /* bytes of message or payload that are kept of a task's own */
 
 typedef struct al_failure {
     char *message; /* NULL: none, or memory was out; the status's text stands in */

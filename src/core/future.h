@@ -1,7 +1,8 @@
 /* A future: one atomic state word with a futex under it, a stack of continuations, an outcome.
  *
- * The state changes PENDING → RUNNING → SUCCEEDED | FAILED, or PENDING → CANCELLED, each by one compare-and-swap, so
- * that whoever makes the change owns the next step. The outcome is written before the last change and only read after it. */
+ * The state changes PENDING → RUNNING → SUCCEEDED | FAILED, or PENDING → CANCELLED, each by one
+ * compare-and-swap, so that whoever makes the change owns the next step. The outcome is written before the
+ * last change and only read after it. */
 #ifndef AL_CORE_FUTURE_H
 #define AL_CORE_FUTURE_H
 
@@ -9,8 +10,8 @@
 #include <allot/future.h>
 #include <stdatomic.h>
 
-/* Something to run once when a future is done: by the thread that ends it, with no lock held, in the order in which they
- * were added; or at once if it is done. Must not block and must not run user code. */
+/* Something to run once when a future is done: by the thread that ends it, with no lock held, in the order in
+ * which they were added; or at once if it is done. Must not block and must not run user code. */
 typedef struct al_continuation al_continuation;
 struct al_continuation {
     al_continuation *next;
@@ -18,12 +19,13 @@ struct al_continuation {
 };
 
 struct allot_future {
-    _Atomic uint32_t state;      /* allot_state | AL_FUTURE_* flags; release when it becomes done, acquire when read */
+    _Atomic uint32_t
+        state; /* allot_state | AL_FUTURE_* flags; release when it becomes done, acquire when read */
     _Atomic uint32_t references;
     _Atomic(al_continuation *) continuations; /* newest first; AL_FUTURE_CLOSED once they have been taken */
-    allot_status status;         /* valid once done */
-    al_failure *failure;         /* valid once done; NULL: no message; freed with the future unless static */
-    const void *result;          /* points into the same object */
+    allot_status status;                      /* valid once done */
+    al_failure *failure; /* valid once done; NULL: no message; freed with the future unless static */
+    const void *result;  /* points into the same object */
     size_t result_size;
 };
 
@@ -37,8 +39,8 @@ void al_future_init(allot_future *future, const void *result, size_t result_size
 /* Tries one change of state; true for the one caller who made it. */
 bool al_future_change(allot_future *future, allot_state from, allot_state to);
 
-/* Ends it: stores the outcome, changes the state (the caller must own that change: RUNNING → done), wakes, runs the
- * continuations. Takes over `failure` (may be NULL). */
+/* Ends it: stores the outcome, changes the state (the caller must own that change: RUNNING → done), wakes,
+ * runs the continuations. Takes over `failure` (may be NULL). */
 void al_future_finish(allot_future *future, allot_state end, allot_status status, al_failure *failure);
 
 /* Ends a pending one as cancelled; false if it was not pending. */
@@ -48,7 +50,8 @@ bool al_future_drop(allot_future *future);
 bool al_future_add(allot_future *future, al_continuation *continuation);
 
 /* ---- The epoch: for whoever waits for one of several things ----
- * Read it, look at all things (marking futures WATCHED), then sleep: any such thing that happens in between bumps it. */
+ * Read it, look at all things (marking futures WATCHED), then sleep: any such thing that happens in between
+ * bumps it. */
 uint32_t al_epoch_read(void);
 void al_epoch_wait(uint32_t seen, int64_t deadline_ns);
 void al_epoch_bump(void);
@@ -58,13 +61,14 @@ bool al_future_watch(allot_future *future);
 
 /* A thread that belongs to a pool sets this so that its waits run other tasks instead of sleeping. */
 typedef struct al_helper {
-    bool (*help)(struct al_helper *self);           /* runs one task if there is one */
-    void (*idle)(struct al_helper *self, bool idle); /* told before and after it sleeps on the epoch: new work must bump it */
+    bool (*help)(struct al_helper *self); /* runs one task if there is one */
+    void (*idle)(struct al_helper *self,
+                 bool idle); /* told before and after it sleeps on the epoch: new work must bump it */
 } al_helper;
 extern _Thread_local al_helper *al_helper_here;
 
-/* Waits until ready(of) says true or the deadline passes; helps where this thread can. What makes it true must bump the epoch.
- * Returns ready's last answer. */
+/* Waits until ready(of) says true or the deadline passes; helps where this thread can. What makes it true
+ * must bump the epoch. Returns ready's last answer. */
 bool al_wait_until(bool (*ready)(void *of), void *of, int64_t deadline_ns);
 
 #endif

@@ -95,9 +95,6 @@ allot_kernel *allot_kernel_create(const allot_kernel_desc *desc)
         kernel->desc.grain = 1;
     if (!kernel->desc.opencl_entry)
         kernel->desc.opencl_entry = kernel->desc.name;
-    for (int d = 0; d < 3; d++)
-        if (!kernel->desc.tile[d])
-            kernel->desc.tile[d] = 1;
     return kernel;
 }
 

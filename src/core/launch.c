@@ -248,14 +248,30 @@ static allot_work guess_work(const al_launch *launch)
     return work;
 }
 
+static void shapes(const al_launch *launch, allot_value *values)
+{
+    for (size_t i = 0; i < launch->arg_count; i++)
+        values[i] = launch->args[i].value;
+}
+
 static allot_work account(const al_launch *launch)
 {
     allot_value values[AL_PARAMS_MAX];
     if (!launch->kernel->desc.work)
         return guess_work(launch);
-    for (size_t i = 0; i < launch->arg_count; i++)
-        values[i] = launch->args[i].value;
+    shapes(launch, values);
     return launch->kernel->desc.work(launch->type, launch->range, values);
+}
+
+static allot_status check_shapes(checker *check, const al_launch *launch)
+{
+    allot_value values[AL_PARAMS_MAX];
+    if (!launch->kernel->desc.check)
+        return ALLOT_OK;
+    shapes(launch, values);
+    check->param = NULL;
+    const char *wrong = launch->kernel->desc.check(launch->type, launch->range, values);
+    return wrong ? refuse(check, "%s", wrong) : ALLOT_OK;
 }
 
 static allot_status fill(al_launch *launch, checker *check, const allot_arg *args)
@@ -266,7 +282,8 @@ static allot_status fill(al_launch *launch, checker *check, const allot_arg *arg
         if (status != ALLOT_OK)
             return status;
     }
-    return check_overlaps(check, launch);
+    allot_status status = check_overlaps(check, launch);
+    return status == ALLOT_OK ? check_shapes(check, launch) : status;
 }
 
 static allot_status check_call(checker *check, const allot_arg *args, size_t arg_count)

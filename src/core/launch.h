@@ -8,11 +8,11 @@
 
 typedef struct al_argument {
     const allot_param *param;
-    allot_type type;          /* resolved: never ALLOT_T */
-    allot_view view;          /* of an array, held; array NULL: a scalar. A sliced view is cut to the range */
-    size_t begin, end;        /* the bytes of the array from its first to its last touched element; empty if none */
-    allot_access access;      /* what must happen to [begin, end): a write that leaves holes is ALLOT_READ_WRITE */
-    allot_value value;        /* scalar: complete. array: count, shape, stride; data is NULL here */
+    allot_type type;   /* resolved: never ALLOT_T */
+    allot_view view;   /* of an array, held; array NULL: a scalar. A sliced view is cut to the range */
+    size_t begin, end; /* the bytes of the array from its first to its last touched element; empty if none */
+    allot_access access; /* what must happen to [begin, end): a write that leaves holes is ALLOT_READ_WRITE */
+    allot_value value;   /* scalar: complete. array: count, shape, stride; data is NULL here */
     _Alignas(16) unsigned char scalar[16]; /* the scalar converted to `type` */
 } al_argument;
 
@@ -29,9 +29,10 @@ typedef struct al_launch {
     al_argument args[];
 } al_launch;
 
-/* Checks everything about a launch and makes its private copy, holding kernel and arrays; NULL with status and failure set. */
-al_launch *al_launch_create(const allot_kernel *kernel, allot_ndrange range, const allot_arg *args, size_t arg_count,
-                            allot_status *status, al_failure *failure);
+/* Checks everything about a launch and makes its private copy, holding kernel and arrays; NULL with status
+ * and failure set. */
+al_launch *al_launch_create(const allot_kernel *kernel, allot_ndrange range, const allot_arg *args,
+                            size_t arg_count, allot_status *status, al_failure *failure);
 void al_launch_destroy(al_launch *launch);
 
 static inline bool al_argument_is_array(const al_argument *argument)
@@ -42,8 +43,8 @@ static inline bool al_argument_is_array(const al_argument *argument)
 /* Byte offset in its array of an array argument's element (0, 0, 0). */
 size_t al_argument_offset(const al_argument *argument);
 
-/* Makes all arrays current in `memory` (NULL: the host's), before the variant runs; copies[i] (may be NULL altogether) receives argument
- * i's copy, NULL for scalars. Adds to launch->moved. */
+/* Makes all arrays current in `memory` (NULL: the host's), before the variant runs; copies[i] (may be NULL
+ * altogether) receives argument i's copy, NULL for scalars. Adds to launch->moved. */
 allot_status al_launch_acquire(al_launch *launch, al_memory *memory, al_copy **copies, al_failure *failure);
 
 /* Tells the arrays what was written in `memory`; call after success, before al_task_complete(). */
@@ -52,13 +53,17 @@ void al_launch_publish(al_launch *launch, al_memory *memory);
 /* Fills values[arg_count] for a C variant on the host's memory. */
 void al_launch_host_values(const al_launch *launch, allot_value *values);
 
-/* Runs the C variant for [begin, end) of the first dimension, with the given values. `call` is the running call. */
-allot_status al_launch_run(const al_launch *launch, allot_call *call, const allot_value *values, size_t begin, size_t end);
+/* Runs the C variant for [begin, end) of the first dimension, with the given values. `call` is the running
+ * call. */
+allot_status al_launch_run(const al_launch *launch, allot_call *call, const allot_value *values, size_t begin,
+                           size_t end);
 
-/* How many parts a pool of `workers` should cut the range into: at least 1, so that no part is below the kernel's grain. */
+/* How many parts a pool of `workers` should cut the range into: at least 1, so that no part is below the
+ * kernel's grain. */
 size_t al_launch_parts(const al_launch *launch, size_t workers);
 
-/* Part `index` of `parts`: *begin and *end of the first dimension. The parts are disjoint, in order, and cover it. */
+/* Part `index` of `parts`: *begin and *end of the first dimension. The parts are disjoint, in order, and
+ * cover it. */
 void al_launch_part(const al_launch *launch, size_t parts, size_t index, size_t *begin, size_t *end);
 
 #endif

@@ -49,6 +49,7 @@ static void destroy(al_task *task)
         free(task->future.failure);
     }
     al_launch_destroy(task->launch);
+    free(task->terms);
     free(task->decision);
     free(task);
 }
@@ -135,7 +136,8 @@ static void record_outcome(al_task *task, allot_status status)
     if (!decision || !launch)
         return;
     decision->status = status;
-    decision->queued_s = task->started_ns ? seconds(task->started_ns - task->submitted_ns) : 0;
+    decision->waited_s = seconds(task->decided_ns - task->submitted_ns);
+    decision->queued_s = task->started_ns ? seconds(task->started_ns - task->decided_ns) : 0;
     decision->moved_s = seconds((int64_t)launch->moved.ns);
     decision->bytes_moved = launch->moved.bytes;
     decision->compiled_s = seconds(launch->compiled_ns);

@@ -1,7 +1,8 @@
 /* A task: a future together with what is needed to run it, in one allocation.
  *
- * Life of a task: created with two references (the caller's future, and the owner's); armed with its dependencies; dispatched to
- * a place, which owns it until it calls al_task_complete() or, when al_task_start() says no, al_task_drop(). */
+ * Life of a task: created with two references (the caller's future, and the owner's); armed with its
+ * dependencies; dispatched to a place, which owns it until it calls al_task_complete() or, when
+ * al_task_start() says no, al_task_drop(). */
 #ifndef AL_CORE_TASK_H
 #define AL_CORE_TASK_H
 
@@ -15,30 +16,32 @@ struct al_place;                    /* places/place.h; here only a name */
 /* Why a running task should end; what al_task.stop holds. The first reason stays. */
 enum {
     AL_STOP_NONE,
-    AL_STOP_ASKED,   /* allot_stop */
+    AL_STOP_ASKED, /* allot_stop */
     AL_STOP_DEADLINE
 };
 
 struct al_task {
-    allot_future future;        /* first: a future is a task */
-    al_task *next, *previous;   /* for the queue of whoever owns it */
+    allot_future future;            /* first: a future is a task */
+    al_task *next, *previous;       /* for the queue of whoever owns it */
     struct al_place *_Atomic place; /* NULL until it is dispatched */
-    const char *place_id;       /* the place's id, interned: outlives the place. Written before `place` */
-    void *slot;                 /* for the place that owns it */
-    allot_executor *executor;   /* NULL for the host's own accesses. Not to be used once the task is done */
-    allot_function function;    /* NULL: a launch */
-    al_launch *launch;          /* NULL: a plain function */
-    al_continuation end;        /* the executor's: runs first of all when the task is done */
-    struct al_terms *terms;     /* the executor's record of hints and dependencies; NULL for most tasks; executor/terms.h */
-    _Atomic uint32_t stop;      /* AL_STOP_*: read by the running code through allot_call_stopping() */
-    allot_decision *decision;   /* NULL: not decided; owned */
-    int64_t submitted_ns, started_ns; /* 0 unless it is traced or decided */
-    const char *name;           /* for messages and traces: never NULL; owned by launch, terms or static */
+    const char *place_id;           /* the place's id, interned: outlives the place. Written before `place` */
+    void *slot;                     /* for the place that owns it */
+    allot_executor *executor; /* NULL for the host's own accesses. Not to be used once the task is done */
+    allot_function function;  /* NULL: a launch */
+    al_launch *launch;        /* NULL: a plain function */
+    al_continuation end;      /* the executor's: runs first of all when the task is done */
+    struct al_terms *terms; /* the executor's record of hints and dependencies, one block freed with the task;
+                               NULL for most */
+    _Atomic uint32_t stop;  /* AL_STOP_*: read by the running code through allot_call_stopping() */
+    allot_decision *decision;         /* NULL: not decided; owned */
+    int64_t submitted_ns, decided_ns, started_ns; /* 0 unless it is traced or decided */
+    const char *name; /* for messages and traces: never NULL; owned by launch, terms or static */
     size_t in_size, out_size;
-    void *in, *out;             /* aligned to 16, behind this struct; NULL when empty */
+    void *in, *out; /* aligned to 16, behind this struct; NULL when empty */
 };
 
-/* A new task in state PENDING with two references, `in` copied; NULL when memory is out. Sizes that overflow: NULL. */
+/* A new task in state PENDING with two references, `in` copied; NULL when memory is out. Sizes that overflow:
+ * NULL. */
 al_task *al_task_create(allot_function function, const void *in, size_t in_size, size_t out_size);
 
 static inline al_task *al_task_from(allot_future *future)
@@ -46,22 +49,25 @@ static inline al_task *al_task_from(allot_future *future)
     return (al_task *)future; /* the first member */
 }
 
-/* The owner is about to run it: PENDING → RUNNING. False: it was cancelled or ended meanwhile; call al_task_drop(). */
+/* The owner is about to run it: PENDING → RUNNING. False: it was cancelled or ended meanwhile; call
+ * al_task_drop(). */
 bool al_task_start(al_task *task);
 
 /* The owner lets go of a task that ended without it. Drops the owner's reference. */
 void al_task_drop(al_task *task);
 
-/* Ends a task that the owner started, exactly once: moves the failure's text into the future (`failure` may be NULL and is emptied),
- * fills the decision's outcome, publishes, wakes, runs continuations, drops the owner's reference. A stop that was asked for takes the place of ALLOT_OK: the
- * status is then ALLOT_STOPPED or ALLOT_DEADLINE. Call with no lock held. */
+/* Ends a task that the owner started, exactly once: moves the failure's text into the future (`failure` may
+ * be NULL and is emptied), fills the decision's outcome, publishes, wakes, runs continuations, drops the
+ * owner's reference. A stop that was asked for takes the place of ALLOT_OK: the status is then ALLOT_STOPPED
+ * or ALLOT_DEADLINE. Call with no lock held. */
 void al_task_complete(al_task *task, allot_status status, al_failure *failure);
 
-/* Calls a plain function task's function in this thread and returns its status: what inline and thread places do with one that they
- * started. `failure` receives what it said. */
+/* Calls a plain function task's function in this thread and returns its status: what inline and thread places
+ * do with one that they started. `failure` receives what it said. */
 allot_status al_task_call(al_task *task, al_failure *failure);
 
-/* The task whose code runs in this thread; NULL outside. Places set it around launches; al_task_call does it itself. */
+/* The task whose code runs in this thread; NULL outside. Places set it around launches; al_task_call does it
+ * itself. */
 extern _Thread_local al_task *al_task_here;
 
 /* A future that is done already, with this error; never NULL. The failure is emptied. */

@@ -12,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CHUNKS_MAX 320 /* of 1 MiB: over 4 million events of common names */
-#define TEXT_MAX   255 /* bytes that are kept of a name */
+#define TEXT_MAX 255 /* bytes that are kept of a name */
+
+size_t al_trace_chunks_max = 320; /* over 4 million events of common names */
 
 _Atomic bool al_trace_on;
 
@@ -42,7 +43,7 @@ static void free_record(al_trace_record *record)
 
 static al_trace_chunk *add_chunk(void)
 {
-    al_trace_chunk *chunk = trace.chunk_count < CHUNKS_MAX ? malloc(sizeof *chunk) : NULL;
+    al_trace_chunk *chunk = trace.chunk_count < al_trace_chunks_max ? malloc(sizeof *chunk) : NULL;
     if (!chunk)
         return NULL;
     chunk->next = NULL;

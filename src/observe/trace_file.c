@@ -98,22 +98,39 @@ static size_t utf8_length(const unsigned char *text)
     return surrogate_or_overlong ? 0 : length;
 }
 
-/* A JSON string: names come from users and may hold anything. */
+/* What stands for the character at `text` in a JSON string; "" if it stands for itself. `length` is its UTF-8
+ * length. */
+static const char *escape(const unsigned char *text, size_t length, char room[8])
+{
+    if (length == 0)
+        return "\\ufffd";
+    if (*text == '"' || *text == '\\')
+        snprintf(room, 8, "\\%c", *text);
+    else if (*text < 0x20 || *text == 0x7f)
+        snprintf(room, 8, "\\u%04x", *text);
+    else
+        return "";
+    return room;
+}
+
+/* A JSON string: names come from users and may hold anything. What needs no escape is written in one piece.
+ */
 static void put_text(FILE *file, const char *text)
 {
+    const unsigned char *at = (const unsigned char *)text, *piece = at;
+    char room[8];
     fputc('"', file);
-    for (const unsigned char *at = (const unsigned char *)text; *at;) {
+    while (*at) {
         size_t length = utf8_length(at);
-        if (length == 0)
-            fputs("\\ufffd", file);
-        else if (*at == '"' || *at == '\\')
-            fprintf(file, "\\%c", *at);
-        else if (*at < 0x20 || *at == 0x7f)
-            fprintf(file, "\\u%04x", *at);
-        else
-            fwrite(at, 1, length, file);
+        const char *escaped = escape(at, length, room);
+        if (*escaped) {
+            fwrite(piece, 1, (size_t)(at - piece), file);
+            fputs(escaped, file);
+            piece = at + (length ? length : 1);
+        }
         at += length ? length : 1;
     }
+    fwrite(piece, 1, (size_t)(at - piece), file);
     fputc('"', file);
 }
 

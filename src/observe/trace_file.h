@@ -36,6 +36,10 @@ typedef struct al_trace_record {
     uint64_t dropped; /* events for which there was no room */
 } al_trace_record;
 
+/* How many chunks, of 1 MiB each, a trace may fill; what comes later is counted as dropped. A test lowers it.
+ */
+extern size_t al_trace_chunks_max;
+
 /* Writes the whole file. ALLOT_NO_MEMORY; whether the stream took it is the caller's to ask. */
 allot_status al_trace_write(FILE *file, const al_trace_record *record);
 

@@ -4,7 +4,15 @@
 #include "core/launch.h"
 #include "observe/trace.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+void *al_place_allocate(size_t size)
+{
+    size_t alignment = _Alignof(al_place), padded = (size + alignment - 1) / alignment * alignment;
+    void *place = aligned_alloc(alignment, padded);
+    return place ? memset(place, 0, padded) : NULL;
+}
 
 static void count(_Atomic uint64_t *counter)
 {
@@ -30,7 +38,8 @@ static void trace(const al_place *place, const al_task *task, allot_status statu
     al_trace_task(task->name, place->id, submitted_ns, task->started_ns, al_clock_now_ns(), status);
 }
 
-void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure, int64_t busy_ns)
+void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure,
+                       int64_t busy_ns)
 {
     count(status == ALLOT_OK ? &place->counters.succeeded : &place->counters.failed);
     if (busy_ns)

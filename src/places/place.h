@@ -1,4 +1,5 @@
-/* A place: where tasks can run. Every place gets tasks through this one table and ends each through al_task_complete(). */
+/* A place: where tasks can run. Every place gets tasks through this one table and ends each through
+ * al_task_complete(). */
 #ifndef AL_PLACES_PLACE_H
 #define AL_PLACES_PLACE_H
 
@@ -9,38 +10,45 @@
 
 typedef struct al_place al_place;
 
-/* The whole contract of a place. Entries may be called by any threads at once, except where said; none is called with a lock held. */
+/* The whole contract of a place. Entries may be called by any threads at once, except where said; none is
+ * called with a lock held. */
 typedef struct al_place_ops {
-    /* Fills what it knows of id, kind, name, driver, workers, memory ... (size, state and message are filled by al_place_describe()). */
+    /* Fills what it knows of id, kind, name, driver, workers, memory ... (size, state and message are filled
+     * by al_place_describe()). */
     void (*describe)(const al_place *place, allot_place_info *info);
 
-    /* Says whether this task could run here and, if not, why, in words. Must be quick and must not need `open`. */
+    /* Says whether this task could run here and, if not, why, in words. Must be quick and must not need
+     * `open`. */
     bool (*can_run)(const al_place *place, const al_task *task, char *why, size_t why_size);
 
-    /* Brings the place up; called once, before the first enqueue; may be slow. An error (with its text in the failure) sets the place aside:
-     * then only close is called. */
+    /* Brings the place up; called once, before the first enqueue; may be slow. An error (with its text in the
+     * failure) sets the place aside: then only close is called. */
     allot_status (*open)(al_place *place, al_failure *failure);
 
-    /* Takes a task and owns it until al_task_complete() or al_task_drop(). Never blocks, never fails (what cannot run is
-     * completed with its error, not by the calling thread's stack if user code could run there), holds no lock on return. */
+    /* Takes a task and owns it until al_task_complete() or al_task_drop(). Never blocks, never fails (what
+     * cannot run is completed with its error, not by the calling thread's stack if user code could run
+     * there), holds no lock on return. */
     void (*enqueue)(al_place *place, al_task *task);
 
-    /* Gives a task back that was enqueued and has not started: `which`, or with NULL any one (cancelling all, stealing). The caller is its
-     * owner again; the caller counts it. NULL: there is none, or it is not in the queue any more (running, done, or about to be looked at). */
+    /* Gives a task back that was enqueued and has not started: `which`, or with NULL any one (cancelling all,
+     * stealing). The caller is its owner again; the caller counts it. NULL: there is none, or it is not in
+     * the queue any more (running, done, or about to be looked at). */
     al_task *(*withdraw)(al_place *place, al_task *which);
 
-    /* The running task's stop flag has been set: does what else ends it (signals after grace_ns); returns at once. A task that is not running any
-     * more, or not yet, is no error. */
+    /* The running task's stop flag has been set: does what else ends it (signals after grace_ns); returns at
+     * once. A task that is not running any more, or not yet, is no error. */
     void (*stop)(al_place *place, al_task *task, int64_t grace_ns);
 
-    /* Ends the place: nothing is enqueued any more, and nothing is queued or runs (the executor has drained). Joins threads, ends
-     * processes, frees the object. Called also when open failed or never happened. */
+    /* Ends the place: nothing is enqueued any more, and nothing is queued or runs (the executor has drained).
+     * Joins threads, ends processes, frees the object. Called also when open failed or never happened. */
     void (*close)(al_place *place);
 } al_place_ops;
 
 /* Counters of a place; each place counts where it is cheapest. Relaxed: figures, not synchronisation. */
 typedef struct al_counters {
-    _Atomic uint64_t enqueued, started, succeeded, failed, cancelled;
+    _Alignas(64) _Atomic uint64_t enqueued; /* a cache line of the submitters' */
+    _Alignas(64) _Atomic uint64_t started;  /* and one of the workers' */
+    _Atomic uint64_t succeeded, failed, cancelled;
     _Atomic uint64_t busy_ns, restarts;
     _Atomic int workers;
 } al_counters;
@@ -48,15 +56,16 @@ typedef struct al_counters {
 struct al_place {
     const al_place_ops *ops;
     allot_kind kind;
-    const char *id;       /* interned */
-    al_memory *memory;    /* where this place's copies of arrays live; NULL: it works on the host's memory */
-    bool shares_cpus;     /* runs on the CPUs that the thread place uses: one resource for placement */
-    bool only_by_name;    /* never a candidate unless the hints ask for it */
+    const char *id;    /* interned */
+    al_memory *memory; /* where this place's copies of arrays live; NULL: it works on the host's memory */
+    bool shares_cpus;  /* runs on the CPUs that the thread place uses: one resource for placement */
+    bool only_by_name; /* never a candidate unless the hints ask for it */
     al_counters counters;
     /* Kept by the executor, not by the place: */
-    _Atomic int state;    /* allot_place_state */
-    char message[256];    /* why it is aside; written once, before state */
-    _Atomic int64_t backlog_ns; /* predicted run time of the decided launches that are queued or running here */
+    _Atomic int state; /* allot_place_state */
+    char message[256]; /* why it is aside; written once, before state */
+    _Atomic int64_t
+        backlog_ns; /* predicted run time of the decided launches that are queued or running here */
 };
 
 /* What an executor tells the kinds when it looks for places. */
@@ -68,8 +77,8 @@ typedef struct al_place_config {
 typedef struct al_place_kind {
     allot_kind kind;
     bool slow; /* discover may take long: called in the background, when first needed */
-    /* Makes the places of this kind that the machine has, cold, at most `capacity`; returns how many. None is no error, but then
-     * `message` says why. */
+    /* Makes the places of this kind that the machine has, cold, at most `capacity`; returns how many. None is
+     * no error, but then `message` says why. */
     size_t (*discover)(const al_place_config *config, al_place **places, size_t capacity, char *message,
                        size_t message_size);
 } al_place_kind;
@@ -79,11 +88,18 @@ extern const al_place_kind al_inline_kind, al_thread_kind, al_process_kind, al_o
 
 /* ---- For places ---- */
 
-/* Starts a task that this place took from its queue and counts it; false: it was cancelled, and has been counted and dropped. */
+/* Zeroed memory for a struct that embeds al_place first, aligned as al_place needs; free() ends it. NULL when
+ * memory is out. */
+void *al_place_allocate(size_t size);
+
+/* Starts a task that this place took from its queue and counts it; false: it was cancelled, and has been
+ * counted and dropped. */
 bool al_place_start(al_place *place, al_task *task);
 
-/* Completes a task that al_place_start() let through, and counts and traces it. `busy_ns` is what it cost the place; 0 if not measured. */
-void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure, int64_t busy_ns);
+/* Completes a task that al_place_start() let through, and counts and traces it. `busy_ns` is what it cost the
+ * place; 0 if not measured. */
+void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure,
+                       int64_t busy_ns);
 
 /* Fills the call that a launch's part runs under. */
 allot_call al_place_call(const al_place *place, al_task *task);

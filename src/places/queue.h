@@ -1,4 +1,5 @@
-/* A first-in first-out list of tasks, linked through the tasks themselves, so that queueing cannot fail. Its owner locks. */
+/* A first-in first-out list of tasks, linked through the tasks themselves, so that queueing cannot fail. Its
+ * owner locks. */
 #ifndef AL_PLACES_QUEUE_H
 #define AL_PLACES_QUEUE_H
 

@@ -1,5 +1,5 @@
-/* The inline place: one thread that runs one task after the other, in order, each launch in one part. What the other places are
- * compared with. */
+/* The inline place: one thread that runs one task after the other, in order, each launch in one part. What
+ * the other places are compared with. */
 #include "base/clock.h"
 #include "core/launch.h"
 #include "places/place.h"
@@ -161,7 +161,7 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
                        size_t message_size)
 {
     (void)config;
-    inline_place *self = capacity ? calloc(1, sizeof *self) : NULL;
+    inline_place *self = capacity ? al_place_allocate(sizeof *self) : NULL;
     if (!self) {
         snprintf(message, message_size, "out of memory");
         return 0;

@@ -92,7 +92,8 @@ static bool spin(al_pool *pool)
             al_pause();
         }
     } while (!found && al_clock_now_ns() < end_ns);
-    atomic_fetch_sub(&pool->spinners, 1); /* seq_cst: who pushes after this sees no spinner and wakes a sleeper */
+    atomic_fetch_sub(&pool->spinners,
+                     1); /* seq_cst: who pushes after this sees no spinner and wakes a sleeper */
     return found;
 }
 

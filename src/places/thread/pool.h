@@ -1,7 +1,7 @@
 /* The threads of the thread place and the queue they share.
  *
- * Waking is what costs (a sleeping core takes tens of microseconds to wake), so a worker that runs dry spins for a moment before it sleeps, and
- * nobody is woken while another worker spins. */
+ * Waking is what costs (a sleeping core takes tens of microseconds to wake), so a worker that runs dry spins
+ * for a moment before it sleeps, and nobody is woken while another worker spins. */
 #ifndef AL_PLACES_THREAD_POOL_H
 #define AL_PLACES_THREAD_POOL_H
 
@@ -15,14 +15,14 @@ typedef struct al_pool {
     al_place base;
     int worker_count;
     pthread_t *threads;
-    int started;              /* threads that were created */
+    int started; /* threads that were created */
 
-    pthread_mutex_t lock;     /* guards all below */
-    pthread_cond_t changed;   /* work came, or it closes */
+    pthread_mutex_t lock;   /* guards all below */
+    pthread_cond_t changed; /* work came, or it closes */
     al_queue queue;
-    struct al_gang *gangs;    /* launches with parts to give out: before the queue, oldest first */
+    struct al_gang *gangs; /* launches with parts to give out: before the queue, oldest first */
     struct al_gang *last_gang;
-    int sleepers;             /* workers in pthread_cond_wait */
+    int sleepers; /* workers in pthread_cond_wait */
     bool closing;
     _Atomic int spinners;     /* workers that look for work without sleeping */
     _Atomic int idle_helpers; /* workers that wait for a future inside a task: new work must bump the epoch */

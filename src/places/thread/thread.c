@@ -62,7 +62,7 @@ static const al_place_ops ops = { describe, can_run, open_place, enqueue, withdr
 static size_t discover(const al_place_config *config, al_place **places, size_t capacity, char *message,
                        size_t message_size)
 {
-    al_pool *pool = capacity ? calloc(1, sizeof *pool) : NULL;
+    al_pool *pool = capacity ? al_place_allocate(sizeof *pool) : NULL;
     if (!pool) {
         snprintf(message, message_size, "out of memory");
         return 0;
@@ -72,7 +72,11 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     pool->base.id = al_intern("thread");
     pool->base.shares_cpus = true;
     pool->worker_count = config->threads;
-    pthread_mutex_init(&pool->lock, NULL);
+    pthread_mutexattr_t attributes; /* held for some tens of instructions: spinning for it beats sleeping */
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(&pool->lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
     pthread_cond_init(&pool->changed, NULL);
     places[0] = &pool->base;
     return 1;

@@ -1,0 +1,9 @@
+# Tests that are scripts: of the sources, and of what an installed copy does for its users.
+if(TARGET test_trace)
+  target_link_libraries(test_trace PRIVATE PkgConfig::JANSSON)
+endif()
+if(NOT ALLOT_SANITIZE) # once is enough
+  add_test(NAME test_layers COMMAND ${PROJECT_SOURCE_DIR}/tests/test_layers.sh)
+  add_test(NAME test_install COMMAND ${PROJECT_SOURCE_DIR}/tests/install/run.sh ${PROJECT_BINARY_DIR})
+  set_tests_properties(test_install PROPERTIES TIMEOUT 600 ENVIRONMENT "CC=${CMAKE_C_COMPILER}")
+endif()

@@ -1,0 +1,70 @@
+#include "json.h"
+
+#include <math.h>
+#include <string.h>
+
+json_t *al_json_text(const char *text)
+{
+    json_t *whole = json_string(text); /* refuses what is not UTF-8 */
+    if (whole)
+        return whole;
+    char plain[1024];
+    snprintf(plain, sizeof plain, "%s", text);
+    for (char *at = plain; *at; at++)
+        if ((unsigned char)*at >= 0x80)
+            *at = '?';
+    return json_string(plain);
+}
+
+json_t *al_json_text_or_null(const char *text)
+{
+    return text[0] ? al_json_text(text) : json_null();
+}
+
+json_t *al_json_real(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+json_t *al_json_count(uint64_t value)
+{
+    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
+static json_t *candidate_json(const allot_candidate *candidate)
+{
+    if (!candidate->possible)
+        return json_pack("{so sb so}", "place", al_json_text(candidate->place), "possible", 0, "reason",
+                         al_json_text(candidate->reason));
+    return json_pack("{so sb so so so so so so so}", "place", al_json_text(candidate->place), "possible", 1,
+                     "samples", al_json_count(candidate->samples), "ready_s",
+                     al_json_real(candidate->ready_s), "transfer_s", al_json_real(candidate->transfer_s),
+                     "compile_s", al_json_real(candidate->compile_s), "run_s", al_json_real(candidate->run_s),
+                     "low_s", al_json_real(candidate->low_s), "total_s", al_json_real(candidate->total_s));
+}
+
+json_t *al_json_decision(const allot_decision *decision)
+{
+    if (!decision)
+        return json_null();
+    json_t *candidates = json_array();
+    for (size_t i = 0; i < decision->candidate_count; i++)
+        json_array_append_new(candidates, candidate_json(&decision->candidates[i]));
+    bool chosen = decision->chosen >= 0 && (size_t)decision->chosen < decision->candidate_count;
+    return json_pack("{so so so so so so so s{sb so so so so so so}}", "task", al_json_text(decision->task),
+                     "type", al_json_text(decision->type), "flops", al_json_real(decision->flops), "bytes",
+                     al_json_real(decision->bytes), "candidates", candidates, "chosen",
+                     chosen ? al_json_text(decision->candidates[decision->chosen].place) : json_null(), "why",
+                     al_json_text(decision->why), "outcome", "done", (int)decision->done, "status",
+                     al_json_text(allot_status_name(decision->status)), "queued_s",
+                     al_json_real(decision->queued_s), "moved_s", al_json_real(decision->moved_s),
+                     "compiled_s", al_json_real(decision->compiled_s), "ran_s",
+                     al_json_real(decision->ran_s));
+}
+
+bool al_json_print(json_t *value, FILE *stream)
+{
+    bool ok = value && json_dumpf(value, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0;
+    json_decref(value);
+    return ok && fputc('\n', stream) != EOF && fflush(stream) == 0;
+}

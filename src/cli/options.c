@@ -1,0 +1,54 @@
+#include "options.h"
+
+#include "number.h"
+#include <string.h>
+
+bool al_option_count(size_t *value, const char *option, const char *text, al_problem *problem)
+{
+    switch (al_number_count(text, value)) {
+    case AL_NUMBER_OK:
+        return true;
+    case AL_NUMBER_TOO_LARGE:
+        return al_problem_set(problem, AL_EXIT_USAGE, "%s %.40s: too large", option, text);
+    case AL_NUMBER_MALFORMED:
+        break;
+    }
+    return al_problem_set(problem, AL_EXIT_USAGE,
+                          "%s '%.40s': give a whole number of 0 or more, like 1000 or 1e6", option, text);
+}
+
+bool al_option_repeats(size_t *value, const char *text, al_problem *problem)
+{
+    if (!al_option_count(value, "--repeat", text, problem))
+        return false;
+    if (*value >= 1 && *value <= AL_REPEATS_MAX)
+        return true;
+    return al_problem_set(problem, AL_EXIT_USAGE, "--repeat %.40s: from 1 to %d", text, AL_REPEATS_MAX);
+}
+
+bool al_option_type(allot_type *type, const char *text, al_problem *problem)
+{
+    *type = allot_type_named(text);
+    if (*type == ALLOT_F32 || *type == ALLOT_F64)
+        return true;
+    return al_problem_set(problem, AL_EXIT_USAGE, "--type '%.40s': f32 and f64 are there", text);
+}
+
+bool al_option_list(const char *option, const char *text,
+                    bool (*item)(const char *word, void *user, al_problem *problem), void *user,
+                    al_problem *problem)
+{
+    char word[64];
+    size_t words = 0;
+    while (*text) {
+        size_t length = strcspn(text, ",");
+        snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word), text);
+        text += length + (text[length] == ',');
+        if (length == 0)
+            continue;
+        if (!item(word, user, problem))
+            return false;
+        words++;
+    }
+    return words ? true : al_problem_set(problem, AL_EXIT_USAGE, "%s: the list is empty", option);
+}

@@ -1,0 +1,276 @@
+/* `allot run KERNEL`: one workload at one target, a few times, judged. */
+#include "cli.h"
+#include "measure.h"
+#include "options.h"
+#include "report.h"
+#include "session.h"
+#include "text.h"
+
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    OPTION_DATA = 256,
+    OPTION_TRACE,
+    OPTION_JSON,
+};
+
+typedef struct run {
+    /* As asked for. */
+    const al_workload_kind *kind;
+    const char *place;
+    allot_type type;
+    size_t n, repeats;
+    bool n_given, explain, json;
+    const char *paths[AL_INPUTS];
+    size_t path_count;
+    const char *data, *trace, *output;
+    /* What it takes. */
+    allot_executor *executor;
+    al_target target;
+    al_inputs inputs;
+    al_workload work;
+    al_measure measure;
+    al_problem *problem; /* what was wrong first */
+} run;
+
+static const struct argp_option options[] = {
+    { "place", 'p', "PLACE", 0, "Where: auto (default), thread, process, opencl, opencl:N, inline", 0 },
+    { "type", 't', "TYPE", 0, "Element type: f32 (default) or f64", 0 },
+    { "size", 'n', "N", 0, "Size, like 1000 or 1e6 (default: the input's own)", 0 },
+    { "input", 'i', "FILE", 0, "Input: .mtx or .f32; may be given twice (default: the sample input)", 0 },
+    { "repeat", 'r', "R", 0, "Timed runs; the median is shown (default 5)", 0 },
+    { "explain", 'e', NULL, 0, "Say why it ran there: every candidate and its predicted cost", 0 },
+    { "trace", OPTION_TRACE, "FILE", 0, "Write a trace for ui.perfetto.dev (Chrome's format)", 0 },
+    { "json", OPTION_JSON, NULL, 0, "Print JSON", 0 },
+    { "output", 'o', "FILE", 0, "Write the result to FILE.npy", 0 },
+    { "data", OPTION_DATA, "DIR", 0, "Look here for the sample input: " AL_DATA_HELP, 0 },
+    { 0 },
+};
+
+static bool add_path(run *self, const char *path)
+{
+    if (self->path_count == AL_INPUTS)
+        return al_problem_set(self->problem, AL_EXIT_USAGE, "--input %s: at most %d input files", path,
+                              AL_INPUTS);
+    self->paths[self->path_count++] = path;
+    return true;
+}
+
+static bool set_kernel(run *self, const char *name)
+{
+    if (self->kind)
+        return al_problem_set(self->problem, AL_EXIT_USAGE,
+                              "'%.60s' is one word too many: one kernel at a time", name);
+    self->kind = al_workload_named(name, self->problem);
+    return self->kind != NULL;
+}
+
+static bool take(run *self, int key, const char *argument)
+{
+    switch (key) {
+    case 'p':
+        self->place = argument;
+        return true;
+    case 't':
+        return al_option_type(&self->type, argument, self->problem);
+    case 'n':
+        self->n_given = true;
+        return al_option_count(&self->n, "-n", argument, self->problem);
+    case 'i':
+        return add_path(self, argument);
+    case 'r':
+        return al_option_repeats(&self->repeats, argument, self->problem);
+    case 'e':
+        self->explain = true;
+        return true;
+    case OPTION_TRACE:
+        self->trace = argument;
+        return true;
+    case OPTION_JSON:
+        self->json = true;
+        return true;
+    case 'o':
+        self->output = argument;
+        return al_output_known(argument, self->problem);
+    case OPTION_DATA:
+        self->data = argument;
+        return true;
+    default:
+        return set_kernel(self, argument);
+    }
+}
+
+static bool is_ours(int key)
+{
+    for (size_t i = 0; options[i].name; i++)
+        if (options[i].key == key)
+            return true;
+    return key == ARGP_KEY_ARG;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    run *self = state->input;
+    if (!is_ours(key))
+        return ARGP_ERR_UNKNOWN;
+    if (!self->problem->code) /* the first problem is the one to tell */
+        take(self, key, argument);
+    return 0;
+}
+
+static bool check_usage(const run *self)
+{
+    if (self->problem->code)
+        return false;
+    if (!self->kind)
+        return al_problem_set(self->problem, AL_EXIT_USAGE, "name a kernel: %s are there",
+                              al_workload_names());
+    return true;
+}
+
+/* The input first: a mistake in it is told before anything starts. */
+static bool prepare(run *self)
+{
+    if (!al_inputs_read(&self->inputs, self->kind, self->paths, self->path_count, self->data, self->problem))
+        return false;
+    if (self->inputs.note[0])
+        fprintf(stderr, "allot run: %s\n", self->inputs.note);
+    self->executor = al_session_open(self->problem);
+    if (!self->executor || !al_target_named(&self->target, self->place, self->executor, self->problem))
+        return false;
+    if (self->type == ALLOT_F64 && !self->target.has_f64)
+        return al_problem_set(self->problem, AL_EXIT_NO_PLACE, "%s has no double precision: use --type f32",
+                              self->place);
+    al_feed feed = al_inputs_feed(&self->inputs, self->executor, self->type);
+    feed.n = self->n;
+    feed.n_given = self->n_given;
+    return al_workload_init(&self->work, self->kind, &feed, self->problem);
+}
+
+/* One turn to warm up, then the timed ones. */
+static bool measure(run *self)
+{
+    bool ok = al_measure_init(&self->measure, self->repeats, self->problem);
+    for (size_t turn = 0; ok && turn <= self->repeats; turn++)
+        ok = al_measure_turn(&self->measure, &self->work, &self->target, turn == 0, self->problem);
+    return ok;
+}
+
+static bool measure_traced(run *self)
+{
+    if (!self->trace)
+        return measure(self);
+    if (allot_trace_start(self->trace) != ALLOT_OK)
+        return al_problem_set(self->problem, AL_EXIT_FAILED, "--trace %s: cannot be written", self->trace);
+    bool ok = measure(self);
+    if (allot_trace_stop() != ALLOT_OK && ok)
+        return al_problem_set(self->problem, AL_EXIT_FAILED, "--trace %s: cannot be written", self->trace);
+    return ok;
+}
+
+static bool write_output(run *self)
+{
+    al_block block = { .type = self->work.type, .rank = self->work.rank };
+    for (size_t d = 0; d < block.rank; d++)
+        block.shape[d] = self->work.shape[d];
+    block.data = allot_array_map(self->work.result, ALLOT_READ);
+    if (!block.data)
+        return al_problem_set(self->problem, AL_EXIT_FAILED, "the result cannot be read: %s",
+                              allot_last_error());
+    bool ok = al_output_write(self->output, &block, self->problem);
+    allot_array_unmap(self->work.result);
+    return ok;
+}
+
+static void print_places(const al_measure *measured, const char *asked)
+{
+    printf("  ran on     ");
+    for (size_t i = 0; i < measured->ran_count; i++) {
+        printf("%s%s", i ? ", " : "", measured->ran[i].place);
+        if (measured->ran_count > 1)
+            printf(" (%zu times)", measured->ran[i].times);
+    }
+    if (measured->ran_count != 1 || strcmp(asked, measured->ran[0].place) != 0)
+        printf("  (asked for: %s)", asked);
+    printf("\n");
+}
+
+static void print_text(const run *self, const al_row *row)
+{
+    char a[AL_FIGURE], b[AL_FIGURE], c[AL_FIGURE];
+    printf("%s %s, n = %s: %s\n", row->kernel, row->type, al_text_count(a, row->n), row->input);
+    print_places(&self->measure, row->place);
+    printf("  time       %s, median of %zu (p10 %s, p90 %s)\n", al_text_seconds(a, row->median_s), row->runs,
+           al_text_seconds(b, row->p10_s), al_text_seconds(c, row->p90_s));
+    printf("  rate       %s GFLOP/s, %s GB/s\n", al_text_figure(a, row->gflops),
+           al_text_figure(b, row->gbytes_s));
+    if (row->transfer_s > 0)
+        printf("  transfer   %s, inputs in and result out\n", al_text_seconds(a, row->transfer_s));
+    else
+        printf("  transfer   none: it works on the host's memory\n");
+    printf("  first run  %s, start and compilation included\n", al_text_seconds(a, row->first_s));
+    printf("  verified   largest error %s of its terms' magnitude, %s allowed\n",
+           al_text_error(a, row->max_error), al_text_error(b, row->tolerance));
+    if (self->output)
+        printf("  result     written to %s\n", self->output);
+    if (self->trace)
+        printf("  trace      written to %s: open it in ui.perfetto.dev\n", self->trace);
+    if (self->explain) {
+        printf("\n");
+        fflush(stdout);
+        allot_explain(self->measure.last, stdout);
+    }
+}
+
+static void report(run *self, bool ok)
+{
+    bool measured = ok || self->measure.judgement.tolerance > 0;
+    if (!measured || (!ok && !self->json))
+        return;
+    al_row row = al_row_make(&self->work, &self->target, &self->measure, ok ? NULL : self->problem);
+    if (!self->json) {
+        print_text(self, &row);
+        return;
+    }
+    json_t *object = al_row_json(&row);
+    if (self->explain)
+        json_object_set_new(object, "decision", al_json_decision(allot_future_decision(self->measure.last)));
+    al_json_print(object, stdout);
+}
+
+static void end(run *self)
+{
+    al_measure_fini(&self->measure);
+    al_workload_fini(&self->work);
+    al_inputs_free(&self->inputs);
+    allot_close(self->executor);
+}
+
+int al_run_run(int argc, char **argv)
+{
+    static const struct argp parser = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "KERNEL",
+        .doc = "Runs a sample kernel (axpy, gemm, spmv) and verifies its result against a serial reference "
+               "in double precision."
+               "\vKernels: axpy (y = a*x + y; inputs x, y as .f32), gemm (C = A*B; inputs A, B as .f32, n x "
+               "n numbers row by row), "
+               "spmv (y = A*x, A sparse; inputs A as .mtx, x as .f32). A series is repeated or cut to n, a "
+               "matrix repeated along "
+               "the diagonal until it has about n rows. What has no input gets seeded values.\n\n"
+               "The time goes from launch to done with the data at the place; moving inputs in and the "
+               "result out is shown "
+               "apart. One run to warm up is not counted.\n\n" AL_EXIT_HELP,
+    };
+    al_problem problem = { 0 };
+    run self = { .place = "auto", .type = ALLOT_F32, .repeats = 5, .problem = &problem };
+    argp_parse(&parser, argc, argv, 0, NULL, &self);
+    bool ok = check_usage(&self) && prepare(&self) && measure_traced(&self) &&
+              (!self.output || write_output(&self));
+    report(&self, ok);
+    end(&self);
+    return ok ? AL_EXIT_OK : al_problem_tell(&problem, "allot run");
+}

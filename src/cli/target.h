@@ -1,0 +1,45 @@
+/* Targets: the places that a user names (auto, thread, opencl:1), checked against those of this machine. */
+#ifndef AL_CLI_TARGET_H
+#define AL_CLI_TARGET_H
+
+#include "cli.h"
+
+enum {
+    AL_TARGETS = 32,
+    AL_PLACES = 64
+};
+
+typedef struct al_target {
+    char name[32];
+    allot_kind kind; /* ALLOT_ANYWHERE: the library chooses */
+    bool exact;      /* only the place with this very id */
+    bool has_f64;
+} al_target;
+
+/* The places of a machine as allot_places() gives them. */
+typedef struct al_places {
+    allot_place_info info[AL_PLACES];
+    size_t count;
+    const char *message; /* of the search for devices */
+} al_places;
+
+/* Waits for the search for devices. */
+void al_places_list(al_places *places, allot_executor *executor);
+
+/* "ready" and so on. */
+const char *al_place_state_text(allot_place_state state);
+
+/* The target of that name: "auto", a kind, or a place's id. A kind of devices means any of them. Looks for
+ * devices only where the name asks for one. AL_EXIT_NO_PLACE, naming the places there are, when there is
+ * none. */
+bool al_target_named(al_target *target, const char *name, allot_executor *executor, al_problem *problem);
+
+/* The targets of a list "thread,opencl,auto" (NULL: thread, process, every device, auto), a kind of devices
+ * standing for each of them. */
+bool al_target_list(al_target *targets, size_t *count, const char *names, const al_places *places,
+                    al_problem *problem);
+
+/* The hints that send a launch there; they point into the target. */
+allot_hints al_target_hints(const al_target *target);
+
+#endif

@@ -1,0 +1,261 @@
+#include "executor/choose.h"
+#include "base/clock.h"
+#include "placement/policy.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t place_count(const allot_executor *executor)
+{
+    return atomic_load_explicit(&executor->place_count, memory_order_acquire);
+}
+
+static double seconds(int64_t ns)
+{
+    return (double)ns * 1e-9;
+}
+
+/* ---- Who could ---- */
+
+/* What the hints say about a place: true if they leave it open, else why not. */
+static bool hints_allow(const al_place *place, const al_terms *terms, char *why, size_t size)
+{
+    bool named = terms->place_id != NULL, asked = terms->kind != ALLOT_ANYWHERE;
+    if ((named && strcmp(terms->place_id, place->id) != 0) || (asked && terms->kind != place->kind))
+        snprintf(why, size, "the hints ask for %s", named ? terms->place_id : allot_kind_name(terms->kind));
+    else if (terms->forbid & ALLOT_KIND_BIT(place->kind))
+        snprintf(why, size, "the hints forbid %s", allot_kind_name(place->kind));
+    else if (place->only_by_name && !named && !asked)
+        snprintf(why, size, "used only when asked for");
+    else
+        return true;
+    return false;
+}
+
+static bool possible(const al_place *place, const al_task *task, char *why, size_t size)
+{
+    why[0] = '\0';
+    if (!hints_allow(place, task->terms, why, size))
+        return false;
+    if (atomic_load(&place->state) == ALLOT_PLACE_ASIDE) {
+        snprintf(why, size, "set aside: %.120s", place->message);
+        return false;
+    }
+    return place->ops->can_run(place, task, why, size);
+}
+
+/* ---- What is wrong if nobody can ---- */
+
+static void list_places(const allot_executor *executor, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < place_count(executor) && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", executor->places[i]->id);
+}
+
+static allot_status nobody(allot_executor *executor, const al_task *task, al_failure *failure)
+{
+    const al_terms *terms = task->terms;
+    char ids[256], why[256], reasons[1024] = "";
+    size_t asked_for = 0, used = 0;
+    list_places(executor, ids, sizeof ids);
+    for (size_t i = 0; i < place_count(executor); i++) {
+        const al_place *place = executor->places[i];
+        bool allowed = hints_allow(place, terms, why, sizeof why);
+        if (allowed && !possible(place, task, why, sizeof why) && used < sizeof reasons)
+            used += (size_t)snprintf(reasons + used, sizeof reasons - used, "%s%s: %s", used ? "; " : "",
+                                     place->id, why);
+        asked_for += allowed;
+    }
+    if (!asked_for &&
+        (terms->kind == ALLOT_OPENCL || (terms->place_id && !strncmp(terms->place_id, "opencl", 6))))
+        return al_failure_set(failure, ALLOT_NO_DEVICE, "%s: no such device (places: %s)%s%s",
+                              terms->place_id ? terms->place_id : "opencl", ids,
+                              executor->devices_message[0] ? ": " : "", executor->devices_message);
+    if (!asked_for && terms->place_id)
+        return al_failure_set(failure, ALLOT_NOT_FOUND, "no place is called '%s': there are %s",
+                              terms->place_id, ids);
+    if (!asked_for)
+        return al_failure_set(failure, ALLOT_NO_PLACE, "the hints leave no place: there are %s", ids);
+    return al_failure_set(failure, ALLOT_NO_PLACE, "%s cannot run: %s", task->name, reasons);
+}
+
+/* ---- Plain functions: the first place that the hints leave ---- */
+
+static al_place *choose_for_function(allot_executor *executor, const al_task *task)
+{
+    char why[256];
+    for (size_t i = 0; i < place_count(executor); i++) {
+        al_place *place = executor->places[i];
+        if (possible(place, task, why, sizeof why) && al_executor_ensure_open(executor, place))
+            return place;
+    }
+    return NULL;
+}
+
+/* ---- Launches: decided by cost ---- */
+
+static al_model_key key_of(const al_place *place, const al_launch *launch)
+{
+    int workers = atomic_load_explicit(&((al_place *)place)->counters.workers, memory_order_relaxed);
+    return (al_model_key){ .kernel = launch->kernel->desc.name,
+                           .type = launch->type,
+                           .place = place->id,
+                           .kind = place->kind,
+                           .workers = workers > 0 ? workers : 1 };
+}
+
+/* Places that run on the same CPUs are one resource: what is queued on one delays the others. */
+static double ready_s(const allot_executor *executor, const al_place *place)
+{
+    int64_t queued_ns = 0;
+    for (size_t i = 0; i < place_count(executor); i++) {
+        al_place *other = executor->places[i];
+        if (other == place || (other->shares_cpus && place->shares_cpus))
+            queued_ns += atomic_load_explicit(&other->backlog_ns, memory_order_relaxed);
+    }
+    return seconds(queued_ns);
+}
+
+static uint64_t missing_bytes(const al_place *place, const al_launch *launch)
+{
+    uint64_t missing = 0;
+    for (size_t i = 0; i < launch->arg_count; i++) {
+        const al_argument *argument = &launch->args[i];
+        if (al_argument_is_array(argument) && argument->access & ALLOT_READ)
+            missing += al_array_missing(argument->view.array, place->memory, argument->begin, argument->end);
+    }
+    return missing;
+}
+
+static void predict(allot_executor *executor, const al_place *place, const al_launch *launch,
+                    allot_candidate *candidate)
+{
+    al_prediction prediction;
+    al_model_key key = key_of(place, launch);
+    al_model_predict(executor->model, &key, launch->work, &prediction);
+    candidate->samples = prediction.samples;
+    candidate->ready_s = ready_s(executor, place);
+    candidate->transfer_s = al_model_transfer_s(executor->model, place->id, missing_bytes(place, launch));
+    candidate->compile_s = prediction.compile_s;
+    candidate->run_s = prediction.run_s;
+    candidate->low_s = prediction.low_s;
+    candidate->total_s = candidate->ready_s + candidate->transfer_s + candidate->compile_s + candidate->run_s;
+}
+
+/* The decision and its candidates in one block, which is freed with the task. */
+static allot_decision *record(allot_executor *executor, const al_task *task)
+{
+    size_t count = place_count(executor);
+    allot_decision *decision = calloc(1, sizeof *decision + count * sizeof(allot_candidate));
+    if (!decision)
+        return NULL;
+    allot_candidate *candidates = (allot_candidate *)(decision + 1);
+    decision->size = sizeof *decision;
+    snprintf(decision->task, sizeof decision->task, "%s", task->name);
+    snprintf(decision->type, sizeof decision->type, "%s", allot_type_name(task->launch->type));
+    decision->flops = task->launch->work.flops;
+    decision->bytes = task->launch->work.bytes;
+    decision->candidate_count = count;
+    decision->candidates = candidates;
+    decision->chosen = -1;
+    for (size_t i = 0; i < count; i++) {
+        allot_candidate *candidate = &candidates[i];
+        const al_place *place = executor->places[i];
+        snprintf(candidate->place, sizeof candidate->place, "%s", place->id);
+        candidate->possible = possible(place, task, candidate->reason, sizeof candidate->reason);
+        if (candidate->possible)
+            predict(executor, place, task->launch, candidate);
+    }
+    return decision;
+}
+
+static al_choice decide(const allot_executor *executor, const al_task *task, const allot_decision *decision)
+{
+    al_snapshot snapshot = { decision->candidates, decision->candidate_count,
+                             seconds(atomic_load_explicit(&executor->busy_ns, memory_order_relaxed)),
+                             seconds(atomic_load_explicit(&executor->explored_ns, memory_order_relaxed)) };
+    al_choice choice = al_policy_choose(&snapshot);
+    size_t open = 0;
+    for (size_t i = 0; i < decision->candidate_count; i++)
+        open += decision->candidates[i].possible;
+    if (open == 1) {
+        bool asked = task->terms->kind != ALLOT_ANYWHERE || task->terms->place_id;
+        snprintf(choice.why, sizeof choice.why, "%s", asked ? "asked for" : "the only place that can run it");
+        choice.explores = false;
+    }
+    return choice;
+}
+
+static void charge(al_terms *terms, al_place *place, const allot_candidate *candidate)
+{
+    terms->charged = place;
+    terms->charged_ns = (int64_t)((candidate->run_s + candidate->compile_s) * 1e9);
+    atomic_fetch_add_explicit(&place->backlog_ns, terms->charged_ns, memory_order_relaxed);
+}
+
+static al_place *choose_for_launch(allot_executor *executor, al_task *task, allot_status *status)
+{
+    allot_decision *decision = record(executor, task);
+    if (!decision) {
+        *status = ALLOT_NO_MEMORY;
+        return NULL;
+    }
+    al_place *place = NULL;
+    al_choice choice;
+    while (!place && (choice = decide(executor, task, decision)).chosen >= 0) {
+        allot_candidate *candidate = (allot_candidate *)&decision->candidates[choice.chosen];
+        place = executor->places[choice.chosen];
+        if (!al_executor_ensure_open(executor, place)) {
+            candidate->possible = false;
+            snprintf(candidate->reason, sizeof candidate->reason, "set aside: %.120s", place->message);
+            place = NULL;
+        }
+    }
+    decision->chosen = choice.chosen;
+    memcpy(decision->why, choice.why, sizeof decision->why);
+    if (place) {
+        task->terms->explores = choice.explores;
+        charge(task->terms, place, &decision->candidates[choice.chosen]);
+    }
+    task->decided_ns = al_clock_now_ns();
+    task->decision = decision;
+    return place;
+}
+
+al_place *al_choose(allot_executor *executor, al_task *task, allot_status *status, al_failure *failure)
+{
+    *status = ALLOT_OK;
+    al_place *place =
+        task->launch ? choose_for_launch(executor, task, status) : choose_for_function(executor, task);
+    if (!place && *status == ALLOT_OK)
+        *status = nobody(executor, task, failure);
+    return place;
+}
+
+/* ---- Afterwards ---- */
+
+static void learn_run(allot_executor *executor, const al_terms *terms, const al_launch *launch)
+{
+    al_model_key key = key_of(terms->charged, launch);
+    al_model_learn(executor->model, &key, launch->work, seconds(launch->ran_ns),
+                   seconds(launch->compiled_ns));
+    if (launch->moved.count)
+        al_model_learn_transfer(executor->model, terms->charged->id, launch->moved.bytes, launch->moved.count,
+                                seconds((int64_t)launch->moved.ns));
+    int64_t spent_ns = launch->ran_ns + launch->compiled_ns;
+    atomic_fetch_add_explicit(&executor->busy_ns, spent_ns, memory_order_relaxed);
+    if (terms->explores)
+        atomic_fetch_add_explicit(&executor->explored_ns, spent_ns, memory_order_relaxed);
+}
+
+void al_choose_learn(allot_executor *executor, al_task *task)
+{
+    al_terms *terms = task->terms;
+    if (!terms->charged)
+        return;
+    atomic_fetch_sub_explicit(&terms->charged->backlog_ns, terms->charged_ns, memory_order_relaxed);
+    if (allot_future_status(&task->future) == ALLOT_OK && task->launch->items)
+        learn_run(executor, terms, task->launch);
+}

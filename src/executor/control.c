@@ -1,0 +1,136 @@
+#include "executor/control.h"
+#include "base/log.h"
+#include "executor/executor.h"
+#include <stddef.h>
+
+/* ---- Cancel ---- */
+
+/* Frees the queue's slot of a task that ended there; if the place does not have it any more, it will drop it
+ * by itself. */
+static void withdraw(al_task *task)
+{
+    al_place *place = atomic_load_explicit(&task->place, memory_order_acquire);
+    if (!place || !place->ops->withdraw(place, task))
+        return;
+    atomic_fetch_add_explicit(&place->counters.cancelled, 1, memory_order_relaxed);
+    al_task_drop(task);
+}
+
+bool allot_cancel(allot_future *future)
+{
+    if (!future || al_forked())
+        return false;
+    al_task *task = al_task_from(future);
+    allot_executor *executor = al_executor_pin(task);
+    bool cancelled = executor && al_future_drop(future);
+    if (cancelled)
+        withdraw(task);
+    if (executor)
+        al_executor_unpin(executor);
+    return cancelled || allot_cancelled(future);
+}
+
+/* Each place gives back what is queued; what waits for dependencies is on the executor's own list. */
+static bool cancel_one_arming(allot_executor *executor)
+{
+    pthread_mutex_lock(&executor->lock);
+    al_terms *terms = executor->arming;
+    while (terms && allot_done(&terms->task->future))
+        terms = terms->next;
+    allot_future *future = terms ? allot_hold(&terms->task->future) : NULL;
+    pthread_mutex_unlock(&executor->lock);
+    if (!future)
+        return false;
+    al_future_drop(future);
+    allot_release(future);
+    return true;
+}
+
+static void cancel_queued(al_place *place)
+{
+    for (al_task *task; (task = place->ops->withdraw(place, NULL));) {
+        al_future_drop(&task->future);
+        atomic_fetch_add_explicit(&place->counters.cancelled, 1, memory_order_relaxed);
+        al_task_drop(task);
+    }
+}
+
+void al_control_cancel_pending(allot_executor *executor)
+{
+    while (cancel_one_arming(executor)) {
+    }
+    size_t count = atomic_load_explicit(&executor->place_count, memory_order_acquire);
+    for (size_t i = 0; i < count; i++)
+        if (atomic_load(&executor->places[i]->state) == ALLOT_PLACE_READY)
+            cancel_queued(executor->places[i]);
+}
+
+/* ---- Stop ---- */
+
+static void end_pending(al_task *task, allot_status status)
+{
+    al_failure none = { 0 };
+    allot_hold(&task->future); /* the reference that completing drops; the owner's stays with the owner */
+    al_task_complete(task, status, &none);
+    withdraw(task);
+}
+
+static void end_running(al_task *task, int reason, int64_t grace_ns)
+{
+    uint32_t none = AL_STOP_NONE;
+    atomic_compare_exchange_strong(&task->stop, &none, (uint32_t)reason);
+    al_place *place = atomic_load_explicit(&task->place, memory_order_acquire);
+    if (place)
+        place->ops->stop(place, task, grace_ns);
+}
+
+static void stop(al_task *task, int reason, int64_t grace_ns)
+{
+    allot_executor *executor = al_executor_pin(task);
+    if (!executor)
+        return; /* done */
+    if (al_task_start(task))
+        end_pending(task, reason == AL_STOP_ASKED ? ALLOT_STOPPED : ALLOT_DEADLINE);
+    else if (!allot_done(&task->future))
+        end_running(task, reason, grace_ns);
+    al_executor_unpin(executor);
+}
+
+allot_status allot_stop(allot_future *future, int64_t grace_ns)
+{
+    if (!future)
+        return ALLOT_INVALID;
+    if (al_forked())
+        return ALLOT_FORKED;
+    stop(al_task_from(future), AL_STOP_ASKED, grace_ns > 0 ? grace_ns : 0);
+    return ALLOT_OK;
+}
+
+/* ---- Deadlines ---- */
+
+static void go_off(al_job *job)
+{
+    al_terms *terms = (al_terms *)((char *)job - offsetof(al_terms, timer));
+    al_task *task = terms->task;
+    stop(task, AL_STOP_DEADLINE, terms->grace_ns);
+    allot_release(&task->future);
+}
+
+void al_control_arm_deadline(al_terms *terms)
+{
+    al_service *timers = &terms->task->executor->timers;
+    if (!al_service_start(timers)) {
+        al_log(AL_LOG_ERROR, "%s: its deadline cannot be watched: no thread to be had", terms->task->name);
+        return;
+    }
+    terms->timer = (al_job){ NULL, terms->deadline_ns, go_off };
+    terms->timer_set = true;
+    allot_hold(&terms->task->future);
+    al_service_add(timers, &terms->timer);
+}
+
+void al_control_disarm(al_terms *terms)
+{
+    if (terms->timer_set && al_service_remove(&terms->task->executor->timers, &terms->timer))
+        allot_release(&terms->task->future);
+}

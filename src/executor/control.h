@@ -1,0 +1,17 @@
+/* Ending tasks early: cancel, stop, deadlines. */
+#ifndef AL_EXECUTOR_CONTROL_H
+#define AL_EXECUTOR_CONTROL_H
+
+#include "executor/terms.h"
+
+/* Sets the deadline's timer; without one (no thread to be had) the task goes without its deadline, and the
+ * log says so. */
+void al_control_arm_deadline(al_terms *terms);
+
+/* Takes the timer back, unless it is going off. */
+void al_control_disarm(al_terms *terms);
+
+/* Ends every task that has not started, as cancelled. For a shutdown. */
+void al_control_cancel_pending(allot_executor *executor);
+
+#endif

@@ -1,0 +1,164 @@
+/* The search for devices: slow, so it runs in a thread of its own when a task could first use one, beside the
+ * tasks of other places. */
+#include "executor/executor.h"
+#include "executor/submit.h"
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A device is listed once it has been brought up, or set aside with the reason. */
+static void add_place(allot_executor *executor, al_place *place)
+{
+    size_t count = atomic_load(&executor->place_count);
+    executor->places[count] = place;
+    al_executor_ensure_open(executor, place);
+    atomic_store_explicit(&executor->place_count, count + 1, memory_order_release);
+}
+
+static void discover_slow(allot_executor *executor)
+{
+    al_place *found[AL_PLACES_MAX];
+    char message[sizeof executor->devices_message] = "";
+    for (const al_place_kind *const *kind = al_place_kinds; *kind; kind++) {
+        if (!(*kind)->slow || !(executor->kinds & ALLOT_KIND_BIT((*kind)->kind)))
+            continue;
+        size_t room = AL_PLACES_MAX - atomic_load(&executor->place_count);
+        size_t count = (*kind)->discover(&executor->config, found, room, message, sizeof message);
+        for (size_t i = 0; i < count; i++)
+            add_place(executor, found[i]);
+    }
+    memcpy(executor->devices_message, message, sizeof message);
+}
+
+static void *search(void *of)
+{
+    allot_executor *executor = of;
+    discover_slow(executor);
+    pthread_mutex_lock(&executor->lock);
+    executor->devices = AL_DEVICES_KNOWN;
+    al_terms *waiting = executor->for_devices;
+    executor->for_devices = NULL;
+    pthread_cond_broadcast(&executor->changed);
+    pthread_mutex_unlock(&executor->lock);
+    while (waiting) {
+        al_terms *terms = waiting;
+        waiting = terms->next_for_devices;
+        al_submit_go(terms);
+    }
+    return NULL;
+}
+
+static bool start_thread(allot_executor *executor)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&executor->search, NULL, search, executor);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    executor->search_started = error == 0;
+    if (!error)
+        return true;
+    snprintf(executor->devices_message, sizeof executor->devices_message,
+             "cannot start the search for devices: %s", strerror(error));
+    return false;
+}
+
+static bool has_slow_kind(const allot_executor *executor)
+{
+    for (const al_place_kind *const *kind = al_place_kinds; *kind; kind++)
+        if ((*kind)->slow && executor->kinds & ALLOT_KIND_BIT((*kind)->kind))
+            return true;
+    return false;
+}
+
+/* With the lock held. */
+static void search_locked(allot_executor *executor)
+{
+    if (executor->devices != AL_DEVICES_UNKNOWN)
+        return;
+    bool searching = false;
+    if (has_slow_kind(executor))
+        searching = start_thread(executor);
+    else
+        snprintf(executor->devices_message, sizeof executor->devices_message,
+                 "this executor uses no devices: they are left out of this build or of its options");
+    executor->devices = searching ? AL_DEVICES_SEARCHING : AL_DEVICES_KNOWN;
+}
+
+bool al_devices_search(allot_executor *executor)
+{
+    pthread_mutex_lock(&executor->lock);
+    search_locked(executor);
+    bool known = executor->devices == AL_DEVICES_KNOWN;
+    pthread_mutex_unlock(&executor->lock);
+    return known;
+}
+
+void al_devices_wait(allot_executor *executor)
+{
+    pthread_mutex_lock(&executor->lock);
+    search_locked(executor);
+    while (executor->devices != AL_DEVICES_KNOWN)
+        pthread_cond_wait(&executor->changed, &executor->lock);
+    pthread_mutex_unlock(&executor->lock);
+}
+
+bool al_devices_await(allot_executor *executor, al_terms *terms)
+{
+    pthread_mutex_lock(&executor->lock);
+    search_locked(executor);
+    bool waits = executor->devices != AL_DEVICES_KNOWN;
+    if (waits) { /* at the end, so that they go in their order */
+        al_terms **link = &executor->for_devices;
+        while (*link)
+            link = &(*link)->next_for_devices;
+        terms->next_for_devices = NULL;
+        *link = terms;
+    }
+    pthread_mutex_unlock(&executor->lock);
+    return waits;
+}
+
+void al_devices_fini(allot_executor *executor)
+{
+    pthread_mutex_lock(&executor->lock);
+    bool started = executor->search_started;
+    pthread_mutex_unlock(&executor->lock);
+    if (started)
+        pthread_join(executor->search, NULL);
+}
+
+/* ---- For users ---- */
+
+size_t allot_places(allot_executor *executor, allot_place_info *infos, size_t capacity)
+{
+    if (!executor || al_forked())
+        return 0;
+    al_devices_wait(executor);
+    size_t count = atomic_load(&executor->place_count);
+    for (size_t i = 0; i < count && i < capacity && infos; i++)
+        al_place_describe(executor->places[i], &infos[i]);
+    return count;
+}
+
+const char *allot_devices_message(allot_executor *executor)
+{
+    if (!executor || al_forked())
+        return "";
+    al_devices_wait(executor);
+    return executor->devices_message;
+}
+
+const char *allot_kind_name(allot_kind kind)
+{
+    switch (kind) {
+    case ALLOT_ANYWHERE:
+        return "anywhere";
+#define KIND_NAME(name, value, text)                                                                         \
+    case ALLOT_##name:                                                                                       \
+        return text;
+        ALLOT_KIND_LIST(KIND_NAME)
+    default:
+        return "?";
+    }
+}

@@ -1,0 +1,269 @@
+#include "executor/executor.h"
+#include "base/clock.h"
+#include "executor/callback.h"
+#include "executor/control.h"
+#include "topology/topology.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The gate ---- */
+
+bool al_gate_enter(allot_executor *executor, bool forced)
+{
+    uint64_t gate = atomic_load_explicit(&executor->gate, memory_order_relaxed);
+    do {
+        if (gate & AL_GATE_CLOSED && !forced)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(&executor->gate, &gate, gate + 1, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    return true;
+}
+
+void al_gate_leave(allot_executor *executor)
+{
+    uint64_t gate = atomic_load_explicit(&executor->gate, memory_order_relaxed);
+    while (!(gate & AL_GATE_CLOSED))
+        if (atomic_compare_exchange_weak_explicit(&executor->gate, &gate, gate - 1, memory_order_acq_rel,
+                                                  memory_order_relaxed))
+            return;
+    /* Somebody may wait for the last one and free the executor: count under the lock that he looks under. */
+    pthread_mutex_lock(&executor->lock);
+    atomic_fetch_sub(&executor->gate, 1);
+    pthread_cond_broadcast(&executor->changed);
+    pthread_mutex_unlock(&executor->lock);
+}
+
+/* ---- Pins ----
+ * An unfinished task keeps its executor alive, but may finish at any moment: a pin makes that last until the
+ * caller is through. */
+
+static pthread_mutex_t pin_lock = PTHREAD_MUTEX_INITIALIZER; /* guards every executor's pins */
+static pthread_cond_t unpinned = PTHREAD_COND_INITIALIZER;
+
+allot_executor *al_executor_pin(al_task *task)
+{
+    pthread_mutex_lock(&pin_lock);
+    allot_executor *executor = allot_done(&task->future) ? NULL : task->executor;
+    if (executor)
+        executor->pins++;
+    pthread_mutex_unlock(&pin_lock);
+    return executor;
+}
+
+void al_executor_unpin(allot_executor *executor)
+{
+    pthread_mutex_lock(&pin_lock);
+    if (--executor->pins == 0)
+        pthread_cond_broadcast(&unpinned);
+    pthread_mutex_unlock(&pin_lock);
+}
+
+static void wait_for_pins(allot_executor *executor)
+{
+    pthread_mutex_lock(&pin_lock);
+    while (executor->pins)
+        pthread_cond_wait(&unpinned, &pin_lock);
+    pthread_mutex_unlock(&pin_lock);
+}
+
+/* ---- Places ---- */
+
+enum {
+    OPENING = -1
+}; /* a place's state while one thread brings it up */
+
+static void bring_up(allot_executor *executor, al_place *place)
+{
+    al_failure failure = { 0 };
+    allot_status status = place->ops->open(place, &failure);
+    if (status != ALLOT_OK)
+        al_place_set_aside(place, failure.message ? failure.message : allot_status_text(status));
+    al_failure_fini(&failure);
+    pthread_mutex_lock(&executor->lock);
+    if (status == ALLOT_OK)
+        atomic_store(&place->state, ALLOT_PLACE_READY);
+    pthread_cond_broadcast(&executor->changed);
+    pthread_mutex_unlock(&executor->lock);
+}
+
+bool al_executor_ensure_open(allot_executor *executor, al_place *place)
+{
+    int state = atomic_load_explicit(&place->state, memory_order_acquire);
+    if (state == ALLOT_PLACE_READY)
+        return true;
+    int cold = ALLOT_PLACE_COLD;
+    if (atomic_compare_exchange_strong(&place->state, &cold, OPENING))
+        bring_up(executor, place);
+    pthread_mutex_lock(&executor->lock);
+    while ((state = atomic_load(&place->state)) == OPENING)
+        pthread_cond_wait(&executor->changed, &executor->lock);
+    pthread_mutex_unlock(&executor->lock);
+    return state == ALLOT_PLACE_READY;
+}
+
+/* ---- Open ---- */
+
+void allot_options_init(allot_options *options)
+{
+    if (options)
+        *options = (allot_options){ .size = sizeof *options };
+}
+
+void allot_hints_init(allot_hints *hints)
+{
+    if (hints)
+        *hints = (allot_hints){ .size = sizeof *hints };
+}
+
+static bool check_count(const char *what, int count)
+{
+    if (count >= 0 && count <= ALLOT_WORKERS_MAX)
+        return true;
+    al_last_error(ALLOT_INVALID, "allot_open: %s is %d: 0 (the usable CPUs) to %d are possible", what, count,
+                  ALLOT_WORKERS_MAX);
+    return false;
+}
+
+#define ALL_KINDS                                                                                            \
+    (ALLOT_KIND_BIT(ALLOT_INLINE) | ALLOT_KIND_BIT(ALLOT_THREAD) | ALLOT_KIND_BIT(ALLOT_PROCESS) |           \
+     ALLOT_KIND_BIT(ALLOT_OPENCL))
+
+static bool read_options(const allot_options *given, allot_options *options)
+{
+    *options = (allot_options){ .size = sizeof *options };
+    if (al_forked())
+        return al_last_error(ALLOT_FORKED, "allot_open: %s", allot_status_text(ALLOT_FORKED));
+    if (!given)
+        return true;
+    if (!given->size)
+        return al_last_error(ALLOT_INVALID,
+                             "allot_open: options.size is 0: use ALLOT_OPTIONS or allot_options_init");
+    memcpy(options, given, given->size < sizeof *options ? given->size : sizeof *options);
+    if (options->places & ~ALL_KINDS)
+        return al_last_error(ALLOT_INVALID,
+                             "allot_open: options.places has bits that are no kind of place: 0x%x",
+                             options->places & ~ALL_KINDS);
+    return check_count("options.threads", options->threads) &&
+           check_count("options.processes", options->processes);
+}
+
+static bool discover_quick(allot_executor *executor)
+{
+    char message[256] = "";
+    size_t count = 0;
+    for (const al_place_kind *const *kind = al_place_kinds; *kind; kind++)
+        if (!(*kind)->slow && executor->kinds & ALLOT_KIND_BIT((*kind)->kind))
+            count += (*kind)->discover(&executor->config, executor->places + count, AL_PLACES_MAX - count,
+                                       message, sizeof message);
+    atomic_store(&executor->place_count, count);
+    /* Without a thread place, those that wait to be asked for are all there is: then they take everything. */
+    for (size_t i = 0; i < count && !(executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD)); i++)
+        executor->places[i]->only_by_name = false;
+    return !message[0] || al_last_error(ALLOT_NO_MEMORY, "allot_open: %s", message);
+}
+
+static void destroy(allot_executor *executor)
+{
+    size_t count = atomic_load(&executor->place_count);
+    for (size_t i = 0; i < count; i++)
+        executor->places[i]->ops->close(executor->places[i]);
+    al_model_destroy(executor->model);
+    pthread_cond_destroy(&executor->changed);
+    pthread_mutex_destroy(&executor->lock);
+    free(executor);
+}
+
+static allot_executor *create(const allot_options *options)
+{
+    allot_executor *executor = calloc(1, sizeof *executor);
+    if (!executor)
+        return al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
+    pthread_mutex_init(&executor->lock, NULL);
+    pthread_cond_init(&executor->changed, NULL);
+    int cpus = al_usable_cpus();
+    executor->config = (al_place_config){ options->threads ? options->threads : cpus,
+                                          options->processes ? options->processes : cpus };
+    executor->kinds = options->places ? options->places : ALL_KINDS;
+    executor->model = al_model_create();
+    if (!executor->model)
+        al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
+    if (!executor->model || !discover_quick(executor)) {
+        destroy(executor);
+        return NULL;
+    }
+    return executor;
+}
+
+allot_executor *allot_open(const allot_options *given)
+{
+    allot_options options;
+    if (!read_options(given, &options))
+        return NULL;
+    allot_executor *executor = create(&options);
+    if (!executor)
+        return NULL;
+    al_service_init(&executor->callbacks, "allot-callbacks", false);
+    al_service_init(&executor->timers, "allot-timers", true);
+    executor->blas_capped = !options.keep_blas_threads && al_blas_cap();
+    return executor;
+}
+
+const char *allot_open_error(void)
+{
+    return allot_last_error();
+}
+
+/* ---- Close ---- */
+
+static bool is_own_thread(const allot_executor *executor)
+{
+    return (al_task_here && al_task_here->executor == executor) || al_callback_executor() == executor;
+}
+
+static void drain(allot_executor *executor)
+{
+    pthread_mutex_lock(&executor->lock);
+    while (atomic_load(&executor->gate) & ~AL_GATE_CLOSED)
+        pthread_cond_wait(&executor->changed, &executor->lock);
+    pthread_mutex_unlock(&executor->lock);
+}
+
+allot_status allot_shutdown(allot_executor *executor, allot_shutdown_mode mode)
+{
+    if (!executor || (int)mode < ALLOT_DRAIN || mode > ALLOT_NO_WAIT)
+        return ALLOT_INVALID;
+    if (al_forked())
+        return ALLOT_FORKED;
+    atomic_fetch_or(&executor->gate, AL_GATE_CLOSED);
+    if (mode == ALLOT_CANCEL_PENDING) {
+        pthread_mutex_lock(&executor->lock);
+        executor->cancelling = true;
+        pthread_mutex_unlock(&executor->lock);
+        al_control_cancel_pending(executor);
+    }
+    if (mode == ALLOT_NO_WAIT)
+        return ALLOT_OK;
+    if (is_own_thread(executor))
+        return ALLOT_WOULD_DEADLOCK;
+    drain(executor);
+    return ALLOT_OK;
+}
+
+allot_status allot_close(allot_executor *executor)
+{
+    if (!executor)
+        return ALLOT_OK;
+    if (al_forked())
+        return ALLOT_FORKED;
+    if (is_own_thread(executor))
+        return ALLOT_WOULD_DEADLOCK;
+    allot_shutdown(executor, ALLOT_DRAIN);
+    al_devices_fini(executor);
+    wait_for_pins(executor);
+    al_service_fini(&executor->callbacks);
+    al_service_fini(&executor->timers);
+    if (executor->blas_capped)
+        al_blas_restore();
+    destroy(executor);
+    return ALLOT_OK;
+}

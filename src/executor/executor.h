@@ -1,0 +1,76 @@
+/* The executor: its places, its gate (how many tasks are unfinished, and whether it still accepts any), its
+ * model. */
+#ifndef AL_EXECUTOR_EXECUTOR_H
+#define AL_EXECUTOR_EXECUTOR_H
+
+#include "executor/service.h"
+#include "executor/terms.h"
+#include "placement/model.h"
+#include "places/place.h"
+#include <allot/executor.h>
+
+#define AL_PLACES_MAX 16
+
+typedef enum al_devices {
+    AL_DEVICES_UNKNOWN,   /* nobody needed them yet */
+    AL_DEVICES_SEARCHING, /* the search thread runs */
+    AL_DEVICES_KNOWN      /* they are among the places, or `devices_message` says why there is none */
+} al_devices;
+
+struct allot_executor {
+    _Atomic uint64_t gate; /* unfinished tasks and callbacks, | AL_GATE_CLOSED */
+    al_place_config config;
+    uint32_t kinds; /* allowed, as bits */
+    al_place *places[AL_PLACES_MAX];
+    _Atomic size_t place_count; /* only grows; release after the entry is written */
+    al_model *model;
+    al_service callbacks, timers;
+    bool blas_capped;
+    int pins; /* threads that use a place for a task that was unfinished when they came; see al_executor_pin
+               */
+
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t changed;
+    bool cancelling;  /* shut down with ALLOT_CANCEL_PENDING */
+    al_terms *arming; /* tasks that wait for dependencies */
+    al_devices devices;
+    al_terms *for_devices; /* tasks that wait for the search */
+    pthread_t search;
+    bool search_started;
+    char devices_message[512];
+
+    _Atomic uint64_t submitted, refused;
+    _Atomic int64_t busy_ns,
+        explored_ns; /* what decided launches ran, and how much of it for knowledge's sake */
+};
+
+#define AL_GATE_CLOSED (UINT64_C(1) << 63)
+
+/* Counts one more unfinished thing; false if the executor is shut down. Only while one is unfinished already
+ * may `forced` be used. */
+bool al_gate_enter(allot_executor *executor, bool forced);
+/* The executor must not be touched afterwards. */
+void al_gate_leave(allot_executor *executor);
+
+/* Keeps the executor and its places alive while a task is unfinished; NULL if the task is done or has no
+ * executor. */
+allot_executor *al_executor_pin(al_task *task);
+void al_executor_unpin(allot_executor *executor);
+
+/* Brings a place up if nobody did yet; false if it is aside. */
+bool al_executor_ensure_open(allot_executor *executor, al_place *place);
+
+/* Starts the search for devices unless it was; true once they are known. */
+bool al_devices_search(allot_executor *executor);
+/* The same, and waits. */
+void al_devices_wait(allot_executor *executor);
+/* Queues a task for the end of the search; false if it has ended. */
+bool al_devices_await(allot_executor *executor, al_terms *terms);
+void al_devices_fini(allot_executor *executor);
+
+/* Sets OpenBLAS, if the process has it, to one thread while executors are open; restores it after the last.
+ */
+bool al_blas_cap(void);
+void al_blas_restore(void);
+
+#endif

@@ -1,0 +1,50 @@
+/* The order of launches: who must wait for whom, by the bytes of arrays that each declared to read or write.
+ *
+ * A node stands for one launch (or one mapping by the host). It becomes ready when all that it must wait for
+ * is released; it is released when its own work is over. One lock orders the launches of the whole process,
+ * so that launches with several arrays from several threads can never wait for each other in a circle, and
+ * arrays outlive executors. */
+#ifndef AL_EXECUTOR_GRAPH_H
+#define AL_EXECUTOR_GRAPH_H
+
+#include "core/array.h"
+
+typedef struct al_node al_node;
+typedef struct al_edge al_edge;
+
+struct al_access {
+    al_node *node;
+    allot_array *array; /* held by the node's owner */
+    size_t begin, end;
+    bool writes;
+    al_access *older,
+        *newer; /* accesses of the same array that are not released; guarded by the graph's lock */
+};
+
+struct al_node {
+    _Atomic uint32_t waiting;     /* what it still waits for; starts at 1 for whoever sets it up */
+    void (*ready)(al_node *node); /* called once, with no lock held, when `waiting` falls to 0 */
+    al_node *next_ready;
+    al_edge *successors; /* guarded by the graph's lock */
+    al_access *accesses;
+    size_t access_count;
+};
+
+void al_node_init(al_node *node, void (*ready)(al_node *node), al_access *accesses, size_t access_count);
+
+/* Puts the node behind every access in flight that conflicts with one of its own, in one step. False when
+ * memory is out: then nothing was done. */
+bool al_graph_add(al_node *node);
+
+/* The node's work is over: takes its accesses out and lets its successors go. */
+void al_graph_release(al_node *node);
+
+/* One thing that the node waits for has come. Calls of `ready` do not nest: a long chain does not grow the
+ * stack. */
+void al_node_arrive(al_node *node);
+
+/* The graph's lock, for the lists of mappings that arrays keep beside their accesses. */
+void al_graph_lock(void);
+void al_graph_unlock(void);
+
+#endif

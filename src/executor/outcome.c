@@ -1,0 +1,47 @@
+/* What can be asked of a future beyond its status: its result with a wait, its decision. */
+#include "core/task.h"
+#include "placement/decision.h"
+#include <stdio.h>
+#include <string.h>
+
+allot_status allot_get(allot_future *future, void *out, size_t size, int64_t timeout_ns)
+{
+    if (!future)
+        return ALLOT_INVALID;
+    allot_status status = allot_wait(future, timeout_ns);
+    if (status != ALLOT_OK)
+        return status;
+    status = allot_future_status(future);
+    if (status != ALLOT_OK || (!out && !size))
+        return status;
+    if (!out || size != future->result_size)
+        return ALLOT_INVALID;
+    if (size)
+        memcpy(out, future->result, size);
+    return ALLOT_OK;
+}
+
+const allot_decision *allot_future_decision(const allot_future *future)
+{
+    if (!future)
+        return NULL;
+    const al_task *task = (const al_task *)future;
+    bool placed = atomic_load_explicit(&task->place, memory_order_acquire) != NULL;
+    return placed || allot_done(future) ? task->decision : NULL;
+}
+
+allot_status allot_explain(const allot_future *future, FILE *stream)
+{
+    if (!future || !stream)
+        return ALLOT_INVALID;
+    const allot_decision *decision = allot_future_decision(future);
+    const char *place = allot_future_place(future);
+    if (decision)
+        al_decision_print(decision, stream);
+    else if (*place)
+        fprintf(stream, "nothing to decide: a plain function went to %s\n", place);
+    else
+        fprintf(stream, "no place was chosen%s%s\n", allot_done(future) ? ": " : " yet",
+                allot_future_error(future));
+    return ALLOT_OK;
+}

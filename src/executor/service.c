@@ -1,0 +1,123 @@
+#include "executor/service.h"
+#include "base/clock.h"
+#include <signal.h>
+#include <string.h>
+
+void al_service_init(al_service *service, const char *name, bool timed)
+{
+    memset(service, 0, sizeof *service);
+    service->name = name;
+    service->timed = timed;
+    pthread_mutex_init(&service->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&service->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static void wait_for_change(al_service *service)
+{
+    if (!service->timed || !service->first) {
+        pthread_cond_wait(&service->changed, &service->lock);
+        return;
+    }
+    struct timespec until = al_clock_timespec(service->first->at_ns);
+    pthread_cond_timedwait(&service->changed, &service->lock, &until);
+}
+
+static bool is_due(const al_service *service)
+{
+    return service->first && (!service->timed || al_clock_passed(service->first->at_ns));
+}
+
+static void *serve(void *of)
+{
+    al_service *service = of;
+    pthread_mutex_lock(&service->lock);
+    for (;;) {
+        while (!is_due(service) && !service->closing)
+            wait_for_change(service);
+        if (!is_due(service))
+            break;
+        al_job *job = service->first;
+        service->first = job->next;
+        if (!service->first)
+            service->last = NULL;
+        pthread_mutex_unlock(&service->lock);
+        job->run(job);
+        pthread_mutex_lock(&service->lock);
+    }
+    pthread_mutex_unlock(&service->lock);
+    return NULL;
+}
+
+bool al_service_start(al_service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    if (!service->started) {
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        service->started = pthread_create(&service->thread, NULL, serve, service) == 0;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (service->started)
+            pthread_setname_np(service->thread, service->name);
+    }
+    bool started = service->started;
+    pthread_mutex_unlock(&service->lock);
+    return started;
+}
+
+/* After all jobs of the same or an earlier time. */
+static al_job **place_of(al_service *service, const al_job *job)
+{
+    al_job **link = &service->first;
+    while (*link && (*link)->at_ns <= job->at_ns)
+        link = &(*link)->next;
+    return link;
+}
+
+void al_service_add(al_service *service, al_job *job)
+{
+    pthread_mutex_lock(&service->lock);
+    bool at_end = !service->last || !service->timed || service->last->at_ns <= job->at_ns;
+    al_job **link = !at_end ? place_of(service, job) : service->last ? &service->last->next : &service->first;
+    job->next = *link;
+    *link = job;
+    if (!job->next)
+        service->last = job;
+    pthread_cond_signal(&service->changed);
+    pthread_mutex_unlock(&service->lock);
+}
+
+bool al_service_remove(al_service *service, al_job *job)
+{
+    pthread_mutex_lock(&service->lock);
+    al_job **link = &service->first, *before = NULL;
+    while (*link && *link != job) {
+        before = *link;
+        link = &before->next;
+    }
+    bool found = *link != NULL;
+    if (found) {
+        *link = job->next;
+        if (service->last == job)
+            service->last = before;
+    }
+    pthread_mutex_unlock(&service->lock);
+    return found;
+}
+
+void al_service_fini(al_service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    service->closing = true;
+    bool started = service->started;
+    pthread_cond_signal(&service->changed);
+    pthread_mutex_unlock(&service->lock);
+    if (started)
+        pthread_join(service->thread, NULL);
+    pthread_cond_destroy(&service->changed);
+    pthread_mutex_destroy(&service->lock);
+}

@@ -1,0 +1,360 @@
+#include "executor/submit.h"
+#include "base/clock.h"
+#include "executor/choose.h"
+#include "executor/control.h"
+#include "observe/trace.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The end ---- */
+
+static void retire(al_terms *terms)
+{
+    al_task *task = terms->task;
+    al_control_disarm(terms);
+    al_graph_release(&terms->node);
+    al_choose_learn(task->executor, task);
+}
+
+/* One of the two things that a task's retirement waits for is over; the executor is not to be touched after
+ * the last. */
+static void settle(al_terms *terms)
+{
+    allot_executor *executor = terms->task->executor;
+    /* acq_rel: the later of both sees what the earlier did. */
+    if (atomic_fetch_sub_explicit(&terms->open, 1, memory_order_acq_rel) != 1)
+        return;
+    retire(terms);
+    al_gate_leave(executor);
+}
+
+/* What a launch that did not succeed should have written must not be read as if it had. */
+static void poison_outputs(al_task *task)
+{
+    char cause[1024];
+    const char *error = allot_future_error(&task->future);
+    if (allot_future_status(&task->future) == ALLOT_DEPENDENCY)
+        snprintf(cause, sizeof cause, "%s", error); /* it leads to the root already */
+    else
+        snprintf(cause, sizeof cause, "%s did not succeed: %s", task->name, error);
+    for (size_t i = 0; i < task->launch->arg_count; i++) {
+        const al_argument *argument = &task->launch->args[i];
+        if (al_argument_is_array(argument) && argument->access & ALLOT_WRITE)
+            al_array_poison(argument->view.array, argument->begin, argument->end, cause);
+    }
+}
+
+static void ended(al_continuation *self, allot_future *future)
+{
+    (void)self;
+    al_task *task = al_task_from(future);
+    if (task->launch && allot_future_status(future) != ALLOT_OK)
+        poison_outputs(task);
+    if (task->terms)
+        settle(task->terms);
+    else
+        al_gate_leave(task->executor);
+}
+
+/* ---- To a place ---- */
+
+static void dispatch(al_task *task, al_place *place)
+{
+    task->place_id = place->id;
+    atomic_store_explicit(&task->place, place, memory_order_release);
+    atomic_fetch_add_explicit(&place->counters.enqueued, 1, memory_order_relaxed);
+    place->ops->enqueue(place, task);
+}
+
+/* Ends a task that no place has. If somebody else ended it first there is only the owner's reference to drop.
+ */
+static void fail(al_task *task, allot_status status, al_failure *failure)
+{
+    if (al_task_start(task)) {
+        al_task_complete(task, status, failure);
+        return;
+    }
+    al_failure_fini(failure);
+    al_task_drop(task);
+}
+
+static allot_status check_after(const al_terms *terms, al_failure *failure)
+{
+    for (size_t i = 0; i < terms->after_count; i++) {
+        allot_future *future = terms->after[i].future;
+        allot_status status = allot_future_status(future);
+        if (status == ALLOT_OK)
+            continue;
+        const char *error = allot_future_error(future);
+        if (status == ALLOT_DEPENDENCY) /* it leads to the root already */
+            return al_failure_set(failure, ALLOT_DEPENDENCY, "%s", error);
+        return al_failure_set(failure, ALLOT_DEPENDENCY, "%s did not succeed: %s", al_task_from(future)->name,
+                              error);
+    }
+    return ALLOT_OK;
+}
+
+static void release_after(al_terms *terms)
+{
+    for (size_t i = 0; i < terms->after_count; i++)
+        allot_release(terms->after[i].future);
+}
+
+static bool names_device(const al_terms *terms)
+{
+    return terms->kind == ALLOT_OPENCL || (terms->place_id && strncmp(terms->place_id, "opencl", 6) == 0);
+}
+
+static void unlink_arming(al_terms *terms)
+{
+    allot_executor *executor = terms->task->executor;
+    pthread_mutex_lock(&executor->lock);
+    if (terms->previous)
+        terms->previous->next = terms->next;
+    else
+        executor->arming = terms->next;
+    if (terms->next)
+        terms->next->previous = terms->previous;
+    pthread_mutex_unlock(&executor->lock);
+}
+
+/* Settled only after the place has the task, since the executor may go away with the last settlement; held
+ * meanwhile, since the task may be over by then. */
+static void place_task(al_terms *terms)
+{
+    al_task *task = terms->task;
+    allot_future *future = allot_hold(&task->future);
+    al_failure failure = { 0 };
+    allot_status status = check_after(terms, &failure);
+    release_after(terms);
+    al_place *place = status == ALLOT_OK ? al_choose(task->executor, task, &status, &failure) : NULL;
+    if (place)
+        dispatch(task, place);
+    else
+        fail(task, status, &failure);
+    settle(terms);
+    allot_release(future);
+}
+
+void al_submit_go(al_terms *terms)
+{
+    al_task *task = terms->task;
+    bool ended_early = allot_done(&task->future);
+    if (!ended_early && names_device(terms) && al_devices_await(task->executor, terms))
+        return; /* comes back when the search is over */
+    unlink_arming(terms);
+    if (!ended_early) {
+        place_task(terms);
+        return;
+    }
+    release_after(terms);
+    settle(terms);
+    al_task_drop(task);
+}
+
+/* ---- Arming ---- */
+
+static void ready(al_node *node)
+{
+    al_submit_go((al_terms *)node); /* the first member */
+}
+
+static void after_done(al_continuation *self, allot_future *future)
+{
+    (void)future;
+    al_node_arrive(&((al_after *)self)->terms->node);
+}
+
+static void wait_for(al_terms *terms, al_after *after, allot_future *future)
+{
+    after->terms = terms;
+    after->continuation.run = after_done;
+    after->future = allot_hold(future);
+    atomic_fetch_add_explicit(&terms->node.waiting, 1, memory_order_relaxed);
+    if (!al_future_add(future, &after->continuation))
+        al_node_arrive(&terms->node);
+}
+
+static bool link_arming(al_terms *terms)
+{
+    allot_executor *executor = terms->task->executor;
+    pthread_mutex_lock(&executor->lock);
+    bool cancelling = executor->cancelling;
+    terms->next = executor->arming;
+    if (terms->next)
+        terms->next->previous = terms;
+    executor->arming = terms;
+    pthread_mutex_unlock(&executor->lock);
+    return cancelling;
+}
+
+/* Sets the task's dependencies up and lets it go as soon as they are met. False, with nothing done, when
+ * memory is out. */
+static bool arm(al_terms *terms, const allot_hints *hints)
+{
+    terms->node.ready = ready;
+    if (!al_graph_add(&terms->node)) {
+        terms->node.access_count = 0; /* nothing to take out at the end */
+        return false;
+    }
+    allot_future *future = allot_hold(&terms->task->future);
+    bool cancelling = link_arming(terms);
+    for (size_t i = 0; i < terms->after_count; i++)
+        wait_for(terms, &terms->after[i], hints->after[i]);
+    if (terms->deadline_ns != INT64_MAX)
+        al_control_arm_deadline(terms);
+    if (cancelling)
+        al_future_drop(future);
+    al_node_arrive(&terms->node);
+    allot_release(future);
+    return true;
+}
+
+/* ---- The calls ---- */
+
+static allot_future *refuse(allot_executor *executor, allot_status status, al_failure *failure)
+{
+    if (executor && status != ALLOT_FORKED)
+        atomic_fetch_add_explicit(&executor->refused, 1, memory_order_relaxed);
+    return al_task_refused(status, failure);
+}
+
+static allot_status check_after_list(const allot_hints *hints, al_failure *failure)
+{
+    if (hints->after_count && !hints->after)
+        return al_failure_set(failure, ALLOT_INVALID, "hints.after is NULL, and after_count is %zu",
+                              hints->after_count);
+    for (size_t i = 0; i < hints->after_count; i++)
+        if (!hints->after[i])
+            return al_failure_set(failure, ALLOT_INVALID, "hints.after[%zu] is NULL", i);
+    return ALLOT_OK;
+}
+
+/* Copies the caller's hints, which may come from an older header and be shorter: what they lack is 0. */
+static allot_status read_hints(const allot_hints *given, allot_hints *hints, al_failure *failure)
+{
+    *hints = (allot_hints){ .size = sizeof *hints };
+    if (!given)
+        return ALLOT_OK;
+    if (given->size == 0)
+        return al_failure_set(failure, ALLOT_INVALID, "hints.size is 0: use ALLOT_HINTS or allot_hints_init");
+    memcpy(hints, given, given->size < sizeof *hints ? given->size : sizeof *hints);
+    if ((int)hints->place < ALLOT_ANYWHERE || hints->place > ALLOT_OPENCL)
+        return al_failure_set(failure, ALLOT_INVALID, "hints.place is %d: not a kind of place",
+                              (int)hints->place);
+    return check_after_list(hints, failure);
+}
+
+static allot_status check_caller(const allot_executor *executor, const allot_hints *given, allot_hints *hints,
+                                 al_failure *failure)
+{
+    if (al_forked())
+        return ALLOT_FORKED;
+    if (!executor)
+        return al_failure_set(failure, ALLOT_INVALID, "the executor is NULL");
+    return read_hints(given, hints, failure);
+}
+
+static void adopt(allot_executor *executor, al_task *task, bool decided)
+{
+    task->executor = executor;
+    task->end.run = ended;
+    if (decided || atomic_load_explicit(&al_trace_on, memory_order_relaxed))
+        task->submitted_ns = al_clock_now_ns();
+    atomic_fetch_add_explicit(&executor->submitted, 1, memory_order_relaxed);
+}
+
+/* A task that could not be set up: nobody has seen it. */
+static allot_future *abandon(allot_executor *executor, al_task *task, allot_status status,
+                             al_failure *failure)
+{
+    if (task) {
+        al_task_drop(task);
+        al_task_drop(task);
+    }
+    al_gate_leave(executor);
+    return refuse(executor, status, failure);
+}
+
+static allot_future *accept(allot_executor *executor, al_task *task, const allot_hints *hints)
+{
+    al_failure none = { 0 };
+    al_terms *terms = al_terms_create(task, hints);
+    if (!terms)
+        return abandon(executor, task, ALLOT_NO_MEMORY, &none);
+    adopt(executor, task, task->launch != NULL);
+    al_future_add(&task->future, &task->end);
+    allot_future *future = &task->future;
+    if (!arm(terms, hints)) {
+        al_task_start(task);
+        settle(terms);
+        al_task_complete(task, ALLOT_NO_MEMORY, &none);
+    }
+    return future;
+}
+
+allot_future *allot_submit(allot_executor *executor, allot_function function, const void *in, size_t in_size,
+                           size_t out_size, const allot_hints *given)
+{
+    allot_hints hints;
+    al_failure failure = { 0 };
+    allot_status status = check_caller(executor, given, &hints, &failure);
+    if (status == ALLOT_OK && !function)
+        status = al_failure_set(&failure, ALLOT_INVALID, "the function is NULL");
+    if (status == ALLOT_OK && !in && in_size)
+        status =
+            al_failure_set(&failure, ALLOT_INVALID, "the argument is NULL, and its size is %zu", in_size);
+    if (status == ALLOT_OK && !al_gate_enter(executor, false))
+        status = ALLOT_SHUTDOWN;
+    if (status != ALLOT_OK)
+        return refuse(executor, status, &failure);
+    al_task *task = al_task_create(function, in, in_size, out_size);
+    if (!task)
+        return abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
+    if (given || executor->places[0]->kind != ALLOT_THREAD)
+        return accept(executor, task, &hints);
+    /* No hints: it is not decided, it goes to the thread place, which is the first. */
+    adopt(executor, task, false);
+    al_future_add(&task->future, &task->end);
+    if (!al_executor_ensure_open(executor, executor->places[0]))
+        fail(task, ALLOT_NO_PLACE, &failure);
+    else
+        dispatch(task, executor->places[0]);
+    return &task->future;
+}
+
+static bool wants_devices(const allot_executor *executor, const al_launch *launch, const allot_hints *hints)
+{
+    bool elsewhere = hints->place != ALLOT_ANYWHERE && hints->place != ALLOT_OPENCL;
+    bool forbidden = hints->forbid & ALLOT_KIND_BIT(ALLOT_OPENCL);
+    return launch->kernel->desc.opencl_source && !elsewhere && !forbidden &&
+           executor->kinds & ALLOT_KIND_BIT(ALLOT_OPENCL);
+}
+
+allot_future *allot_launch(allot_executor *executor, const allot_kernel *kernel, allot_ndrange range,
+                           const allot_arg *args, size_t arg_count, const allot_hints *given)
+{
+    allot_hints hints;
+    al_failure failure = { 0 };
+    allot_status status = check_caller(executor, given, &hints, &failure);
+    if (status == ALLOT_OK && !kernel)
+        status = al_failure_set(&failure, ALLOT_INVALID, "the kernel is NULL");
+    if (status == ALLOT_OK && !al_gate_enter(executor, false))
+        status = ALLOT_SHUTDOWN;
+    if (status != ALLOT_OK)
+        return refuse(executor, status, &failure);
+    al_launch *launch = al_launch_create(kernel, range, args, arg_count, &status, &failure);
+    if (!launch)
+        return abandon(executor, NULL, status, &failure);
+    al_task *task = al_task_create(NULL, NULL, 0, 0);
+    if (!task) {
+        al_launch_destroy(launch);
+        return abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
+    }
+    task->launch = launch;
+    task->name = allot_kernel_name(kernel);
+    if (wants_devices(executor, launch, &hints))
+        al_devices_search(executor); /* beside this launch, for those that follow */
+    return accept(executor, task, &hints);
+}

@@ -1,0 +1,73 @@
+#include "executor/terms.h"
+#include "base/clock.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_GRACE_NS INT64_C(1000000000)
+
+static size_t text_size(const char *text)
+{
+    return text ? strlen(text) + 1 : 0;
+}
+
+static size_t array_arguments(const al_launch *launch)
+{
+    size_t count = 0;
+    for (size_t i = 0; launch && i < launch->arg_count; i++)
+        count += al_argument_is_array(&launch->args[i]) && launch->args[i].begin < launch->args[i].end;
+    return count;
+}
+
+static void fill_accesses(al_terms *terms, const al_launch *launch)
+{
+    size_t count = 0;
+    for (size_t i = 0; launch && i < launch->arg_count; i++) {
+        const al_argument *argument = &launch->args[i];
+        if (!al_argument_is_array(argument) || argument->begin == argument->end)
+            continue;
+        terms->accesses[count++] = (al_access){ .node = &terms->node,
+                                                .array = argument->view.array,
+                                                .begin = argument->begin,
+                                                .end = argument->end,
+                                                .writes = (argument->access & ALLOT_WRITE) != 0 };
+    }
+}
+
+static void fill_hints(al_terms *terms, const allot_hints *hints)
+{
+    terms->kind = hints->place;
+    terms->forbid = hints->forbid;
+    terms->priority = hints->priority;
+    if (hints->deadline_ns)
+        terms->deadline_ns = al_clock_deadline_ns(hints->deadline_ns);
+    terms->grace_ns = hints->grace_ns > 0 ? hints->grace_ns : DEFAULT_GRACE_NS;
+    terms->after_count = hints->after_count;
+    if (hints->place_id)
+        terms->place_id = strcpy(terms->place_text, hints->place_id);
+    if (hints->name)
+        terms->task->name = strcpy(terms->name, hints->name);
+}
+
+al_terms *al_terms_create(al_task *task, const allot_hints *hints)
+{
+    size_t accesses = array_arguments(task->launch), bytes = sizeof(al_terms), after_bytes;
+    size_t texts = text_size(hints->place_id) + text_size(hints->name);
+    if (__builtin_mul_overflow(hints->after_count, sizeof(al_after), &after_bytes) ||
+        __builtin_add_overflow(bytes, after_bytes, &bytes))
+        return NULL;
+    al_terms *terms = calloc(1, bytes + accesses * sizeof(al_access) + texts);
+    if (!terms)
+        return NULL;
+    terms->task = task;
+    atomic_init(&terms->open, 2);
+    terms->deadline_ns = INT64_MAX;
+    terms->after = (al_after *)(terms + 1);
+    terms->accesses = (al_access *)(terms->after + hints->after_count);
+    terms->place_text = (char *)(terms->accesses + accesses);
+    terms->name = terms->place_text + text_size(hints->place_id);
+    fill_hints(terms, hints);
+    fill_accesses(terms, task->launch);
+    al_node_init(&terms->node, NULL, terms->accesses, accesses);
+    task->terms = terms;
+    return terms;
+}

@@ -1,0 +1,51 @@
+/* What the executor keeps of a task with hints or dependencies, in one allocation that ends with the task.
+ *
+ * Such a task is retired (its successors let go, its outcome learned, the gate left) when two things are
+ * over: its own end, and its arming; so that a task cancelled early still stands between those before and
+ * those after it. */
+#ifndef AL_EXECUTOR_TERMS_H
+#define AL_EXECUTOR_TERMS_H
+
+#include "core/launch.h"
+#include "core/task.h"
+#include "executor/graph.h"
+#include "executor/service.h"
+#include <allot/place.h>
+
+typedef struct al_terms al_terms;
+struct al_place;
+
+/* A dependency on a future of hints.after. */
+typedef struct al_after {
+    al_continuation continuation;
+    al_terms *terms;
+    allot_future *future; /* held until the task is armed */
+} al_after;
+
+struct al_terms {
+    al_node node; /* first */
+    al_task *task;
+    _Atomic int open; /* 2 at first: its end and its arming are both to come */
+    allot_kind kind;
+    const char *place_id; /* NULL: any */
+    uint32_t forbid;
+    int priority;
+    int64_t deadline_ns; /* the moment; INT64_MAX: none */
+    int64_t grace_ns;
+    al_job timer; /* of the deadline; holds the task while it is set */
+    bool timer_set;
+    struct al_place *charged; /* whose backlog carries charged_ns */
+    int64_t charged_ns;
+    bool explores;
+    al_terms *next, *previous; /* the executor's list of arming tasks */
+    al_terms *next_for_devices;
+    size_t after_count;
+    al_after *after;
+    al_access *accesses;
+    char *name, *place_text;
+};
+
+/* Makes the record of a task. NULL when memory is out. */
+al_terms *al_terms_create(al_task *task, const allot_hints *hints);
+
+#endif

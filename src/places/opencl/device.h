@@ -1,0 +1,40 @@
+/* One OpenCL device: what it says of itself, and its context and queues once it is open. */
+#ifndef AL_PLACES_OPENCL_DEVICE_H
+#define AL_PLACES_OPENCL_DEVICE_H
+
+#include "core/failure.h"
+#include "places/opencl/cl.h"
+#include <stdatomic.h>
+#include <stdint.h>
+
+typedef struct al_opencl_device {
+    /* Known from discovery. */
+    cl_device_id id;
+    cl_platform_id platform;
+    char name[128], driver[128];
+    bool on_cpu;  /* its kernels run on the host's CPUs */
+    bool unified; /* it may be able to work on the host's pages */
+    bool has_f64, has_f16;
+    int compute_units;
+    uint64_t memory_bytes, max_buffer_bytes;
+    size_t base_align_bytes; /* of a sub-buffer's offset */
+    size_t max_group;        /* work-items in a group */
+    size_t max_local[3];     /* and of these in each dimension */
+    /* Known once it is open. */
+    cl_context context;
+    cl_command_queue compute;  /* in order: arguments, kernels and what must come between them */
+    cl_command_queue transfer; /* in order: blocking copies, for any thread */
+    _Atomic bool shares_pages; /* tried: a buffer over host pages is those pages, both ways */
+    cl_mem dummy;              /* what a kernel gets for an array with no elements */
+} al_opencl_device;
+
+/* Asks the cheap questions. */
+void al_opencl_device_describe(al_opencl_device *device, cl_platform_id platform, cl_device_id id);
+
+/* Makes context and queues and tries whether pages can be shared. */
+allot_status al_opencl_device_open(al_opencl_device *device, al_failure *failure);
+
+/* Waits for the queues and releases everything; also what a failed open left. */
+void al_opencl_device_close(al_opencl_device *device);
+
+#endif

@@ -1,0 +1,404 @@
+#include "places/opencl/launch.h"
+#include "base/clock.h"
+#include "places/opencl/error.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FAILURES_MAX 8 /* of the device in a row: then the place is set aside */
+
+static _Thread_local bool inside;
+
+bool al_opencl_inside(void)
+{
+    return inside;
+}
+
+/* ---- Sizes ---- */
+
+static bool is_tiled(const allot_kernel_desc *desc)
+{
+    return desc->tile[0] || desc->tile[1] || desc->tile[2];
+}
+
+void al_opencl_sizes_of(const al_launch *launch, al_opencl_sizes *sizes)
+{
+    const allot_kernel_desc *desc = &launch->kernel->desc;
+    *sizes = (al_opencl_sizes){ .has_local = desc->local[0] || desc->local[1] || desc->local[2] };
+    for (size_t d = 0; d < 3; d++) {
+        size_t tile = desc->tile[d] ? desc->tile[d] : 1, local = desc->local[d] ? desc->local[d] : 1;
+        size_t range = launch->range.size[d];
+        sizes->global[d] = range / tile + (range % tile != 0);
+        sizes->local[d] = d < launch->range.rank ? local : 1;
+        if (is_tiled(desc) && sizes->global[d] % sizes->local[d])
+            sizes->global[d] +=
+                sizes->local[d] - sizes->global[d] % sizes->local[d]; /* absurd ones are refused later */
+    }
+}
+
+/* A kernel's own limit may be lower, but not every driver tells it rightly (rusticl 22.3): that one is the
+ * driver's to check. */
+static allot_status check_sizes(const al_opencl *self, const al_launch *launch, const al_opencl_sizes *sizes,
+                                al_failure *failure)
+{
+    const char *name = launch->kernel->desc.name;
+    const al_opencl_device *device = &self->device;
+    size_t group = 1;
+    for (size_t d = 0; d < launch->range.rank && sizes->has_local; d++) {
+        size_t local = sizes->local[d];
+        if (__builtin_mul_overflow(group, local, &group) || group > device->max_group ||
+            local > device->max_local[d])
+            return al_failure_set(
+                failure, ALLOT_INVALID,
+                "%s: a work-group of %zu in dimension %zu is too large for %s, which takes %zu, "
+                "and %zu in all dimensions together",
+                name, local, d, device->name, device->max_local[d], device->max_group);
+        if (sizes->global[d] % local)
+            return al_failure_set(
+                failure, ALLOT_INVALID,
+                "%s: a work-group of %zu does not divide the range's %zu in dimension %zu (a "
+                "kernel that guards its edges sets `tile`: then the range is rounded up)",
+                name, local, sizes->global[d], d);
+    }
+    return ALLOT_OK;
+}
+
+/* ---- After the driver is done ---- */
+
+/* A launch in the driver's hands. Who enqueued it and the callback each hold it. */
+typedef struct flight {
+    al_opencl *self;
+    al_task *task;
+    al_opencl_program *program;
+    size_t global[3];
+    int64_t enqueued_ns;
+    _Atomic unsigned holders;
+} flight;
+
+static void release_flight(flight *flown)
+{
+    al_opencl *self = flown->self;
+    /* acq_rel: the last holder sees all that the other did. */
+    if (atomic_fetch_sub_explicit(&flown->holders, 1, memory_order_acq_rel) != 1)
+        return;
+    free(flown);
+    al_opencl_land(self);
+}
+
+/* Drops a reference unless it is the last one, which would free arrays and call the user's functions. */
+static bool release_unless_last(allot_future *future)
+{
+    uint32_t references = atomic_load_explicit(&future->references, memory_order_relaxed);
+    while (references > 1)
+        /* acq_rel: as allot_release() does. */
+        if (atomic_compare_exchange_weak_explicit(&future->references, &references, references - 1,
+                                                  memory_order_acq_rel, memory_order_relaxed))
+            return true;
+    return false;
+}
+
+/* Codes from -30 on say that a call was wrong, not that the device failed. */
+static bool is_fault(cl_int code)
+{
+    return code < CL_SUCCESS && code > CL_INVALID_VALUE;
+}
+
+/* Counts failures of the device itself; many in a row, or its loss, end the place. */
+static void note_outcome(al_opencl *self, cl_int code, const char *message)
+{
+    if (code != CL_SUCCESS && !is_fault(code))
+        return;
+    if (code == CL_SUCCESS) {
+        if (atomic_load_explicit(&self->failures, memory_order_relaxed))
+            atomic_store_explicit(&self->failures, 0, memory_order_relaxed);
+        return;
+    }
+    unsigned failures = atomic_fetch_add_explicit(&self->failures, 1, memory_order_relaxed) + 1;
+    if (code == CL_DEVICE_NOT_AVAILABLE || failures == FAILURES_MAX)
+        al_place_set_aside(&self->place, message ? message : al_opencl_error_name(code));
+}
+
+/* The launch's share of an in-order queue's time: it began when it was enqueued or when the one before it
+ * ended. */
+static int64_t measure(const flight *flown)
+{
+    int64_t now_ns = al_clock_now_ns();
+    int64_t before_ns = atomic_exchange_explicit(&flown->self->ended_ns, now_ns, memory_order_relaxed);
+    int64_t began_ns = before_ns > flown->enqueued_ns ? before_ns : flown->enqueued_ns;
+    return now_ns > began_ns ? now_ns - began_ns : 0;
+}
+
+static void complete(const flight *flown, cl_int code)
+{
+    al_opencl *self = flown->self;
+    al_launch *launch = flown->task->launch;
+    al_failure failure = { 0 };
+    allot_status status = ALLOT_OK;
+    launch->ran_ns = measure(flown);
+    if (code == CL_COMPLETE)
+        al_launch_publish(launch, &self->memory.base);
+    else
+        status =
+            al_failure_set(&failure, ALLOT_DEVICE, "%s ended with %s (%d) on %s", launch->kernel->desc.name,
+                           al_opencl_error_name(code), (int)code, self->device.name);
+    note_outcome(self, code, failure.message);
+    al_place_complete(&self->place, flown->task, status, &failure, launch->ran_ns);
+}
+
+/* Runs where the driver likes: in a thread of its own, or in ours inside an enqueue, a flush, or the call
+ * that registers it. So it calls nothing of OpenCL's, also not by freeing an array, and no user code. */
+static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
+{
+    (void)event;
+    flight *flown = user;
+    bool was_inside = inside;
+    inside = true;
+    allot_hold(&flown->task->future);
+    al_opencl_programs_put(&flown->self->programs, flown->program,
+                           code == CL_COMPLETE ? flown->global : NULL);
+    complete(flown, code < 0 ? code : CL_COMPLETE);
+    if (!release_unless_last(&flown->task->future))
+        al_opencl_leave_over(flown->self, flown->task);
+    release_flight(flown);
+    inside = was_inside;
+}
+
+/* ---- On the way to the driver ---- */
+
+typedef struct order {
+    al_opencl *self;
+    al_launch *launch;
+    al_opencl_program *program;
+    al_opencl_sizes sizes;
+    size_t view_count;
+    al_copy *copies[AL_PARAMS_MAX];
+    al_opencl_view views[AL_PARAMS_MAX]; /* of the first view_count arguments; scalars' are empty */
+    const char *call;                    /* the call that failed */
+    const char *param;                   /* and the parameter that it was about, or NULL */
+} order;
+
+static cl_int make_views(order *given)
+{
+    for (size_t i = 0; i < given->launch->arg_count; i++) {
+        const al_argument *argument = &given->launch->args[i];
+        given->param = argument->param->name;
+        given->views[i] = (al_opencl_view){ 0 };
+        given->view_count = i + 1;
+        if (!al_argument_is_array(argument))
+            continue;
+        cl_int code = al_opencl_view_init(&given->views[i], &given->self->memory, given->copies[i], argument,
+                                          &given->call);
+        if (code != CL_SUCCESS)
+            return code;
+    }
+    given->param = NULL;
+    return CL_SUCCESS;
+}
+
+static cl_int set_layout(cl_kernel kernel, cl_uint index, const allot_value *value)
+{
+    struct {
+        cl_ulong shape[3], stride[3];
+    } layout;
+    for (size_t d = 0; d < 3; d++) {
+        layout.shape[d] = value->shape[d];
+        layout.stride[d] = value->stride[d];
+    }
+    return clSetKernelArg(kernel, index, sizeof layout, &layout);
+}
+
+static cl_int set_arguments(order *given, cl_kernel kernel)
+{
+    cl_uint index = 0;
+    given->call = "clSetKernelArg";
+    for (size_t i = 0; i < given->launch->arg_count; i++) {
+        const al_argument *argument = &given->launch->args[i];
+        given->param = argument->param->name;
+        cl_int code = CL_SUCCESS;
+        if (al_argument_is_array(argument))
+            code = clSetKernelArg(kernel, index++, sizeof(cl_mem), &given->views[i].buffer);
+        else
+            code = clSetKernelArg(kernel, index++, allot_type_size(argument->type), argument->scalar);
+        if (code == CL_SUCCESS && argument->param->access && argument->param->strided)
+            code = set_layout(kernel, index++, &argument->value);
+        if (code != CL_SUCCESS)
+            return code;
+    }
+    given->param = NULL;
+    return CL_SUCCESS;
+}
+
+static cl_int enqueue_kernel(order *given, cl_event *event)
+{
+    al_opencl *self = given->self;
+    al_opencl_entry *entry;
+    given->call = "clCreateKernel";
+    cl_int code = al_opencl_entry_take(&self->programs, given->program,
+                                       given->launch->kernel->desc.opencl_entry, &entry);
+    if (code != CL_SUCCESS)
+        return code;
+    code = set_arguments(given, entry->kernel);
+    if (code == CL_SUCCESS) {
+        given->call = "clEnqueueNDRangeKernel";
+        code = clEnqueueNDRangeKernel(self->device.compute, entry->kernel, (cl_uint)given->launch->range.rank,
+                                      NULL, given->sizes.global,
+                                      given->sizes.has_local ? given->sizes.local : NULL, 0, NULL, event);
+    }
+    al_opencl_entry_give(&self->programs, given->program, entry);
+    return code;
+}
+
+/* Copies what was written in staged views to where it belongs. Each copy waits for the event before it, so
+ * that a kernel's failure reaches the last one. */
+static cl_int write_back(order *given, cl_event *event)
+{
+    given->call = "clEnqueueCopyBuffer";
+    for (size_t i = 0; i < given->view_count; i++) {
+        const al_opencl_view *view = &given->views[i];
+        if (!view->staged || !(given->launch->args[i].access & ALLOT_WRITE))
+            continue;
+        cl_event before = *event;
+        given->param = given->launch->args[i].param->name;
+        cl_int code = clEnqueueCopyBuffer(given->self->device.compute, view->buffer, view->whole, 0,
+                                          view->offset, view->bytes, 1, &before, event);
+        if (code != CL_SUCCESS) {
+            *event = before;
+            return code;
+        }
+        clReleaseEvent(before);
+    }
+    given->param = NULL;
+    return CL_SUCCESS;
+}
+
+/* Gives all commands of the launch to the compute queue; *event (NULL if there is none) is the last one's. */
+static cl_int enqueue_all(order *given, cl_event *event)
+{
+    *event = NULL;
+    cl_int code = make_views(given);
+    if (code == CL_SUCCESS)
+        code = enqueue_kernel(given, event);
+    if (code == CL_SUCCESS)
+        code = write_back(given, event);
+    for (size_t i = 0; i < given->view_count; i++)
+        al_opencl_view_fini(&given->views[i]);
+    return code;
+}
+
+/* A driver whose flush returned while the launch was still to be done blocks in neither call. */
+static void learn_to_trust(al_opencl *self, cl_event event)
+{
+    cl_int state = CL_COMPLETE;
+    if (atomic_load_explicit(&self->direct, memory_order_relaxed))
+        return;
+    if (clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL) == CL_SUCCESS &&
+        state > CL_COMPLETE)
+        atomic_store_explicit(&self->direct, true, memory_order_relaxed);
+}
+
+/* Hands the launch over to the callback. When this succeeds, the task may be gone. */
+static cl_int watch(order *given, al_task *task, cl_event event)
+{
+    al_opencl *self = given->self;
+    flight *flown = malloc(sizeof *flown);
+    given->call = "clSetEventCallback";
+    if (!flown)
+        return CL_OUT_OF_HOST_MEMORY;
+    *flown = (flight){ .self = self, .task = task, .program = given->program };
+    memcpy(flown->global, given->sizes.global, sizeof flown->global);
+    flown->enqueued_ns = al_clock_now_ns();
+    atomic_init(&flown->holders, 2);
+    cl_int code = clSetEventCallback(event, CL_COMPLETE, on_done, flown);
+    if (code != CL_SUCCESS) {
+        free(flown);
+        return code;
+    }
+    clFlush(self->device.compute); /* should it fail, the event ends with an error */
+    learn_to_trust(self, event);
+    clReleaseEvent(event);
+    release_flight(flown);
+    return CL_SUCCESS;
+}
+
+static allot_status describe_failure(const order *given, cl_int code, al_failure *failure)
+{
+    char call[160];
+    snprintf(call, sizeof call, "%s: %s%s%s", given->launch->kernel->desc.name, given->call,
+             given->param ? " for parameter " : "", given->param ? given->param : "");
+    allot_status status = al_opencl_error(failure, call, code, given->self->device.name);
+    return code == CL_INVALID_WORK_GROUP_SIZE || code == CL_INVALID_WORK_ITEM_SIZE ||
+                   code == CL_INVALID_GLOBAL_WORK_SIZE
+               ? ALLOT_INVALID
+               : status;
+}
+
+/* OK: the callback ends the task, or has ended it. */
+static allot_status drive(order *given, al_task *task, al_failure *failure)
+{
+    cl_event event;
+    cl_int code = enqueue_all(given, &event);
+    if (code == CL_SUCCESS)
+        code = watch(given, task, event);
+    if (code == CL_SUCCESS)
+        return ALLOT_OK;
+    /* Commands that were enqueued may still use the arrays: the task must not end before them. */
+    clFinish(given->self->device.compute);
+    if (event)
+        clReleaseEvent(event);
+    allot_status status = describe_failure(given, code, failure);
+    note_outcome(given->self, code, failure->message);
+    return status;
+}
+
+static allot_status prepare(order *given, const al_task *task, al_failure *failure)
+{
+    al_opencl *self = given->self;
+    allot_status status = ALLOT_OK;
+    char why[160];
+    if (!given->program) {
+        if (!al_opencl_accepts(self, task, why, sizeof why))
+            return al_failure_set(failure, ALLOT_UNSUPPORTED, "%s", why);
+        status = al_opencl_programs_get(&self->programs, given->launch, &given->program, failure);
+    }
+    if (status != ALLOT_OK)
+        return status;
+    al_opencl_sizes_of(given->launch, &given->sizes);
+    status = check_sizes(self, given->launch, &given->sizes, failure);
+    if (status != ALLOT_OK)
+        return status;
+    status = al_launch_acquire(given->launch, &self->memory.base, given->copies, failure);
+    if (status != ALLOT_OK)
+        clFinish(self->device.compute); /* what acquiring the first arrays enqueued */
+    return status;
+}
+
+static void launch(al_opencl *self, al_task *task, al_opencl_program *program)
+{
+    order given = { .self = self, .launch = task->launch, .program = program };
+    al_failure failure = { 0 };
+    allot_status status = prepare(&given, task, &failure);
+    if (status == ALLOT_OK)
+        status = drive(&given, task, &failure);
+    if (status == ALLOT_OK)
+        return;
+    if (given.program)
+        al_opencl_programs_put(&self->programs, given.program, NULL);
+    al_place_complete(&self->place, task, status, &failure, 0);
+    al_opencl_land(self);
+}
+
+void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_program *warm)
+{
+    bool was_inside = inside;
+    inside = true;
+    if (!al_place_start(&self->place, task)) {
+        if (warm)
+            al_opencl_programs_put(&self->programs, warm, NULL);
+        al_opencl_land(self);
+    } else if (task->launch && task->launch->items == 0) {
+        al_place_complete(&self->place, task, ALLOT_OK, NULL, 0);
+        al_opencl_land(self);
+    } else
+        launch(self, task, warm);
+    inside = was_inside;
+}

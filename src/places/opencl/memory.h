@@ -1,0 +1,36 @@
+/* A device's memory: a copy of an array is one buffer, made when first needed, over the host's own pages
+ * where the device shares them. */
+#ifndef AL_PLACES_OPENCL_MEMORY_H
+#define AL_PLACES_OPENCL_MEMORY_H
+
+#include "core/launch.h"
+#include "places/opencl/device.h"
+
+typedef struct al_opencl_memory {
+    al_memory base;
+    al_opencl_device *device;
+} al_opencl_memory;
+
+void al_opencl_memory_init(al_opencl_memory *memory, al_opencl_device *device);
+
+/* True if making the argument current here would not have to wait for a copy to end. A guess while nothing is
+ * locked: right but for rare races. */
+bool al_opencl_memory_ready(al_opencl_memory *memory, const al_argument *argument);
+
+/* What a kernel gets for one array argument. Staged: a buffer of its own, as the view starts where no
+ * sub-buffer may. */
+typedef struct al_opencl_view {
+    cl_mem buffer;
+    cl_mem whole;         /* the array's; NULL: nothing is touched */
+    size_t offset, bytes; /* of the view in it */
+    bool owned, staged;
+} al_opencl_view;
+
+/* Makes the view; what is read is brought into a staged one by the compute queue. On failure *call names the
+ * call. */
+cl_int al_opencl_view_init(al_opencl_view *view, al_opencl_memory *memory, al_copy *copy,
+                           const al_argument *argument, const char **call);
+/* Lets go of it, which commands that use it survive. */
+void al_opencl_view_fini(al_opencl_view *view);
+
+#endif

@@ -1,0 +1,358 @@
+#include "places/opencl/opencl.h"
+#include "base/log.h"
+#include "places/opencl/error.h"
+#include "places/opencl/launch.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PLATFORMS_MAX 64
+#define DEVICES_MAX   256 /* of one platform */
+
+static al_opencl *opencl_from(al_place *place)
+{
+    return (al_opencl *)place; /* the first member */
+}
+
+/* ---- What it can run ---- */
+
+static void describe(const al_place *place, allot_place_info *info)
+{
+    const al_opencl *self = (const al_opencl *)place;
+    const al_opencl_device *device = &self->device;
+    snprintf(info->name, sizeof info->name, "%s", device->name);
+    snprintf(info->driver, sizeof info->driver, "%s", device->driver);
+    info->workers = device->compute_units;
+    info->memory_bytes = device->memory_bytes;
+    info->max_array_bytes = device->max_buffer_bytes;
+    info->shares_cpus = device->on_cpu;
+    info->shares_memory = atomic_load_explicit(&((al_opencl *)place)->opened, memory_order_acquire)
+                              ? device->shares_pages
+                              : device->unified;
+    info->has_f64 = device->has_f64;
+}
+
+static bool type_fits(const al_opencl_device *device, allot_type type, const char *what, char *why,
+                      size_t why_size)
+{
+    bool wide = type == ALLOT_F64 || type == ALLOT_C64;
+    if ((!wide || device->has_f64) && (type != ALLOT_F16 || device->has_f16))
+        return true;
+    snprintf(why, why_size, "%s has no %s precision, which %s needs", device->name, wide ? "double" : "half",
+             what);
+    return false;
+}
+
+static bool types_fit(const al_opencl_device *device, const al_launch *launch, char *why, size_t why_size)
+{
+    if (!type_fits(device, launch->type, "its element type", why, why_size))
+        return false;
+    for (size_t i = 0; i < launch->arg_count; i++) {
+        const al_argument *argument = &launch->args[i];
+        /* Halves may be stored where they cannot be computed with. */
+        if (argument->type != ALLOT_F16 &&
+            !type_fits(device, argument->type, argument->param->name, why, why_size))
+            return false;
+    }
+    return true;
+}
+
+static bool arrays_fit(const al_opencl_device *device, const al_launch *launch, char *why, size_t why_size)
+{
+    for (size_t i = 0; i < launch->arg_count; i++) {
+        const al_argument *argument = &launch->args[i];
+        if (!al_argument_is_array(argument) || argument->view.array->size_bytes <= device->max_buffer_bytes)
+            continue;
+        snprintf(why, why_size, "%s: its array of %zu bytes is larger than the largest buffer, %llu bytes",
+                 argument->param->name, argument->view.array->size_bytes,
+                 (unsigned long long)device->max_buffer_bytes);
+        return false;
+    }
+    return true;
+}
+
+bool al_opencl_accepts(const al_opencl *self, const al_task *task, char *why, size_t why_size)
+{
+    const al_launch *launch = task->launch;
+    if (!launch)
+        snprintf(why, why_size, "an OpenCL device runs kernels, not plain functions");
+    else if (!launch->kernel->desc.opencl_source)
+        snprintf(why, why_size, "the kernel has no OpenCL variant");
+    else
+        return types_fit(&self->device, launch, why, why_size);
+    return false;
+}
+
+static bool can_run(const al_place *place, const al_task *task, char *why, size_t why_size)
+{
+    const al_opencl *self = (const al_opencl *)place;
+    return al_opencl_accepts(self, task, why, why_size) &&
+           arrays_fit(&self->device, task->launch, why, why_size);
+}
+
+/* ---- The queue and its thread ---- */
+
+void al_opencl_land(al_opencl *self)
+{
+    pthread_mutex_lock(&self->lock);
+    self->flights--;
+    /* A full driver is filled up again by the half, not one by one: each wake costs more than a launch. */
+    if ((self->queue.length && self->flights == AL_OPENCL_FLIGHTS_MAX / 2) ||
+        (self->closing && !self->flights))
+        pthread_cond_signal(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+}
+
+void al_opencl_leave_over(al_opencl *self, al_task *task)
+{
+    pthread_mutex_lock(&self->lock);
+    task->next = self->leftovers;
+    self->leftovers = task;
+    pthread_cond_signal(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+}
+
+static void clear_leftovers(al_opencl *self)
+{
+    al_task *task = self->leftovers;
+    self->leftovers = NULL;
+    pthread_mutex_unlock(&self->lock);
+    while (task) {
+        al_task *next = task->next;
+        al_task_drop(task);
+        task = next;
+    }
+    pthread_mutex_lock(&self->lock);
+}
+
+static void take_one(al_opencl *self)
+{
+    al_task *task = al_queue_pop(&self->queue);
+    task->slot = NULL;
+    self->flights++;
+    pthread_mutex_unlock(&self->lock);
+    al_opencl_launch(self, task, NULL);
+    pthread_mutex_lock(&self->lock);
+}
+
+static void *submit_tasks(void *user)
+{
+    al_opencl *self = user;
+    pthread_mutex_lock(&self->lock);
+    for (;;) {
+        if (self->leftovers)
+            clear_leftovers(self);
+        else if (self->queue.length && self->flights < AL_OPENCL_FLIGHTS_MAX)
+            take_one(self);
+        else if (self->closing && !self->queue.length && !self->flights)
+            break;
+        else
+            pthread_cond_wait(&self->changed, &self->lock);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return NULL;
+}
+
+/* ---- The table ---- */
+
+/* Signals are the program's own affair: none is handled in a thread of ours. */
+static int start_thread(al_opencl *self)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&self->thread, NULL, submit_tasks, self);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+static allot_status open_place(al_place *place, al_failure *failure)
+{
+    al_opencl *self = opencl_from(place);
+    allot_status status = al_opencl_device_open(&self->device, failure);
+    if (status != ALLOT_OK)
+        return status;
+    int error = start_thread(self);
+    if (error)
+        return al_failure_set(failure, ALLOT_SYSTEM, "no thread for %s: %s", place->id, strerror(error));
+    self->has_thread = true;
+    atomic_store_explicit(&self->opened, true, memory_order_release); /* pairs with describe() */
+    return ALLOT_OK;
+}
+
+static bool all_ready(al_opencl *self, const al_launch *launch)
+{
+    for (size_t i = 0; i < launch->arg_count; i++)
+        if (al_argument_is_array(&launch->args[i]) &&
+            !al_opencl_memory_ready(&self->memory, &launch->args[i]))
+            return false;
+    return true;
+}
+
+/* The program of a launch that nothing would hold up: no compiler, no transfer, no driver that blocks. Else
+ * NULL. */
+static al_opencl_program *find_warm(al_opencl *self, const al_launch *launch)
+{
+    if (!atomic_load_explicit(&self->direct, memory_order_relaxed) || al_opencl_inside())
+        return NULL;
+    if (!launch || launch->items == 0 || !all_ready(self, launch))
+        return NULL;
+    al_opencl_sizes sizes;
+    al_opencl_sizes_of(launch, &sizes);
+    return al_opencl_programs_get_warm(&self->programs, launch, sizes.global);
+}
+
+/* A warm launch goes to the driver from here, which saves waking the submission thread, unless others wait
+ * before it. */
+static void enqueue(al_place *place, al_task *task)
+{
+    al_opencl *self = opencl_from(place);
+    al_opencl_program *warm = find_warm(self, task->launch);
+    pthread_mutex_lock(&self->lock);
+    bool room = self->flights < AL_OPENCL_FLIGHTS_MAX;
+    bool direct = warm && room && !self->queue.length;
+    if (direct)
+        self->flights++;
+    else {
+        task->slot = self;
+        al_queue_push(&self->queue, task);
+    }
+    pthread_mutex_unlock(&self->lock);
+    if (direct) {
+        al_opencl_launch(self, task, warm);
+        return;
+    }
+    if (warm)
+        al_opencl_programs_put(&self->programs, warm, NULL);
+    if (room)
+        pthread_cond_signal(&self->changed);
+}
+
+static al_task *withdraw(al_place *place, al_task *which)
+{
+    al_opencl *self = opencl_from(place);
+    pthread_mutex_lock(&self->lock);
+    al_task *given = which ? which : self->queue.last;
+    if (given && given->slot == self) {
+        given->slot = NULL;
+        al_queue_remove(&self->queue, given);
+    } else
+        given = NULL;
+    pthread_mutex_unlock(&self->lock);
+    return given;
+}
+
+/* No driver lets go of a kernel that runs: the future ends when the kernel does. */
+static void stop(al_place *place, al_task *task, int64_t grace_ns)
+{
+    (void)place;
+    (void)task;
+    (void)grace_ns;
+}
+
+static void close_place(al_place *place)
+{
+    al_opencl *self = opencl_from(place);
+    pthread_mutex_lock(&self->lock);
+    self->closing = true;
+    pthread_cond_signal(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+    if (self->has_thread)
+        pthread_join(self->thread, NULL);
+    al_memory_fini(&self->memory.base);
+    al_opencl_programs_fini(&self->programs);
+    al_opencl_device_close(&self->device);
+    pthread_cond_destroy(&self->changed);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+}
+
+static const al_place_ops opencl_ops = {
+    .describe = describe,
+    .can_run = can_run,
+    .open = open_place,
+    .enqueue = enqueue,
+    .withdraw = withdraw,
+    .stop = stop,
+    .close = close_place,
+};
+
+/* ---- Discovery ---- */
+
+static al_place *create(cl_platform_id platform, cl_device_id id, size_t index)
+{
+    char name[32];
+    al_opencl *self = al_place_allocate(sizeof *self);
+    if (!self)
+        return NULL;
+    snprintf(name, sizeof name, "opencl:%zu", index);
+    al_opencl_device_describe(&self->device, platform, id);
+    al_opencl_memory_init(&self->memory, &self->device);
+    al_opencl_programs_init(&self->programs, &self->device);
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_cond_init(&self->changed, NULL);
+    self->place.ops = &opencl_ops;
+    self->place.kind = ALLOT_OPENCL;
+    self->place.id = al_intern(name);
+    self->place.memory = &self->memory.base;
+    self->place.shares_cpus = self->device.on_cpu;
+    atomic_init(&self->place.counters.workers, self->device.compute_units);
+    return &self->place;
+}
+
+static void platform_name(cl_platform_id platform, char *name, size_t size)
+{
+    if (clGetPlatformInfo(platform, CL_PLATFORM_NAME, size - 1, name, NULL) != CL_SUCCESS)
+        snprintf(name, size, "a platform without a name");
+}
+
+/* A platform with no device (Mesa's clover without a GPU) is no fault; one that cannot say is. */
+static size_t discover_platform(cl_platform_id platform, al_place **places, size_t capacity, size_t first,
+                                char *message, size_t message_size)
+{
+    cl_device_id ids[DEVICES_MAX];
+    cl_uint count = 0;
+    size_t made = 0;
+    cl_int code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, DEVICES_MAX, ids, &count);
+    if (code != CL_SUCCESS && code != CL_DEVICE_NOT_FOUND) {
+        char name[128] = "";
+        platform_name(platform, name, sizeof name);
+        snprintf(message, message_size, "%s: clGetDeviceIDs: %s (%d)", name, al_opencl_error_name(code),
+                 (int)code);
+        al_log(AL_LOG_WARNING, "OpenCL: %s", message);
+        return 0;
+    }
+    count = code == CL_SUCCESS ? (count < DEVICES_MAX ? count : DEVICES_MAX) : 0;
+    while (made < count && made < capacity && (places[made] = create(platform, ids[made], first + made)))
+        made++;
+    return made;
+}
+
+static size_t discover(const al_place_config *config, al_place **places, size_t capacity, char *message,
+                       size_t message_size)
+{
+    (void)config;
+    cl_platform_id platforms[PLATFORMS_MAX];
+    cl_uint count = 0;
+    size_t made = 0;
+    if (message_size)
+        message[0] = '\0';
+    cl_int code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &count);
+    if (code != CL_SUCCESS || count == 0) {
+        snprintf(
+            message, message_size,
+            "no OpenCL platform: clGetPlatformIDs: %s (%d); a driver is missing (Debian: pocl-opencl-icd) or "
+            "OCL_ICD_VENDORS leads nowhere",
+            al_opencl_error_name(code), (int)code);
+        return 0;
+    }
+    for (cl_uint p = 0; p < count && p < PLATFORMS_MAX; p++)
+        made += discover_platform(platforms[p], places + made, capacity - made, made, message, message_size);
+    if (made == 0 && message_size && !message[0])
+        snprintf(message, message_size, "no OpenCL device: %u platforms, none of which has one",
+                 (unsigned)count);
+    return made;
+}
+
+const al_place_kind al_opencl_kind = { ALLOT_OPENCL, true, discover };

@@ -1,0 +1,21 @@
+/* Buffers over the host's own pages: what must be said to the driver around each side's writes, and whether
+ * that works at all. */
+#ifndef AL_PLACES_OPENCL_PAGES_H
+#define AL_PLACES_OPENCL_PAGES_H
+
+#include "places/opencl/device.h"
+
+/* Tells the device that the host wrote bytes [begin, end) of the pages under `buffer`. Returns before that
+ * has happened, but in order before all that the compute queue is given later. On failure *call names the
+ * call. */
+cl_int al_opencl_pages_announce(al_opencl_device *device, cl_mem buffer, size_t begin, size_t end,
+                                const char **call);
+
+/* Waits until the host's pages hold what the device wrote to these bytes. */
+cl_int al_opencl_pages_reveal(al_opencl_device *device, cl_mem buffer, size_t begin, size_t end,
+                              const char **call);
+
+/* Tries whether a buffer over host pages is those pages, in both directions, with the two calls above. */
+bool al_opencl_pages_work(al_opencl_device *device);
+
+#endif

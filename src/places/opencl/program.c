@@ -1,0 +1,320 @@
+#include "places/opencl/program.h"
+#include "base/clock.h"
+#include "places/opencl/error.h"
+#include "places/opencl/signature.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEPT_MAX 256 /* programs; then the one that was idle longest goes */
+
+/* ---- Text ---- */
+
+static const char *cl_name(allot_type type)
+{
+    switch (type) {
+#define CL_NAME(name, size, cl, text)                                                                        \
+    case ALLOT_##name:                                                                                       \
+        return cl;
+        ALLOT_TYPE_LIST(CL_NAME)
+    default:
+        return "void";
+    }
+}
+
+static bool uses(const allot_kernel *kernel, allot_type launch_type, allot_type one, allot_type other)
+{
+    bool found = launch_type == one || launch_type == other;
+    for (size_t i = 0; i < kernel->desc.param_count; i++)
+        found = found || kernel->desc.params[i].type == one || kernel->desc.params[i].type == other;
+    return found;
+}
+
+/* The kernel's name where build logs name a file, unless it would need escapes. */
+static const char *file_name(const allot_kernel *kernel)
+{
+    for (const char *c = kernel->desc.name; *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr("_-.+", *c))
+            return "kernel";
+    return kernel->desc.name;
+}
+
+/* What stands before the kernel's text: see allot_kernel_desc. Ends so that the text's own lines are counted
+ * from 1. */
+static void write_prelude(const allot_kernel *kernel, allot_type type, char *text, size_t size)
+{
+    const char *enable = "#pragma OPENCL EXTENSION %s : enable\n";
+    char f64[64] = "", f16[64] = "";
+    if (uses(kernel, type, ALLOT_F64, ALLOT_C64))
+        snprintf(f64, sizeof f64, enable, "cl_khr_fp64");
+    if (uses(kernel, type, ALLOT_F16, ALLOT_F16))
+        snprintf(f16, sizeof f16, enable, "cl_khr_fp16");
+    snprintf(text, size,
+             "%s%s#define T %s\n#define T_%s 1\n"
+             "typedef struct { ulong shape[3], stride[3]; } allot_layout;\n#line 1 \"%.100s\"\n",
+             f64, f16, cl_name(type), allot_type_name(type), file_name(kernel));
+}
+
+/* ---- Build ---- */
+
+static char *build_log(cl_program program, cl_device_id device)
+{
+    size_t size = 0;
+    if (clGetProgramBuildInfo(program, device, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) != CL_SUCCESS)
+        return NULL;
+    char *log = calloc(1, size + 1);
+    if (log && clGetProgramBuildInfo(program, device, CL_PROGRAM_BUILD_LOG, size, log, NULL) != CL_SUCCESS)
+        log[0] = '\0';
+    return log;
+}
+
+static allot_status report_build(cl_program program, const al_opencl_device *device,
+                                 const allot_kernel *kernel, cl_int code, al_failure *failure)
+{
+    if (code == CL_OUT_OF_HOST_MEMORY || code == CL_OUT_OF_RESOURCES || code == CL_DEVICE_NOT_AVAILABLE)
+        return al_opencl_error(failure, "clBuildProgram", code, device->name);
+    char *log = build_log(program, device->id);
+    allot_status status = al_failure_set(
+        failure, ALLOT_BUILD, "%s: its OpenCL text does not build on %s (%s):\n%s", kernel->desc.name,
+        device->name, al_opencl_error_name(code), log && *log ? log : "the compiler wrote no log");
+    free(log);
+    return status;
+}
+
+static allot_status compile(al_opencl_program *program, al_opencl_device *device, const allot_kernel *kernel,
+                            al_failure *failure)
+{
+    char prelude[512];
+    const char *own = kernel->desc.opencl_options ? kernel->desc.opencl_options : "";
+    size_t size = strlen(own) + 32;
+    char *options = malloc(size);
+    if (!options)
+        return al_failure_set(failure, ALLOT_NO_MEMORY, "out of memory");
+    snprintf(options, size, "-cl-kernel-arg-info%s%s", *own ? " " : "", own);
+    write_prelude(kernel, program->type, prelude, sizeof prelude);
+    const char *texts[] = { prelude, kernel->desc.opencl_source };
+    cl_int code;
+    allot_status status = ALLOT_OK;
+    program->program = clCreateProgramWithSource(device->context, 2, texts, NULL, &code);
+    if (code != CL_SUCCESS)
+        status = al_opencl_error(failure, "clCreateProgramWithSource", code, device->name);
+    else if ((code = clBuildProgram(program->program, 1, &device->id, options, NULL, NULL)) != CL_SUCCESS)
+        status = report_build(program->program, device, kernel, code, failure);
+    free(options);
+    return status;
+}
+
+static allot_status report_entry(const al_opencl_program *program, const al_opencl_device *device,
+                                 const allot_kernel *kernel, cl_int code, al_failure *failure)
+{
+    char names[1024] = "";
+    if (code != CL_INVALID_KERNEL_NAME)
+        return al_opencl_error(failure, "clCreateKernel", code, device->name);
+    if (clGetProgramInfo(program->program, CL_PROGRAM_KERNEL_NAMES, sizeof names - 1, names, NULL) !=
+        CL_SUCCESS)
+        names[0] = '\0';
+    return al_failure_set(failure, ALLOT_NOT_FOUND,
+                          "%s: its OpenCL text has no kernel function %s (it has: %s)", kernel->desc.name,
+                          kernel->desc.opencl_entry, *names ? names : "none");
+}
+
+/* The first kernel object, made to see that the entry is there and takes what it will be given. */
+static allot_status look_at_entry(al_opencl_programs *programs, al_opencl_program *program,
+                                  const allot_kernel *kernel, al_failure *failure)
+{
+    al_opencl_device *device = programs->device;
+    al_opencl_entry *entry;
+    cl_int code = al_opencl_entry_take(programs, program, kernel->desc.opencl_entry, &entry);
+    if (code != CL_SUCCESS)
+        return report_entry(program, device, kernel, code, failure);
+    allot_status status = al_opencl_signature_check(entry->kernel, kernel, program->type, failure);
+    al_opencl_entry_give(programs, program, entry);
+    return status;
+}
+
+static void destroy(al_opencl_program *program)
+{
+    for (al_opencl_entry *entry; (entry = program->idle);) {
+        program->idle = entry->next;
+        clReleaseKernel(entry->kernel);
+        free(entry);
+    }
+    if (program->program)
+        clReleaseProgram(program->program);
+    free(program->message);
+    free(program);
+}
+
+/* A new program, whether or not its build went well; NULL when memory is out. */
+static al_opencl_program *build(al_opencl_programs *programs, const al_launch *launch)
+{
+    al_opencl_program *program = calloc(1, sizeof *program);
+    al_failure failure = { 0 };
+    if (!program)
+        return NULL;
+    program->kernel_id = launch->kernel->id;
+    program->type = launch->type;
+    atomic_fetch_add_explicit(&programs->builds, 1, memory_order_relaxed);
+    program->status = compile(program, programs->device, launch->kernel, &failure);
+    if (program->status == ALLOT_OK)
+        program->status = look_at_entry(programs, program, launch->kernel, &failure);
+    program->message = failure.message;
+    return program;
+}
+
+/* ---- The cache ---- */
+
+void al_opencl_programs_init(al_opencl_programs *programs, al_opencl_device *device)
+{
+    memset(programs, 0, sizeof *programs);
+    programs->device = device;
+    pthread_mutex_init(&programs->lock, NULL);
+}
+
+void al_opencl_programs_fini(al_opencl_programs *programs)
+{
+    for (al_opencl_program *program; (program = programs->first);) {
+        programs->first = program->next;
+        destroy(program);
+    }
+    pthread_mutex_destroy(&programs->lock);
+}
+
+static al_opencl_program *find(const al_opencl_programs *programs, const al_launch *launch)
+{
+    al_opencl_program *program = programs->first;
+    while (program && (program->kernel_id != launch->kernel->id || program->type != launch->type))
+        program = program->next;
+    return program;
+}
+
+static void use(al_opencl_programs *programs, al_opencl_program *program)
+{
+    program->users++;
+    program->used = ++programs->uses;
+}
+
+/* Takes the program that was idle longest out of a full list; NULL if there is room or all are in use. */
+static al_opencl_program *make_room(al_opencl_programs *programs)
+{
+    al_opencl_program **oldest = NULL;
+    if (programs->count < KEPT_MAX)
+        return NULL;
+    for (al_opencl_program **link = &programs->first; *link; link = &(*link)->next)
+        if ((*link)->users == 0 && (!oldest || (*link)->used < (*oldest)->used))
+            oldest = link;
+    if (!oldest)
+        return NULL;
+    al_opencl_program *out = *oldest;
+    *oldest = out->next;
+    programs->count--;
+    return out;
+}
+
+static al_opencl_program *build_and_keep(al_opencl_programs *programs, al_launch *launch)
+{
+    int64_t start_ns = al_clock_now_ns();
+    al_opencl_program *program = build(programs, launch);
+    if (!program)
+        return NULL;
+    launch->compiled_ns = al_clock_now_ns() - start_ns;
+    pthread_mutex_lock(&programs->lock);
+    al_opencl_program *out = make_room(programs);
+    program->next = programs->first;
+    programs->first = program;
+    programs->count++;
+    use(programs, program);
+    pthread_mutex_unlock(&programs->lock);
+    if (out)
+        destroy(out);
+    return program;
+}
+
+/* An outcome that says nothing about the text (the device was out of memory) is not remembered. Only the
+ * builder comes by such a program. */
+static void forget(al_opencl_programs *programs, al_opencl_program *program)
+{
+    pthread_mutex_lock(&programs->lock);
+    al_opencl_program **link = &programs->first;
+    while (*link != program)
+        link = &(*link)->next;
+    *link = program->next;
+    programs->count--;
+    pthread_mutex_unlock(&programs->lock);
+    destroy(program);
+}
+
+allot_status al_opencl_programs_get(al_opencl_programs *programs, al_launch *launch,
+                                    al_opencl_program **program, al_failure *failure)
+{
+    pthread_mutex_lock(&programs->lock);
+    al_opencl_program *found = find(programs, launch);
+    if (found)
+        use(programs, found);
+    pthread_mutex_unlock(&programs->lock);
+    if (!found && !(found = build_and_keep(programs, launch)))
+        return al_failure_set(failure, ALLOT_NO_MEMORY, "out of memory");
+    if (found->status == ALLOT_OK) {
+        *program = found;
+        return ALLOT_OK;
+    }
+    allot_status status = al_failure_set(failure, found->status, "%s", found->message ? found->message : "");
+    al_opencl_programs_put(programs, found, NULL);
+    if (status == ALLOT_DEVICE || status == ALLOT_NO_MEMORY)
+        forget(programs, found);
+    return status;
+}
+
+al_opencl_program *al_opencl_programs_get_warm(al_opencl_programs *programs, const al_launch *launch,
+                                               const size_t global[3])
+{
+    pthread_mutex_lock(&programs->lock);
+    al_opencl_program *found = find(programs, launch);
+    if (found && (found->status != ALLOT_OK || memcmp(found->warm, global, sizeof found->warm) != 0))
+        found = NULL;
+    if (found)
+        use(programs, found);
+    pthread_mutex_unlock(&programs->lock);
+    return found;
+}
+
+void al_opencl_programs_put(al_opencl_programs *programs, al_opencl_program *program, const size_t ran[3])
+{
+    pthread_mutex_lock(&programs->lock);
+    program->users--;
+    if (ran)
+        memcpy(program->warm, ran, sizeof program->warm);
+    pthread_mutex_unlock(&programs->lock);
+}
+
+/* ---- Kernel objects ---- */
+
+cl_int al_opencl_entry_take(al_opencl_programs *programs, al_opencl_program *program, const char *name,
+                            al_opencl_entry **entry)
+{
+    pthread_mutex_lock(&programs->lock);
+    *entry = program->idle;
+    if (*entry)
+        program->idle = (*entry)->next;
+    pthread_mutex_unlock(&programs->lock);
+    if (*entry)
+        return CL_SUCCESS;
+    al_opencl_entry *made = malloc(sizeof *made);
+    cl_int code = CL_OUT_OF_HOST_MEMORY;
+    if (made)
+        made->kernel = clCreateKernel(program->program, name, &code);
+    if (code != CL_SUCCESS)
+        free(made);
+    else
+        *entry = made;
+    return code;
+}
+
+void al_opencl_entry_give(al_opencl_programs *programs, al_opencl_program *program, al_opencl_entry *entry)
+{
+    pthread_mutex_lock(&programs->lock);
+    entry->next = program->idle;
+    program->idle = entry;
+    pthread_mutex_unlock(&programs->lock);
+}

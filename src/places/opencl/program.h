@@ -1,0 +1,57 @@
+/* Programs of one device: each kernel's text is built once for each element type T, and the outcome, also a
+ * bad one, is remembered. */
+#ifndef AL_PLACES_OPENCL_PROGRAM_H
+#define AL_PLACES_OPENCL_PROGRAM_H
+
+#include "core/launch.h"
+#include "places/opencl/device.h"
+
+typedef struct al_opencl_program al_opencl_program;
+
+/* clSetKernelArg is not thread safe on one kernel object: who sets arguments has one for itself. */
+typedef struct al_opencl_entry {
+    cl_kernel kernel;
+    struct al_opencl_entry *next;
+} al_opencl_entry;
+
+struct al_opencl_program {
+    al_opencl_program *next;
+    uint64_t kernel_id;
+    allot_type type;
+    cl_program program;
+    allot_status status;   /* of the build */
+    char *message;         /* why it failed */
+    al_opencl_entry *idle; /* guarded by the cache's lock, as all below */
+    unsigned users;        /* launches in flight */
+    uint64_t used;         /* when, in uses of the cache */
+    size_t warm[3];        /* the global size that ran last: drivers compile late, for each local size */
+};
+
+typedef struct al_opencl_programs {
+    al_opencl_device *device;
+    pthread_mutex_t lock; /* guards the list; not held while anything is built */
+    al_opencl_program *first;
+    size_t count;
+    uint64_t uses;
+    _Atomic uint64_t builds; /* how often the compiler was called */
+} al_opencl_programs;
+
+void al_opencl_programs_init(al_opencl_programs *programs, al_opencl_device *device);
+void al_opencl_programs_fini(al_opencl_programs *programs);
+
+/* The program of a launch, built now if it was not: may take long; by one thread at a time. On success the
+ * caller must put it back. */
+allot_status al_opencl_programs_get(al_opencl_programs *programs, al_launch *launch,
+                                    al_opencl_program **program, al_failure *failure);
+/* The same if it is there and has run with this global size, so that nothing will be compiled; else NULL. */
+al_opencl_program *al_opencl_programs_get_warm(al_opencl_programs *programs, const al_launch *launch,
+                                               const size_t global[3]);
+/* `ran` (may be NULL) is the global size that it ran with. */
+void al_opencl_programs_put(al_opencl_programs *programs, al_opencl_program *program, const size_t ran[3]);
+
+/* A kernel object for the caller alone, until it is given back: right after the enqueue will do. */
+cl_int al_opencl_entry_take(al_opencl_programs *programs, al_opencl_program *program, const char *name,
+                            al_opencl_entry **entry);
+void al_opencl_entry_give(al_opencl_programs *programs, al_opencl_program *program, al_opencl_entry *entry);
+
+#endif

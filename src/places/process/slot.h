@@ -1,0 +1,142 @@
+/* The memory that one worker process shares with its parent: a ring of slots, each holding one call on its way there and back.
+ *
+ *     FREE ──parent──► QUEUED ──worker──► RUNNING ──worker──► DONE ──parent──► (next turn)
+ *                        │                   └─────parent───► KILLING: the worker is about to be ended
+ *                        └──────parent─────► DROPPED: taken back before it ran
+ *
+ * A slot's word holds its state and its turn. Turns count up, turn t uses slot t % AL_SLOTS, and a worker takes them in order, so
+ * that no word of an older turn is ever mistaken for a newer one. The parent trusts nothing here but what it wrote itself: it copies
+ * once, checks sizes, and keeps its own account of which call is where. */
+#ifndef AL_PLACES_PROCESS_SLOT_H
+#define AL_PLACES_PROCESS_SLOT_H
+
+#include "core/failure.h"
+#include <allot/kernel.h>
+#include <stdatomic.h>
+
+#define AL_SLOTS       8
+#define AL_SLOT_BYTES  8192 /* of arguments and result together that travel in the slot itself */
+#define AL_ARRAYS_MAX  64   /* arrays that one worker has mapped at a time */
+
+typedef enum al_slot_state {
+    AL_SLOT_FREE,
+    AL_SLOT_QUEUED,
+    AL_SLOT_RUNNING,
+    AL_SLOT_DONE,
+    AL_SLOT_KILLING,
+    AL_SLOT_DROPPED
+} al_slot_state;
+
+typedef enum al_slot_kind {
+    AL_SLOT_CALL, /* a plain function: arguments, then the result */
+    AL_SLOT_PART  /* a part of a launch: an al_slot_part */
+} al_slot_kind;
+
+typedef struct al_slot {
+    _Alignas(64) _Atomic uint64_t word; /* al_slot_word(): release by whoever changes it, acquire by whoever reads it */
+    uint64_t offset;                    /* of the function from its module's load base */
+    uint64_t in_size, out_size;
+    uint32_t module;
+    uint16_t kind;                      /* al_slot_kind */
+    uint16_t in_parcel;                 /* not 0: arguments and result are in the parcel sent before */
+    _Atomic uint32_t stopping;          /* not 0: the parent wants the call to end */
+    int32_t status;                     /* the answer, with AL_SLOT_DONE */
+    uint32_t message_size, payload_size;
+} al_slot;
+
+typedef struct al_slot_body {
+    _Alignas(64) unsigned char bytes[AL_SLOT_BYTES];
+    char message[AL_FAILURE_TEXT_MAX]; /* not ended by a zero */
+    unsigned char payload[AL_FAILURE_TEXT_MAX];
+} al_slot_body;
+
+/* An argument of a part: an array by the index under which the worker has it mapped, or a scalar's bytes. */
+typedef struct al_slot_argument {
+    allot_value value; /* data is not used */
+    uint32_t is_array, index;
+    uint64_t offset;
+    _Alignas(16) unsigned char scalar[16];
+} al_slot_argument;
+
+typedef struct al_slot_part {
+    allot_type type;
+    allot_ndrange range;
+    size_t begin, end;
+    size_t arg_count;
+    al_slot_argument args[];
+} al_slot_part;
+
+typedef struct al_page {
+    /* Written by the parent. */
+    _Alignas(64) _Atomic uint32_t bell; /* moved before a sleeping worker is woken: it sleeps on this word */
+    _Atomic uint32_t mail;              /* messages sent over the socket so far: all of them are to be read before the next slot */
+    _Atomic uint32_t closing;           /* not 0: the worker is to exit */
+    /* Set by who is about to sleep, cleared by who wakes it. */
+    _Alignas(64) _Atomic uint32_t worker_sleeps;
+    _Alignas(64) _Atomic uint32_t parent_sleeps; /* not 0: send a message when a slot is done */
+    al_slot slots[AL_SLOTS];
+    al_slot_body bodies[AL_SLOTS];
+} al_page;
+
+static inline uint64_t al_slot_word(uint64_t turn, al_slot_state state)
+{
+    return turn << 8 | (uint64_t)state;
+}
+
+static inline al_slot_state al_slot_state_of(uint64_t word)
+{
+    return (al_slot_state)(word & 0xff);
+}
+
+static inline uint64_t al_slot_turn_of(uint64_t word)
+{
+    return word >> 8;
+}
+
+static inline al_slot *al_page_slot(al_page *page, uint64_t turn)
+{
+    return &page->slots[turn % AL_SLOTS];
+}
+
+static inline al_slot_body *al_page_body(al_page *page, uint64_t turn)
+{
+    return &page->bodies[turn % AL_SLOTS];
+}
+
+/* Where the result begins behind arguments of that size. */
+static inline size_t al_slot_out_offset(size_t in_size)
+{
+    return (in_size + 15) & ~(size_t)15;
+}
+
+/* True if arguments and result of these sizes fit the slot itself. */
+static inline bool al_slot_holds(size_t in_size, size_t out_size)
+{
+    return in_size <= AL_SLOT_BYTES && out_size <= AL_SLOT_BYTES - al_slot_out_offset(in_size);
+}
+
+/* Changes a slot of that turn from one state to another; false if it was not in that state. */
+bool al_slot_change(al_slot *slot, uint64_t turn, al_slot_state from, al_slot_state to);
+
+/* Makes the slot of a killed call KILLING whatever a worker gone wrong wrote into it; false if the call is done. */
+bool al_slot_kill(al_slot *slot, uint64_t turn);
+
+/* Makes memory of that size that can be shared but never shrunk or grown; -1 with errno set. */
+int al_shared_create(const char *name, size_t bytes);
+
+/* A new page, all zero; *fd receives its descriptor. NULL with errno set. */
+al_page *al_page_create(int *fd);
+al_page *al_page_map(int fd);
+void al_page_unmap(al_page *page);
+
+/* Parent: rings for what was published before. Returns the word to wake by al_page_wake() once no lock is held, or NULL: it is awake. */
+_Atomic uint32_t *al_page_ring(al_page *page);
+void al_page_wake(_Atomic uint32_t *bell);
+
+/* Parent: copies the answer of a done call. *failure receives message and payload, both cut to their limits. */
+allot_status al_slot_answer(al_page *page, uint64_t turn, al_failure *failure);
+
+/* Worker: writes the answer, emptying the failure. */
+void al_slot_respond(al_page *page, uint64_t turn, allot_status status, al_failure *failure);
+
+#endif

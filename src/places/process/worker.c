@@ -1,0 +1,275 @@
+#include "places/process/worker.h"
+#include "base/clock.h"
+#include "base/futex.h"
+#include "core/call.h"
+#include "core/kernel.h"
+#include "places/process/slot.h"
+#include "places/process/symbol.h"
+#include "places/process/wire.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define SPIN_NS 50000      /* how long it looks for the next call before it sleeps: about what a wake costs */
+#define DOZE_NS 5000000000 /* how often it looks whether the parent is still there */
+
+/* A module that the parent told of. */
+typedef struct module {
+    bool known;
+    allot_status status; /* not OK: it could not be loaded, and `failure` says why */
+    uintptr_t base;
+    al_failure failure;
+} module;
+
+typedef struct mapping {
+    unsigned char *address; /* NULL: nothing */
+    size_t bytes;
+} mapping;
+
+typedef struct worker {
+    al_door door;
+    al_page *page;
+    uint64_t turn; /* of the next call */
+    uint32_t mail; /* messages read */
+    module modules[AL_MODULES_MAX];
+    mapping arrays[AL_ARRAYS_MAX];
+    mapping parcel;
+} worker;
+
+/* ---- The signal that asks to stop ---- */
+
+static const _Atomic uint32_t *_Atomic current_stopping; /* of the call in progress */
+
+/* SIGTERM after a stop only interrupts what blocks, so that the code can look at its flag; SIGKILL follows after the grace.
+ * Without a stop it ends the process, as it would anywhere. */
+static void on_terminate(int number)
+{
+    const _Atomic uint32_t *stopping = current_stopping;
+    if (stopping && atomic_load_explicit(stopping, memory_order_relaxed))
+        return;
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* ---- Mail ---- */
+
+static void unmap(mapping *what)
+{
+    if (what->address)
+        munmap(what->address, what->bytes);
+    *what = (mapping){ 0 };
+}
+
+static void map(mapping *to, int fd, size_t bytes)
+{
+    unmap(to);
+    void *address = fd < 0 || !bytes ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (address != MAP_FAILED)
+        *to = (mapping){ address, bytes };
+}
+
+static void learn_module(worker *self, const al_wire_message *message)
+{
+    if (message->index >= AL_MODULES_MAX)
+        return;
+    module *to = &self->modules[message->index];
+    al_failure_fini(&to->failure);
+    to->known = true;
+    to->status = al_module_load(message, &to->base, &to->failure);
+}
+
+static void take_message(worker *self, const al_wire_message *message, int fd)
+{
+    switch ((al_wire_kind)message->kind) {
+    case AL_WIRE_MODULE:
+        learn_module(self, message);
+        break;
+    case AL_WIRE_ARRAY:
+        if (message->index < AL_ARRAYS_MAX)
+            map(&self->arrays[message->index], fd, message->size);
+        break;
+    case AL_WIRE_FORGET:
+        if (message->index < AL_ARRAYS_MAX)
+            unmap(&self->arrays[message->index]);
+        break;
+    case AL_WIRE_PARCEL:
+        map(&self->parcel, fd, message->size);
+        break;
+    default:
+        break;
+    }
+}
+
+static void read_mail(worker *self, uint32_t until)
+{
+    while (self->mail != until) {
+        al_wire_message message;
+        int fd;
+        if (al_wire_receive(self->door.socket, &message, &fd, true) != AL_WIRE_OK)
+            _exit(EXIT_FAILURE); /* the parent is gone, or user code closed our socket */
+        self->mail++;
+        take_message(self, &message, fd);
+        if (fd >= 0)
+            close(fd);
+    }
+}
+
+/* ---- Calls ---- */
+
+static allot_status find_code(worker *self, const al_slot *slot, al_code *code, al_failure *failure)
+{
+    const module *from = slot->module < AL_MODULES_MAX ? &self->modules[slot->module] : NULL;
+    if (!from || !from->known)
+        return al_failure_set(failure, ALLOT_NOT_FOUND, "the worker was not told of module %u", slot->module);
+    if (from->status != ALLOT_OK)
+        return al_failure_set(failure, from->status, "%s",
+                              from->failure.message ? from->failure.message : "the module cannot be loaded");
+    *(uintptr_t *)code = from->base + slot->offset;
+    return ALLOT_OK;
+}
+
+/* Where arguments and result lie; false if the parcel with them could not be mapped. */
+static bool find_bytes(worker *self, const al_slot *slot, unsigned char **bytes)
+{
+    size_t needed = al_slot_out_offset(slot->in_size) + slot->out_size;
+    *bytes = slot->in_parcel ? self->parcel.address : al_page_body(self->page, self->turn)->bytes;
+    return *bytes && (!slot->in_parcel || self->parcel.bytes >= needed);
+}
+
+static allot_status run_function(worker *self, const al_slot *slot, al_code code, allot_call *call)
+{
+    unsigned char *bytes;
+    if (!find_bytes(self, slot, &bytes))
+        return al_failure_set(&call->failure, ALLOT_NO_MEMORY,
+                              "the worker cannot map the task's arguments and result");
+    call->in_size = slot->in_size;
+    call->out_size = slot->out_size;
+    void *in = slot->in_size ? bytes : NULL;
+    void *out = slot->out_size ? bytes + al_slot_out_offset(slot->in_size) : NULL;
+    if (out && !slot->in_parcel) /* a parcel is new, and so zero */
+        memset(out, 0, slot->out_size);
+    return ((allot_function)code)(call, in, out);
+}
+
+static allot_status run_part(worker *self, al_code code, allot_call *call)
+{
+    al_slot_part *part = (al_slot_part *)al_page_body(self->page, self->turn)->bytes;
+    allot_value values[AL_PARAMS_MAX];
+    for (size_t i = 0; i < part->arg_count && i < AL_PARAMS_MAX; i++) {
+        al_slot_argument *argument = &part->args[i];
+        values[i] = argument->value;
+        values[i].data = argument->scalar;
+        if (!argument->is_array)
+            continue;
+        unsigned char *address = self->arrays[argument->index % AL_ARRAYS_MAX].address;
+        if (!address)
+            return al_failure_set(&call->failure, ALLOT_NO_MEMORY, "the worker cannot map an array");
+        values[i].data = address + argument->offset;
+    }
+    allot_part what = { part->type, part->range, part->begin, part->end, values };
+    return ((allot_cpu_variant)code)(call, &what);
+}
+
+static void run(worker *self, al_slot *slot)
+{
+    allot_call call = { &slot->stopping, "process", 0, 0, { 0 } };
+    al_code code = NULL;
+    atomic_store_explicit(&current_stopping, &slot->stopping, memory_order_relaxed);
+    allot_status status = find_code(self, slot, &code, &call.failure);
+    if (status == ALLOT_OK && slot->kind == AL_SLOT_PART)
+        status = run_part(self, code, &call);
+    else if (status == ALLOT_OK)
+        status = run_function(self, slot, code, &call);
+    unmap(&self->parcel);
+    fflush(NULL); /* who sees the result sees what was printed before it */
+    al_slot_respond(self->page, self->turn, status, &call.failure);
+    atomic_store_explicit(&current_stopping, NULL, memory_order_relaxed);
+    if (!al_slot_change(slot, self->turn, AL_SLOT_RUNNING, AL_SLOT_DONE))
+        _exit(EXIT_SUCCESS); /* being killed: the parent has given the task up */
+    /* Pairs with the parent's fence before it sleeps: either it sees the slot, or we see that it sleeps. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&self->page->parent_sleeps, memory_order_relaxed) &&
+        atomic_exchange(&self->page->parent_sleeps, 0))
+        al_wire_signal(self->door.socket, AL_WIRE_WAKE);
+}
+
+/* ---- The loop ---- */
+
+/* True if there is something to do: a call whose turn it is, mail, or the end. */
+static bool called(worker *self)
+{
+    al_page *page = self->page;
+    uint64_t word = atomic_load_explicit(&al_page_slot(page, self->turn)->word, memory_order_acquire);
+    return (al_slot_turn_of(word) >= self->turn && al_slot_state_of(word) != AL_SLOT_FREE) ||
+           atomic_load_explicit(&page->mail, memory_order_acquire) != self->mail ||
+           atomic_load_explicit(&page->closing, memory_order_relaxed);
+}
+
+static bool spin(worker *self)
+{
+    int64_t end_ns = al_clock_now_ns() + SPIN_NS;
+    do {
+        for (int i = 0; i < 32; i++) {
+            if (called(self))
+                return true;
+            al_pause();
+        }
+    } while (al_clock_now_ns() < end_ns);
+    return false;
+}
+
+static void sleep_until_called(worker *self)
+{
+    al_page *page = self->page;
+    while (!called(self)) {
+        uint32_t bell = atomic_load_explicit(&page->bell, memory_order_acquire);
+        atomic_store_explicit(&page->worker_sleeps, 1, memory_order_relaxed);
+        atomic_thread_fence(memory_order_seq_cst); /* pairs with al_page_ring() */
+        if (!called(self))
+            al_futex_wait(&page->bell, bell, al_clock_deadline_ns(DOZE_NS), AL_FUTEX_SHARED);
+        atomic_store_explicit(&page->worker_sleeps, 0, memory_order_relaxed);
+        if (getppid() != self->door.parent)
+            _exit(EXIT_FAILURE);
+    }
+}
+
+/* One step: whatever called() saw. */
+static void answer(worker *self)
+{
+    al_page *page = self->page;
+    al_slot *slot = al_page_slot(page, self->turn);
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+    /* After the word: mail that a call needs was counted before the call was published. */
+    read_mail(self, atomic_load_explicit(&page->mail, memory_order_acquire));
+    if (al_slot_turn_of(word) < self->turn || al_slot_state_of(word) == AL_SLOT_FREE)
+        return;
+    if (word == al_slot_word(self->turn, AL_SLOT_QUEUED) &&
+        al_slot_change(slot, self->turn, AL_SLOT_QUEUED, AL_SLOT_RUNNING))
+        run(self, slot);
+    self->turn++; /* done, or taken back by the parent */
+}
+
+_Noreturn void al_worker_main(const al_door *door)
+{
+    static worker self;
+    self.door = *door;
+    self.turn = 1;
+    self.page = al_page_map(door->page);
+    close(door->page);
+    if (!self.page)
+        _exit(EXIT_FAILURE);
+    struct sigaction action = { .sa_handler = on_terminate };
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    al_wire_signal(door->socket, AL_WIRE_HELLO);
+    while (!atomic_load_explicit(&self.page->closing, memory_order_relaxed)) {
+        if (!called(&self) && !spin(&self))
+            sleep_until_called(&self);
+        answer(&self);
+    }
+    fflush(NULL);
+    _exit(EXIT_SUCCESS);
+}
