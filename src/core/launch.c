@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* More parts than workers, so that one that is held up (another process's turn, a denser row) delays the end by a fraction only. */
+#define PARTS_A_WORKER 4
+
 /* ---- Checks ----
  * Each check fills the failure and returns a status; the message names the kernel and the parameter. */
 
@@ -404,10 +407,10 @@ size_t al_launch_parts(const al_launch *launch, size_t workers)
 {
     if (!launch->kernel->splits || workers < 2)
         return 1;
-    size_t parts = launch->range.size[0] / launch->kernel->desc.grain;
+    size_t parts = launch->range.size[0] / launch->kernel->desc.grain, most = workers * PARTS_A_WORKER;
     if (parts < 1)
         return 1;
-    return parts < workers ? parts : workers;
+    return parts < most ? parts : most;
 }
 
 void al_launch_part(const al_launch *launch, size_t parts, size_t index, size_t *begin, size_t *end)

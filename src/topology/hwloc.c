@@ -16,6 +16,8 @@ static uint64_t cache_bytes(hwloc_topology_t tree, hwloc_obj_type_t level)
     return cache ? cache->attr->cache.size : 0;
 }
 
+/* Not the memory: hwloc adds up what the nodes say, which in virtual machines may leave out what was plugged
+ * in later. */
 static void fill(hwloc_topology_t tree, allot_topology *topology)
 {
     topology->packages = count(tree, HWLOC_OBJ_PACKAGE);
@@ -25,7 +27,6 @@ static void fill(hwloc_topology_t tree, allot_topology *topology)
     topology->l1_bytes = cache_bytes(tree, HWLOC_OBJ_L1CACHE);
     topology->l2_bytes = cache_bytes(tree, HWLOC_OBJ_L2CACHE);
     topology->l3_bytes = cache_bytes(tree, HWLOC_OBJ_L3CACHE);
-    topology->memory_bytes = hwloc_get_root_obj(tree)->total_memory;
     hwloc_obj_t package = hwloc_get_obj_by_type(tree, HWLOC_OBJ_PACKAGE, 0);
     const char *model = package ? hwloc_obj_get_info_by_name(package, "CPUModel") : NULL;
     if (model)
