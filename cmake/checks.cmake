@@ -3,7 +3,7 @@ if(TARGET test_trace)
   target_link_libraries(test_trace PRIVATE PkgConfig::JANSSON)
 endif()
 if(TARGET test_cli)
-  add_library(wrong_reference MODULE tests/wrong_reference.c) # stands before the real one, so that right results look wrong
+  add_library(wrong_reference MODULE tests/preload/wrong_reference.c) # stands before the real one, so that right results look wrong
   target_include_directories(wrong_reference PRIVATE include)
   foreach(name test_cli test_cli_input)
     target_link_libraries(${name} PRIVATE PkgConfig::JANSSON)
