@@ -407,8 +407,11 @@ int al_compare_run(int argc, char **argv)
         fill_defaults(&self);
     ok = ok && prepare(&self);
     bool measuring = ok;
+    if (ok)
+        al_interrupts_catch();
     for (size_t k = 0; ok && k < self.kind_count; k++)
         ok = measure_kernel(&self, self.kinds[k]);
+    al_interrupts_release();
     if (measuring)
         ok = report(&self, ok) && judge(&self);
     free(self.rows);

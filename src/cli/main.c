@@ -28,14 +28,22 @@ static void on_interrupt(int signal_number)
     al_interrupted = 1;
 }
 
-/* The first signal asks, the second (default action again) ends. SIGPIPE keeps its default: `allot info |
- * head` just ends. */
-static void catch_interrupts(void)
+static void handle_interrupts(void (*handler)(int))
 {
-    struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESETHAND | SA_RESTART };
+    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESETHAND | SA_RESTART };
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+void al_interrupts_catch(void)
+{
+    handle_interrupts(on_interrupt);
+}
+
+void al_interrupts_release(void)
+{
+    handle_interrupts(SIG_DFL);
 }
 
 /* A standard descriptor that is closed would be given to the next file opened, and that file be written over.
@@ -161,7 +169,6 @@ int main(int argc, char **argv)
 {
     keep_standard_descriptors();
     atexit(check_output);
-    catch_interrupts();
     argp_err_exit_status = AL_EXIT_USAGE;
     argp_program_version_hook = print_version;
 

@@ -157,9 +157,11 @@ static bool prepare(run *self)
 /* One turn to warm up, then the timed ones. */
 static bool measure(run *self)
 {
+    al_interrupts_catch();
     bool ok = al_measure_init(&self->measure, self->repeats, self->problem);
     for (size_t turn = 0; ok && turn <= self->repeats; turn++)
         ok = al_measure_turn(&self->measure, &self->work, &self->target, turn == 0, self->problem);
+    al_interrupts_release();
     return ok;
 }
 
