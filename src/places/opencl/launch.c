@@ -97,10 +97,10 @@ static bool release_unless_last(allot_future *future)
     return false;
 }
 
-/* Codes from -30 on say that a call was wrong, not that the device failed. */
+/* Codes of the CL_INVALID_ kind say that a call was wrong, not that the device failed. */
 static bool is_fault(cl_int code)
 {
-    return code < CL_SUCCESS && code > CL_INVALID_VALUE;
+    return code < CL_SUCCESS && (code > CL_INVALID_VALUE || code < CL_MAX_SIZE_RESTRICTION_EXCEEDED);
 }
 
 /* Counts failures of the device itself; many in a row, or its loss, end the place. */
@@ -153,6 +153,7 @@ static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
     flight *flown = user;
     bool was_inside = inside;
     inside = true;
+    (void)atomic_load_explicit(&flown->holders, memory_order_acquire); /* pairs with watch() */
     allot_hold(&flown->task->future);
     al_opencl_programs_put(&flown->self->programs, flown->program,
                            code == CL_COMPLETE ? flown->global : NULL);
@@ -307,7 +308,8 @@ static cl_int watch(order *given, al_task *task, cl_event event)
     *flown = (flight){ .self = self, .task = task, .program = given->program };
     memcpy(flown->global, given->sizes.global, sizeof flown->global);
     flown->enqueued_ns = al_clock_now_ns();
-    atomic_init(&flown->holders, 2);
+    /* release: pairs with on_done(), which no rule of OpenCL's orders behind this. */
+    atomic_store_explicit(&flown->holders, 2, memory_order_release);
     cl_int code = clSetEventCallback(event, CL_COMPLETE, on_done, flown);
     if (code != CL_SUCCESS) {
         free(flown);
