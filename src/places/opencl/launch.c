@@ -7,13 +7,6 @@
 
 #define FAILURES_MAX 8 /* of the device in a row: then the place is set aside */
 
-static _Thread_local bool inside;
-
-bool al_opencl_inside(void)
-{
-    return inside;
-}
-
 /* ---- Sizes ---- */
 
 static bool is_tiled(const allot_kernel_desc *desc)
@@ -151,8 +144,7 @@ static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
 {
     (void)event;
     flight *flown = user;
-    bool was_inside = inside;
-    inside = true;
+    unsigned before = al_opencl_enter(AL_OPENCL_CALLED_BACK);
     (void)atomic_load_explicit(&flown->holders, memory_order_acquire); /* pairs with watch() */
     allot_hold(&flown->task->future);
     al_opencl_programs_put(&flown->self->programs, flown->program,
@@ -161,7 +153,7 @@ static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
     if (!release_unless_last(&flown->task->future))
         al_opencl_leave_over(flown->self, flown->task);
     release_flight(flown);
-    inside = was_inside;
+    al_opencl_leave(before);
 }
 
 /* ---- On the way to the driver ---- */
@@ -391,8 +383,7 @@ static void launch(al_opencl *self, al_task *task, al_opencl_program *program)
 
 void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_program *warm)
 {
-    bool was_inside = inside;
-    inside = true;
+    unsigned before = al_opencl_enter(AL_OPENCL_SUBMITTING);
     if (!al_place_start(&self->place, task)) {
         if (warm)
             al_opencl_programs_put(&self->programs, warm, NULL);
@@ -402,5 +393,5 @@ void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_program *warm)
         al_opencl_land(self);
     } else
         launch(self, task, warm);
-    inside = was_inside;
+    al_opencl_leave(before);
 }
