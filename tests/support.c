@@ -14,6 +14,25 @@
 #include <time.h>
 #include <unistd.h>
 
+/* ---- Sanitizers' defaults, for every program that links this file ---- */
+
+#if TEST_SANITIZED
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
+
+/* Absurd sizes must come back as an error, as they do without the sanitizer. */
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1:intercept_tls_get_addr=0"; /* the latter: its tracer trips over drivers' threads */
+}
+
+/* What drivers keep for good. */
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libRusticlOpenCL\nleak:libMesaOpenCL\nleak:libpocl\nleak:libLLVM\nleak:libOpenCL\nleak:libhwloc\n";
+}
+#endif
+
 /* ---- Facts ---- */
 
 static void (*prepare_fact)(void);
