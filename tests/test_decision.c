@@ -70,12 +70,14 @@ static void says_what_happened(void)
     decision.ran_s = 430e-6;
     decision.moved_s = 2e-3;
     decision.bytes_moved = 4000000;
+    decision.waited_s = 3.21e-6;
     check_text(&decision, TABLE "    measured   8.10 µs   2.00 ms         0    430 µs             2.44 ms\n"
+                                "  Before, 3.21 µs from its submission to the choice.\n"
                                 "  4.00 MB moved for it.\n"
                                 "  The run took 430 µs where 412 µs was predicted: 4 % longer.\n"
                                 "  The whole took 2.44 ms where 412 µs was predicted: 5.92 times as long.\n"
                                 "  Chosen: thread (lowest predicted cost).\n");
-    decision.moved_s = decision.queued_s = 0;
+    decision.moved_s = decision.queued_s = decision.waited_s = 0;
     decision.bytes_moved = 0;
     decision.ran_s = 412e-6;
     check_text(&decision, TABLE "    measured         0         0         0    412 µs              412 µs\n"

@@ -4,7 +4,7 @@
 #include "observe/trace_file.h"
 #include "base/clock.h"
 #include "test.h"
-#include <allot/observe.h>
+#include <allot/allot.h>
 #include <jansson.h>
 #include <math.h>
 #include <pthread.h>
@@ -235,6 +235,44 @@ static void memory_is_bounded(void)
     allot_set_log(NULL, NULL, ALLOT_LOG_WARNING);
 }
 
+static allot_status succeed(allot_call *call, const void *in, void *out)
+{
+    (void)call, (void)in, (void)out;
+    return ALLOT_OK;
+}
+
+static allot_status give_up(allot_call *call, const void *in, void *out)
+{
+    (void)in, (void)out;
+    return allot_fail(call, ALLOT_USER + 7, "on purpose");
+}
+
+/* What a user does: start, submit, wait, stop; every task that is done is in the file then. */
+static void tasks_are_recorded(void)
+{
+    allot_executor *executor = allot_open(NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(executor);
+    start();
+    allot_future *futures[] = {
+        allot_submit(executor, succeed, NULL, 0, 0, ALLOT_HINTS(.name = "the good one")),
+        allot_submit(executor, give_up, NULL, 0, 0,
+                     ALLOT_HINTS(.name = "the bad one", .place = ALLOT_INLINE)),
+        allot_submit(executor, succeed, NULL, 0, 0, NULL),
+    };
+    CU_ASSERT_EQUAL(allot_wait_all(futures, 3, ALLOT_FOREVER), ALLOT_OK);
+    json_t *root = stop();
+    CU_ASSERT_STRING_EQUAL(text(event_named(root, "the good one"), "cat"), "thread");
+    json_t *bad = event_named(root, "the bad one");
+    CU_ASSERT_STRING_EQUAL(text(bad, "cat"), "inline");
+    CU_ASSERT_EQUAL(number(json_object_get(bad, "args"), "code"), ALLOT_USER + 7);
+    CU_ASSERT(number(json_object_get(bad, "args"), "queued_us") >= 0);
+    CU_ASSERT_PTR_NOT_NULL(event_of(root, "X", 2));
+    CU_ASSERT_PTR_NULL(event_of(root, "X", 3));
+    json_decref(root);
+    allot_release_all(futures, 3);
+    CU_ASSERT_EQUAL(allot_close(executor), ALLOT_OK);
+}
+
 static void process_figures_are_real(void)
 {
     uint64_t cpu_ns, resident_bytes, later_ns;
@@ -257,6 +295,7 @@ static const test_fact facts[] = {
     { "there is one trace at a time", one_trace_at_a_time },
     { "what cannot be written is said", what_cannot_be_written_is_said },
     { "the memory of a trace is bounded and what is left out is said", memory_is_bounded },
+    { "the tasks of an executor are recorded", tasks_are_recorded },
     { "CPU time and memory of the process are real", process_figures_are_real },
     { NULL, NULL },
 };

@@ -1,5 +1,6 @@
 #include "placement/curve.h"
 #include <math.h>
+#include <string.h>
 
 /* The mean is over about so many runs: the last dozen decide. */
 #define MEMORY_RUNS 16
@@ -8,15 +9,20 @@
 /* Up to so many samples a far shorter run shows that the ones before were disturbed: nothing runs too fast by
  * accident. */
 #define YOUNG_SAMPLES 4
+/* A driver is thought to hide at most so many times the time of a build in the run that follows. */
+#define MOST_HIDDEN 2
 /* The deviation of a single run, in shares of the mean, until runs have shown it. */
 #define GUESSED_DEVIATION 0.5
 /* The optimistic bound lies so many standard errors below the mean, but not below this share of the best run.
  */
 #define BOUND_ERRORS 2.0
 #define BOUND_LEAST  0.8
-/* An octave further from what is known, the optimistic bound falls by so much of the expectation's inverse.
- */
-#define DOUBT_PER_OCTAVE 0.5
+/* Each octave away from what is known, the optimistic bound divides the expectation by so much more; but not
+ * by more than a rate or an overhead changes with size, if that has been seen. */
+#define DOUBT_PER_OCTAVE 0.25
+#define MOST_DOUBT       2.0
+/* What has faded may have changed by so much. */
+#define FADED_DOUBT 2.0
 
 static size_t bucket_of(double load_s)
 {
@@ -71,31 +77,48 @@ static void predict_known(const al_bucket *bucket, const al_prior *prior, uint64
 {
     prediction->samples = faded_samples(bucket, clock);
     prediction->run_s = scaled_from(bucket, prior);
-    if (bucket->cold)
-        prediction->low_s = prior->low_s;
-    else if (prediction->samples == 0)
-        prediction->low_s = prediction->run_s * DOUBT_PER_OCTAVE;
+    if (prediction->samples == 0)
+        prediction->low_s = prediction->run_s / FADED_DOUBT;
     else if (bucket->mean_s > 0)
         prediction->low_s = prediction->run_s * (bound(bucket, prediction->samples) / bucket->mean_s);
+}
+
+/* By what the optimistic bound divides an expectation that comes from another size. A large run informs about
+ * the rate, a small one about the overhead; about the other nothing is known but the prior's own range. */
+static double doubt(const al_bucket *nearest, const al_prior *prior, bool enclosed)
+{
+    double guess_s = prior->overhead_s + prior->load_s;
+    double work = prior->load_s / guess_s, seen = nearest->load_s / (prior->overhead_s + nearest->load_s);
+    double informed = enclosed ? 1 : work * seen + (1 - work) * (1 - seen);
+    double most = informed * MOST_DOUBT + (1 - informed) * guess_s / prior->low_s;
+    double octaves = fabs(log2(fmax(prior->load_s, 1e-9) / fmax(nearest->load_s, 1e-9)));
+    return fmin(1 + DOUBT_PER_OCTAVE * fmax(octaves, 1), most);
 }
 
 /* From the nearest buckets below and above, either of which may be missing. */
 static void predict_between(const al_bucket *below, const al_bucket *above, const al_prior *prior,
                             al_prediction *prediction)
 {
-    const al_bucket *nearest = below ? below : above;
-    double below_octaves = below ? log2(prior->load_s / fmax(below->load_s, 1e-9)) : INFINITY;
-    double above_octaves = above ? log2(above->load_s / fmax(prior->load_s, 1e-9)) : INFINITY;
-    if (above_octaves < below_octaves)
-        nearest = above;
-    double octaves = fmax(fmin(below_octaves, above_octaves), 1);
+    bool nearer_above = above && (!below || above->load_s * below->load_s < prior->load_s * prior->load_s);
+    const al_bucket *nearest = nearer_above ? above : below;
     if (below && above) { /* an overhead plus a rate go exactly through two points */
         double share = (prior->load_s - below->load_s) / (above->load_s - below->load_s);
         prediction->run_s = below->mean_s + share * (above->mean_s - below->mean_s);
     } else {
         prediction->run_s = scaled_from(nearest, prior);
     }
-    prediction->low_s = nearest->cold ? prior->low_s : prediction->run_s / (1 + DOUBT_PER_OCTAVE * octaves);
+    prediction->low_s = prediction->run_s / doubt(nearest, prior, below && above);
+}
+
+/* From the one run that was compiled just before, which is the only bucket's. */
+static void predict_cold(const al_curve *curve, const al_prior *prior, al_prediction *prediction)
+{
+    const al_bucket *bucket = curve->buckets;
+    while (!bucket->used)
+        bucket++;
+    double left = bucket->mean_s > 0 ? bucket->least_s / bucket->mean_s : 0;
+    prediction->run_s = scaled_from(bucket, prior);
+    prediction->low_s = fmin(fmax(prior->low_s, left * prediction->run_s), prediction->run_s);
 }
 
 void al_curve_predict(const al_curve *curve, const al_prior *prior, uint64_t clock, al_prediction *prediction)
@@ -107,6 +130,10 @@ void al_curve_predict(const al_curve *curve, const al_prior *prior, uint64_t clo
     prediction->low_s = prior->low_s;
     if (!curve || curve->runs == 0)
         return;
+    if (curve->cold) {
+        predict_cold(curve, prior, prediction);
+        return;
+    }
     if (curve->buckets[own].used) {
         predict_known(&curve->buckets[own], prior, clock, prediction);
     } else {
@@ -119,14 +146,31 @@ void al_curve_predict(const al_curve *curve, const al_prior *prior, uint64_t clo
     prediction->low_s = fmin(prediction->low_s, prediction->run_s);
 }
 
-static void begin(al_bucket *bucket, double load_s, double run_s, bool cold)
+static void begin(al_bucket *bucket, double load_s, double run_s)
 {
-    bucket->samples = cold ? 0 : 1;
+    bucket->samples = 1;
     bucket->load_s = load_s;
     bucket->mean_s = bucket->least_s = run_s;
     bucket->variance = 0;
     bucket->used = true;
-    bucket->cold = cold;
+}
+
+/* The driver may have gone on compiling in the run: what is above the expectation is thought to be that, if
+ * it is not too much. */
+static void begin_cold(al_curve *curve, const al_prior *prior, double run_s, double expected_s,
+                       double compile_s)
+{
+    al_bucket *bucket = &curve->buckets[bucket_of(prior->load_s)];
+    double hidden_s = fmax(compile_s, prior->compile_s);
+    begin(bucket, prior->load_s, fmin(run_s, fmax(expected_s, run_s - hidden_s)));
+    bucket->least_s = fmax(run_s - MOST_HIDDEN * hidden_s, 0);
+    curve->cold = true;
+}
+
+static void end_cold(al_curve *curve)
+{
+    memset(curve->buckets, 0, sizeof curve->buckets);
+    curve->cold = false;
 }
 
 static void follow(al_bucket *bucket, double load_s, double run_s)
@@ -149,25 +193,24 @@ static int count_surprises(int before, double run_s, double expected_s)
     return 0;
 }
 
-void al_curve_learn(al_curve *curve, const al_prior *prior, uint64_t clock, double run_s, bool cold)
+void al_curve_learn(al_curve *curve, const al_prior *prior, uint64_t clock, double run_s, double compile_s)
 {
     al_bucket *bucket = &curve->buckets[bucket_of(prior->load_s)];
     al_prediction expected;
     al_curve_predict(curve, prior, clock, &expected);
-    curve->runs++;
-    int surprises = count_surprises(bucket->surprises, run_s, expected.run_s);
+    if (curve->runs++ == 0 && compile_s > 0) {
+        begin_cold(curve, prior, run_s, expected.run_s, compile_s);
+        return;
+    }
+    if (curve->cold)
+        end_cold(curve);
     bucket->samples = faded_samples(bucket, clock);
     bucket->seen = clock;
-    if (bucket->samples ==
-        0) { /* too long for what is known elsewhere? At first it is not believed; too short is */
-        begin(bucket, prior->load_s, surprises == 1 ? SURPRISE * expected.run_s : run_s, cold);
-    } else if (surprises > 1 ||
-               surprises < -1) { /* seen twice: the place has changed, what was before does not count */
-        begin(bucket, prior->load_s, run_s, false);
-    } else {
-        if (surprises < 0 && bucket->samples < YOUNG_SAMPLES)
-            bucket->mean_s *= SURPRISE * run_s / expected.run_s;
-        follow(bucket, prior->load_s, surprises > 0 ? SURPRISE * expected.run_s : run_s);
-    }
-    bucket->surprises = cold ? 0 : surprises;
+    curve->surprises = count_surprises(curve->surprises, run_s, expected.run_s);
+    bool young = bucket->samples < YOUNG_SAMPLES, doubtful = curve->surprises == 1;
+    double believed_s = doubtful ? SURPRISE * expected.run_s : run_s;
+    if (bucket->samples == 0 || curve->surprises > 1 || curve->surprises < (young ? 0 : -1))
+        begin(bucket, prior->load_s, believed_s); /* what was before does not count */
+    else
+        follow(bucket, prior->load_s, believed_s);
 }

@@ -20,7 +20,7 @@
 #define AL_CURVE_FADE_RUNS 1024
 
 typedef struct al_bucket {
-    uint64_t samples; /* warm runs that the mean rests on, fading; 0: empty or cold */
+    uint64_t samples; /* runs that the mean rests on, fading */
     uint64_t seen;    /* the clock when it last learned */
     double load_s;    /* their mean size */
     double mean_s, variance, least_s;
@@ -32,6 +32,10 @@ typedef struct al_bucket {
 
 typedef struct al_curve {
     uint64_t runs;
+    int surprises; /* how many runs in a row, up to now, took far more (positive) or far less (negative) than
+                      expected */
+    bool cold; /* there was but one run, and it had been compiled just before. Many drivers end that work in
+                  it: all is a guess still */
     al_bucket buckets[AL_CURVE_BUCKETS];
 } al_curve;
 
@@ -39,7 +43,8 @@ typedef struct al_curve {
 void al_curve_predict(const al_curve *curve, const al_prior *prior, uint64_t clock,
                       al_prediction *prediction);
 
-/* A run took run_s, which is finite and not negative; cold: it was compiled just before. */
-void al_curve_learn(al_curve *curve, const al_prior *prior, uint64_t clock, double run_s, bool cold);
+/* A run took run_s; compile_s > 0: it was compiled just before, in that time. Both are finite and not
+ * negative. */
+void al_curve_learn(al_curve *curve, const al_prior *prior, uint64_t clock, double run_s, double compile_s);
 
 #endif

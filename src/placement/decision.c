@@ -142,6 +142,9 @@ static void print_outcome(FILE *stream, const allot_decision *decision, const al
     fputs("    ", stream);
     print_cells(stream, "measured", width, seconds);
     fputc('\n', stream);
+    if (decision->waited_s > 0)
+        fprintf(stream, "  Before, %s from its submission to the choice.\n",
+                duration(decision->waited_s).bytes);
     if (decision->bytes_moved)
         fprintf(stream, "  %s moved for it.\n", quantity((double)decision->bytes_moved, "B").bytes);
     if (decision->status != ALLOT_OK) {

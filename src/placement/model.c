@@ -151,7 +151,8 @@ void al_model_learn(al_model *model, const al_model_key *key, allot_work work, d
 {
     if (!isfinite(run_s) || run_s < 0)
         return;
-    bool compiled = isfinite(compile_s) && compile_s > 0;
+    if (!isfinite(compile_s) || compile_s < 0)
+        compile_s = 0;
     al_prior prior = al_prior_of(key->kind, key->workers, work);
     pthread_mutex_lock(&model->lock);
     known_place *place = find_place(model, key->place);
@@ -161,8 +162,8 @@ void al_model_learn(al_model *model, const al_model_key *key, allot_work work, d
     if (place && !curve)
         curve = add_curve(place, key);
     if (curve)
-        al_curve_learn(&curve->curve, &prior, model->clock, run_s, compiled);
-    if (curve && compiled)
+        al_curve_learn(&curve->curve, &prior, model->clock, run_s, compile_s);
+    if (curve && compile_s > 0)
         learn_build(place, compile_s);
     model->clock++;
     pthread_mutex_unlock(&model->lock);

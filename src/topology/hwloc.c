@@ -3,7 +3,6 @@
 #include "topology/topology.h"
 #include <hwloc.h>
 #include <stdio.h>
-#include <unistd.h>
 
 static int count(hwloc_topology_t tree, hwloc_obj_type_t type)
 {
@@ -17,6 +16,8 @@ static uint64_t cache_bytes(hwloc_topology_t tree, hwloc_obj_type_t level)
     return cache ? cache->attr->cache.size : 0;
 }
 
+/* Not the memory: hwloc adds up what the nodes say, which in virtual machines may leave out what was plugged
+ * in later. */
 static void fill(hwloc_topology_t tree, allot_topology *topology)
 {
     topology->packages = count(tree, HWLOC_OBJ_PACKAGE);
@@ -26,10 +27,6 @@ static void fill(hwloc_topology_t tree, allot_topology *topology)
     topology->l1_bytes = cache_bytes(tree, HWLOC_OBJ_L1CACHE);
     topology->l2_bytes = cache_bytes(tree, HWLOC_OBJ_L2CACHE);
     topology->l3_bytes = cache_bytes(tree, HWLOC_OBJ_L3CACHE);
-    /* Memory that was added after boot is not in the NUMA nodes' figures of some virtual machines. */
-    uint64_t known = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t listed = hwloc_get_root_obj(tree)->total_memory;
-    topology->memory_bytes = listed > known ? listed : known;
     hwloc_obj_t package = hwloc_get_obj_by_type(tree, HWLOC_OBJ_PACKAGE, 0);
     const char *model = package ? hwloc_obj_get_info_by_name(package, "CPUModel") : NULL;
     if (model)

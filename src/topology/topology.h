@@ -18,7 +18,8 @@ int al_affinity_cpus(void);
 double al_cgroup_quota(void);
 double al_cgroup_quota_in(const char *mountinfo, const char *self_cgroup);
 
-/* Fills what hwloc knows; false when it is not built in or fails: then use flat. */
+/* Fills what hwloc knows of packages, cores and caches; false when it is not built in or fails: then use
+ * flat. */
 bool al_topology_hwloc(allot_topology *topology);
 /* The version of hwloc that was built with; "" when it is not built in. */
 const char *al_hwloc_version(void);

@@ -1,12 +1,14 @@
-/* The memory that one worker process shares with its parent: a ring of slots, each holding one call on its way there and back.
+/* The memory that one worker process shares with its parent: a ring of slots, each holding one call on its
+ * way there and back.
  *
  *     FREE ──parent──► QUEUED ──worker──► RUNNING ──worker──► DONE ──parent──► (next turn)
  *                        │                   └─────parent───► KILLING: the worker is about to be ended
  *                        └──────parent─────► DROPPED: taken back before it ran
  *
- * A slot's word holds its state and its turn. Turns count up, turn t uses slot t % AL_SLOTS, and a worker takes them in order, so
- * that no word of an older turn is ever mistaken for a newer one. The parent trusts nothing here but what it wrote itself: it copies
- * once, checks sizes, and keeps its own account of which call is where. */
+ * A slot's word holds its state and its turn. Turns count up, turn t uses slot t % AL_SLOTS, and a worker
+ * takes them in order, so that no word of an older turn is ever mistaken for a newer one. The parent trusts
+ * nothing here but what it wrote itself: it copies once, checks sizes, and keeps its own account of which
+ * call is where. */
 #ifndef AL_PLACES_PROCESS_SLOT_H
 #define AL_PLACES_PROCESS_SLOT_H
 
@@ -14,9 +16,9 @@
 #include <allot/kernel.h>
 #include <stdatomic.h>
 
-#define AL_SLOTS       8
-#define AL_SLOT_BYTES  8192 /* of arguments and result together that travel in the slot itself */
-#define AL_ARRAYS_MAX  64   /* arrays that one worker has mapped at a time */
+#define AL_SLOTS      8
+#define AL_SLOT_BYTES 8192 /* of arguments and result together that travel in the slot itself */
+#define AL_ARRAYS_MAX 64   /* arrays that one worker has mapped at a time */
 
 typedef enum al_slot_state {
     AL_SLOT_FREE,
@@ -33,14 +35,15 @@ typedef enum al_slot_kind {
 } al_slot_kind;
 
 typedef struct al_slot {
-    _Alignas(64) _Atomic uint64_t word; /* al_slot_word(): release by whoever changes it, acquire by whoever reads it */
-    uint64_t offset;                    /* of the function from its module's load base */
+    _Alignas(64) _Atomic uint64_t
+        word;        /* al_slot_word(): release by whoever changes it, acquire by whoever reads it */
+    uint64_t offset; /* of the function from its module's load base */
     uint64_t in_size, out_size;
     uint32_t module;
-    uint16_t kind;                      /* al_slot_kind */
-    uint16_t in_parcel;                 /* not 0: arguments and result are in the parcel sent before */
-    _Atomic uint32_t stopping;          /* not 0: the parent wants the call to end */
-    int32_t status;                     /* the answer, with AL_SLOT_DONE */
+    uint16_t kind;             /* al_slot_kind */
+    uint16_t in_parcel;        /* not 0: arguments and result are in the parcel sent before */
+    _Atomic uint32_t stopping; /* not 0: the parent wants the call to end */
+    int32_t status;            /* the answer, with AL_SLOT_DONE */
     uint32_t message_size, payload_size;
 } al_slot;
 
@@ -69,8 +72,9 @@ typedef struct al_slot_part {
 typedef struct al_page {
     /* Written by the parent. */
     _Alignas(64) _Atomic uint32_t bell; /* moved before a sleeping worker is woken: it sleeps on this word */
-    _Atomic uint32_t mail;              /* messages sent over the socket so far: all of them are to be read before the next slot */
-    _Atomic uint32_t closing;           /* not 0: the worker is to exit */
+    _Atomic uint32_t
+        mail; /* messages sent over the socket so far: all of them are to be read before the next slot */
+    _Atomic uint32_t closing; /* not 0: the worker is to exit */
     /* Set by who is about to sleep, cleared by who wakes it. */
     _Alignas(64) _Atomic uint32_t worker_sleeps;
     _Alignas(64) _Atomic uint32_t parent_sleeps; /* not 0: send a message when a slot is done */
@@ -118,7 +122,8 @@ static inline bool al_slot_holds(size_t in_size, size_t out_size)
 /* Changes a slot of that turn from one state to another; false if it was not in that state. */
 bool al_slot_change(al_slot *slot, uint64_t turn, al_slot_state from, al_slot_state to);
 
-/* Makes the slot of a killed call KILLING whatever a worker gone wrong wrote into it; false if the call is done. */
+/* Makes the slot of a killed call KILLING whatever a worker gone wrong wrote into it; false if the call is
+ * done. */
 bool al_slot_kill(al_slot *slot, uint64_t turn);
 
 /* Makes memory of that size that can be shared but never shrunk or grown; -1 with errno set. */
@@ -129,11 +134,13 @@ al_page *al_page_create(int *fd);
 al_page *al_page_map(int fd);
 void al_page_unmap(al_page *page);
 
-/* Parent: rings for what was published before. Returns the word to wake by al_page_wake() once no lock is held, or NULL: it is awake. */
+/* Parent: rings for what was published before. Returns the word to wake by al_page_wake() once no lock is
+ * held, or NULL: it is awake. */
 _Atomic uint32_t *al_page_ring(al_page *page);
 void al_page_wake(_Atomic uint32_t *bell);
 
-/* Parent: copies the answer of a done call. *failure receives message and payload, both cut to their limits. */
+/* Parent: copies the answer of a done call. *failure receives message and payload, both cut to their limits.
+ */
 allot_status al_slot_answer(al_page *page, uint64_t turn, al_failure *failure);
 
 /* Worker: writes the answer, emptying the failure. */

@@ -12,13 +12,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* All of this runs before main, and some of it before the program's own constructors: where a sanitizer's runtime is part
- * of the program it may not be up yet, so nothing here is instrumented. */
+/* All of this runs before main, and some of it before the program's own constructors: where a sanitizer's
+ * runtime is part of the program it may not be up yet, so nothing here is instrumented. */
 #define EARLY __attribute__((no_sanitize("address", "thread", "undefined")))
 
 typedef int (*main_function)(int argc, char **argv, char **environment);
-typedef int (*start_function)(main_function run, int argc, char **argv, void (*init)(void), void (*fini)(void),
-                              void (*rtld_fini)(void), void *stack_end);
+typedef int (*start_function)(main_function run, int argc, char **argv, void (*init)(void),
+                              void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
 
 _Atomic int al_start_seen = AL_START_UNSEEN;
 
@@ -49,8 +49,9 @@ EARLY static bool read_variable(const char *text, al_door *to)
     return text && *text == 0;
 }
 
-/* The other end of the socket belongs to the process that the variable names, and that process is our parent. If it is not our
- * parent any more it has died since: then nobody wants a worker, and least of all another run of main. */
+/* The other end of the socket belongs to the process that the variable names, and that process is our parent.
+ * If it is not our parent any more it has died since: then nobody wants a worker, and least of all another
+ * run of main. */
 EARLY static bool peer_is_parent(const al_door *from)
 {
     struct ucred peer;
@@ -125,7 +126,8 @@ int allot_worker_main(void)
 }
 
 /* ---- A worker that relies on LD_PRELOAD ----
- * If the program's start were bound to another __libc_start_main, main would run a second time: better no worker at all. */
+ * If the program's start were bound to another __libc_start_main, main would run a second time: better no
+ * worker at all. */
 
 #if __ELF_NATIVE_CLASS == 64
 #define SYMBOL_OF(info) ELF64_R_SYM(info)
@@ -170,7 +172,8 @@ static dynamic read_dynamic(const struct link_map *map)
     return from;
 }
 
-/* True if the program's reference to __libc_start_main leads here. A reference bound lazily counts by what the search would find. */
+/* True if the program's reference to __libc_start_main leads here. A reference bound lazily counts by what
+ * the search would find. */
 static bool program_starts_here(void)
 {
     struct link_map *map = NULL;

@@ -1,4 +1,5 @@
-/* Where worker processes begin: a process that finds itself started as a worker enters the worker's loop in main's place. */
+/* Where worker processes begin: a process that finds itself started as a worker enters the worker's loop in
+ * main's place. */
 #ifndef AL_PLACES_PROCESS_START_H
 #define AL_PLACES_PROCESS_START_H
 
@@ -9,7 +10,7 @@
 /* The environment variable that makes a process a worker: "socket,page,parent,preloaded". */
 #define AL_START_VARIABLE "ALLOT_WORKER_ENTRY"
 /* What LD_PRELOAD was before this library's path was put in front of it; not set if it was not. */
-#define AL_START_PRELOAD  "ALLOT_WORKER_PRELOAD"
+#define AL_START_PRELOAD "ALLOT_WORKER_PRELOAD"
 
 /* A preloaded worker's exit code when the program's start does not lead through this library. */
 #define AL_START_NOT_HERE 97
@@ -22,9 +23,10 @@ typedef struct al_door {
 } al_door;
 
 typedef enum al_start {
-    AL_START_UNSEEN,    /* the program's start did not pass through here: it cannot be started again as a worker by itself */
-    AL_START_HOOKED,    /* through our __libc_start_main */
-    AL_START_ANNOUNCED  /* its main called allot_worker_main() */
+    AL_START_UNSEEN, /* the program's start did not pass through here: it cannot be started again as a worker
+                        by itself */
+    AL_START_HOOKED, /* through our __libc_start_main */
+    AL_START_ANNOUNCED /* its main called allot_worker_main() */
 } al_start;
 
 /* How this process was started. Whoever refers to it links the hook into the program. */

@@ -163,7 +163,8 @@ static bool find_new(al_symbols *symbols, uintptr_t address, al_symbol *symbol, 
     }
     uint32_t number = number_of(symbols, &wanted);
     if (number == AL_MODULES_MAX) {
-        al_failure_set(failure, ALLOT_TOO_LARGE, "functions of more than %d modules were used", AL_MODULES_MAX);
+        al_failure_set(failure, ALLOT_TOO_LARGE, "functions of more than %d modules were used",
+                       AL_MODULES_MAX);
         return false;
     }
     *symbol = (al_symbol){ number, address - wanted.base };
@@ -235,9 +236,10 @@ allot_status al_module_load(const al_wire_message *message, uintptr_t *base, al_
     loaded module = { .wanted = message };
     dl_iterate_phdr(look_for, &module);
     if (!module.found && !message->is_program) {
-        if (!dlopen(message->path, RTLD_NOW | RTLD_LOCAL)) /* for good: its functions may be called any time */
-            return al_failure_set(failure, ALLOT_NOT_FOUND, "the worker cannot load the function's module: %s",
-                                  dlerror());
+        if (!dlopen(message->path,
+                    RTLD_NOW | RTLD_LOCAL)) /* for good: its functions may be called any time */
+            return al_failure_set(failure, ALLOT_NOT_FOUND,
+                                  "the worker cannot load the function's module: %s", dlerror());
         dl_iterate_phdr(look_for, &module);
     }
     const char *name = message->is_program ? "the program" : message->path;
@@ -245,12 +247,12 @@ allot_status al_module_load(const al_wire_message *message, uintptr_t *base, al_
         return al_failure_set(failure, ALLOT_NOT_FOUND, "the worker does not find %s", name);
     if (module.id.size != message->build_id_size ||
         memcmp(module.id.bytes, message->build_id, module.id.size) != 0)
-        return al_failure_set(failure, ALLOT_NOT_FOUND,
-                              message->is_program
-                                  ? "the function lies in the program itself, and the worker runs another one: "
-                                    "call allot_worker_main() first in main, or put the function in a library"
-                                  : "%s is another build in the worker than here",
-                              name);
+        return al_failure_set(
+            failure, ALLOT_NOT_FOUND,
+            message->is_program ? "the function lies in the program itself, and the worker runs another one: "
+                                  "call allot_worker_main() first in main, or put the function in a library"
+                                : "%s is another build in the worker than here",
+            name);
     *base = module.base;
     return ALLOT_OK;
 }

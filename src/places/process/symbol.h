@@ -1,7 +1,9 @@
-/* Functions as they travel between processes: a module (the program, or a shared object) and an offset from its load base.
+/* Functions as they travel between processes: a module (the program, or a shared object) and an offset from
+ * its load base.
  *
- * So static functions and position-independent programs work, whatever address each process loads them at. The module's build-id
- * travels too: a worker that finds another build there says so instead of calling into the wrong place. */
+ * So static functions and position-independent programs work, whatever address each process loads them at.
+ * The module's build-id travels too: a worker that finds another build there says so instead of calling into
+ * the wrong place. */
 #ifndef AL_PLACES_PROCESS_SYMBOL_H
 #define AL_PLACES_PROCESS_SYMBOL_H
 
@@ -44,8 +46,8 @@ typedef struct al_symbols {
 void al_symbols_init(al_symbols *symbols);
 void al_symbols_fini(al_symbols *symbols);
 
-/* Finds a function's symbol; false with the failure set: it lies in no module. Takes no lock of the loader that is held while
- * constructors run. */
+/* Finds a function's symbol; false with the failure set: it lies in no module. Takes no lock of the loader
+ * that is held while constructors run. */
 bool al_symbols_find(al_symbols *symbols, al_code function, al_symbol *symbol, al_failure *failure);
 
 /* Fills the message that tells a worker about a module. */
@@ -53,7 +55,8 @@ void al_symbols_introduce(al_symbols *symbols, uint32_t module, al_wire_message 
 
 /* ---- The worker's side: from symbols to functions ---- */
 
-/* Finds, or loads, the module that the message names and compares its build-id. *base receives where it lies. */
+/* Finds, or loads, the module that the message names and compares its build-id. *base receives where it lies.
+ */
 allot_status al_module_load(const al_wire_message *message, uintptr_t *base, al_failure *failure);
 
 #endif

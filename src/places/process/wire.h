@@ -1,6 +1,7 @@
 /* The socket between the parent and one worker: rare messages, some of them carrying a descriptor.
  *
- * A record socket (SOCK_SEQPACKET): one message is one record. Sending never blocks and never raises SIGPIPE. */
+ * A record socket (SOCK_SEQPACKET): one message is one record. Sending never blocks and never raises SIGPIPE.
+ */
 #ifndef AL_PLACES_PROCESS_WIRE_H
 #define AL_PLACES_PROCESS_WIRE_H
 
@@ -16,10 +17,10 @@ typedef enum al_wire_kind {
     AL_WIRE_HELLO = 1, /* it has reached its loop */
     AL_WIRE_WAKE,      /* a slot is done and the parent sleeps */
     /* To the worker. */
-    AL_WIRE_MODULE,    /* module `index` is this one */
-    AL_WIRE_ARRAY,     /* map the descriptor, `size` bytes, as array `index`, in place of what was there */
-    AL_WIRE_FORGET,    /* unmap array `index` */
-    AL_WIRE_PARCEL     /* map the descriptor, `size` bytes: arguments and result of the next call */
+    AL_WIRE_MODULE, /* module `index` is this one */
+    AL_WIRE_ARRAY,  /* map the descriptor, `size` bytes, as array `index`, in place of what was there */
+    AL_WIRE_FORGET, /* unmap array `index` */
+    AL_WIRE_PARCEL  /* map the descriptor, `size` bytes: arguments and result of the next call */
 } al_wire_kind;
 
 typedef struct al_wire_message {
@@ -32,7 +33,8 @@ typedef struct al_wire_message {
     char path[PATH_MAX]; /* of a module, ended by a zero; only as much as is used is sent */
 } al_wire_message;
 
-/* Sends one message, with a descriptor unless fd is -1. False with errno set: EAGAIN when the socket is full. */
+/* Sends one message, with a descriptor unless fd is -1. False with errno set: EAGAIN when the socket is full.
+ */
 bool al_wire_send(int socket, const al_wire_message *message, int fd);
 
 /* Sends one message without any content but its kind. */

@@ -43,8 +43,8 @@ typedef struct worker {
 
 static const _Atomic uint32_t *_Atomic current_stopping; /* of the call in progress */
 
-/* SIGTERM after a stop only interrupts what blocks, so that the code can look at its flag; SIGKILL follows after the grace.
- * Without a stop it ends the process, as it would anywhere. */
+/* SIGTERM after a stop only interrupts what blocks, so that the code can look at its flag; SIGKILL follows
+ * after the grace. Without a stop it ends the process, as it would anywhere. */
 static void on_terminate(int number)
 {
     const _Atomic uint32_t *stopping = current_stopping;
@@ -66,7 +66,8 @@ static void unmap(mapping *what)
 static void map(mapping *to, int fd, size_t bytes)
 {
     unmap(to);
-    void *address = fd < 0 || !bytes ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *address =
+        fd < 0 || !bytes ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (address != MAP_FAILED)
         *to = (mapping){ address, bytes };
 }

@@ -1,0 +1,271 @@
+/* The life of workers: started, greeted, stopped, buried. */
+#include "places/process/pool.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "places/process/start.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define START_NS     INT64_C(30000000000) /* a worker that has not said hello by then is given up */
+#define FAILURES_MAX 3                    /* deaths at the start, in a row, before that is reported */
+#define LOST_NS                                                                                              \
+    INT64_C(200000000) /* from the end of a worker's socket to its own, if it does not die by itself */
+#define PAUSE_NS INT64_C(1000000000) /* before the next try when others work */
+
+/* ---- Start ---- */
+
+/* A pidfd is told from a socket by the lowest bit of the pointer. */
+static bool watch(al_process *place, int fd, al_worker *worker, uintptr_t tag)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = (uintptr_t)worker | tag };
+    return epoll_ctl(place->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static void worker_free(al_worker *worker)
+{
+    if (worker->child.socket >= 0)
+        close(worker->child.socket);
+    if (worker->child.pidfd >= 0)
+        close(worker->child.pidfd);
+    al_page_unmap(worker->page);
+    free(worker);
+}
+
+static al_worker *worker_create(int *page)
+{
+    al_worker *worker = calloc(1, sizeof *worker);
+    *page = -1;
+    if (!worker)
+        return NULL;
+    worker->child = (al_spawned){ -1, -1, -1 };
+    worker->head = worker->tail = 1;
+    worker->kill_ns = INT64_MAX;
+    worker->page = al_page_create(page);
+    if (worker->page)
+        return worker;
+    free(worker);
+    return NULL;
+}
+
+allot_status al_worker_start(al_process *place, al_failure *failure)
+{
+    int page;
+    al_worker *worker = worker_create(&page);
+    if (!worker)
+        return al_failure_set(failure, ALLOT_SYSTEM, "cannot start a worker process: no shared memory: %s",
+                              strerror(errno));
+    allot_status status = al_spawn(&place->spawner, page, &worker->child, failure);
+    close(page);
+    if (status != ALLOT_OK) {
+        worker_free(worker);
+        return status;
+    }
+    worker->start_ns = al_clock_now_ns();
+    pthread_mutex_lock(&place->lock);
+    worker->next = place->workers;
+    place->workers = worker;
+    place->worker_count++;
+    place->starting++;
+    pthread_mutex_unlock(&place->lock);
+    atomic_store(&place->base.counters.workers, (int)place->worker_count);
+    if (!watch(place, worker->child.pidfd, worker, 1) || !watch(place, worker->child.socket, worker, 0)) {
+        status = al_failure_set(failure, ALLOT_SYSTEM, "cannot watch a worker process: %s", strerror(errno));
+        al_spawned_signal(&worker->child, SIGKILL);
+        al_worker_bury(place, worker);
+    }
+    return status;
+}
+
+void al_worker_greet(al_process *place, al_worker *worker)
+{
+    pthread_mutex_lock(&place->lock);
+    if (worker->state == AL_WORKER_STARTING) {
+        worker->state = AL_WORKER_READY;
+        place->starting--;
+        place->start_failures = 0;
+    }
+    pthread_mutex_unlock(&place->lock);
+    al_process_attend(place);
+}
+
+/* ---- Stop ---- */
+
+void al_worker_kill(al_process *place, al_worker *worker)
+{
+    pthread_mutex_lock(&place->lock);
+    if (worker->state == AL_WORKER_STARTING)
+        worker->start_ns = INT64_MAX - START_NS; /* its death is still one at the start */
+    else
+        worker->state = AL_WORKER_ENDING;
+    worker->kill_ns = INT64_MAX;
+    pthread_mutex_unlock(&place->lock);
+    al_spawned_signal(&worker->child, SIGKILL);
+}
+
+/* A worker that dies loses its socket a moment before: only one that lives on without it is killed, after a
+ * while. */
+void al_worker_lost(al_process *place, al_worker *worker)
+{
+    pthread_mutex_lock(&place->lock);
+    if (worker->state == AL_WORKER_STARTING)
+        worker->start_ns = al_clock_now_ns() + LOST_NS - START_NS;
+    else
+        worker->state = AL_WORKER_ENDING;
+    int64_t due_ns = al_clock_now_ns() + LOST_NS;
+    if (worker->state == AL_WORKER_ENDING && due_ns < worker->kill_ns)
+        worker->kill_ns = due_ns;
+    pthread_mutex_unlock(&place->lock);
+}
+
+int64_t al_workers_expire(al_process *place, int64_t now_ns)
+{
+    int64_t next_ns = INT64_MAX;
+    for (al_worker *worker = place->workers; worker; worker = worker->next) {
+        pthread_mutex_lock(&place->lock);
+        int64_t due_ns = worker->state == AL_WORKER_STARTING ? worker->start_ns + START_NS : worker->kill_ns;
+        pthread_mutex_unlock(&place->lock);
+        if (due_ns <= now_ns)
+            al_worker_kill(place, worker);
+        else if (due_ns < next_ns)
+            next_ns = due_ns;
+    }
+    return next_ns;
+}
+
+/* With the lock held: the running call's worker gets SIGTERM now, and SIGKILL when the grace is over. The
+ * slot's change comes first: if the call is done already, no signal is sent that could hit the next one. */
+static void end_given(al_job *job, int64_t grace_ns)
+{
+    al_worker *worker = job->worker;
+    al_slot *slot = al_page_slot(worker->page, job->turn);
+    atomic_store_explicit(&slot->stopping, 1, memory_order_relaxed);
+    if (!al_slot_kill(slot, job->turn))
+        return;
+    int64_t due_ns = al_clock_deadline_ns(grace_ns);
+    worker->state = AL_WORKER_ENDING;
+    if (due_ns < worker->kill_ns)
+        worker->kill_ns = due_ns;
+    al_spawned_signal(&worker->child, grace_ns > 0 ? SIGTERM : SIGKILL);
+}
+
+/* With the lock held. */
+static al_ended stop_job(al_process *place, al_job *job, int64_t grace_ns)
+{
+    al_failure failure = { 0 };
+    bool back = job->state == AL_JOB_GIVEN && al_process_take_back(place, job);
+    if (!back && job->state == AL_JOB_WAITING)
+        al_job_queue_remove(&place->queue, job);
+    else if (!back && job->state == AL_JOB_GIVEN)
+        end_given(job, grace_ns);
+    if (!back && job->state != AL_JOB_WAITING)
+        return (al_ended){ .parcel = -1 };
+    job->state = AL_JOB_HELD;
+    return al_job_end(place, job, al_stop_status(job->task), &failure);
+}
+
+void al_process_stop(al_process *place, al_task *task, int64_t grace_ns)
+{
+    al_ended last = { .parcel = -1 };
+    pthread_mutex_lock(&place->lock);
+    al_job *job = task->slot;
+    if (job && job->state == AL_JOB_SPREAD) {
+        al_split *split = job->split;
+        for (size_t i = 0; i < split->parts && !last.task; i++)
+            last = stop_job(place, &split->jobs[i], grace_ns);
+    } else if (job) {
+        last = stop_job(place, job, grace_ns);
+    }
+    pthread_mutex_unlock(&place->lock);
+    al_process_attend(place); /* for the timer */
+    al_ended_complete(place, &last);
+}
+
+/* ---- Death ---- */
+
+/* With the lock held: what becomes of a call that the dead worker had. Those that it had not begun are put
+ * back. */
+static al_ended inherit(al_process *place, al_worker *worker, uint64_t turn, const char *how)
+{
+    al_failure failure = { 0 };
+    al_job *job = worker->jobs[turn % AL_SLOTS];
+    if (!job)
+        return (al_ended){ .parcel = -1 };
+    if (al_process_take_back(place, job)) {
+        al_job_queue_prepend(&place->queue, job);
+        return (al_ended){ .parcel = -1 };
+    }
+    atomic_fetch_sub_explicit(&place->given, 1, memory_order_relaxed);
+    allot_status status = al_stop_status(job->task);
+    if (status != ALLOT_OK)
+        al_failure_set(&failure, status, "%s; its worker process (pid %d) %s", allot_status_text(status),
+                       (int)worker->child.pid, how);
+    else
+        status = al_failure_set(&failure, ALLOT_WORKER_DIED, "the worker process (pid %d) %s",
+                                (int)worker->child.pid, how);
+    return al_job_end(place, job, status, &failure);
+}
+
+/* With the lock held. Answers that were given before the death count. */
+static size_t settle(al_process *place, al_worker *worker, const char *how, al_ended *ended)
+{
+    size_t count = 0;
+    int64_t now_ns = al_clock_now_ns();
+    while (al_worker_answered(place, worker, now_ns, &ended[count]))
+        count++;
+    for (uint64_t turn = worker->head; turn-- > worker->tail;)
+        ended[count++] = inherit(place, worker, turn, how);
+    return count;
+}
+
+static void unlink_worker(al_process *place, al_worker *worker)
+{
+    al_worker **link = &place->workers;
+    while (*link != worker)
+        link = &(*link)->next;
+    *link = worker->next;
+    place->worker_count--;
+    if (worker->state == AL_WORKER_STARTING)
+        place->starting--;
+}
+
+/* A worker that never reached its loop. One such death may be chance; several mean that the next would die
+ * too. */
+static void note_failed_start(al_process *place, int code, const char *how)
+{
+    char why[256];
+    if (code == AL_START_NOT_HERE && al_spawner_change(&place->spawner))
+        return;
+    snprintf(why, sizeof why, "worker processes die at their start; the last one %s", how);
+    if (++place->start_failures < FAILURES_MAX)
+        return;
+    al_log(AL_LOG_WARNING, "%s", why);
+    place->retry_ns = al_clock_now_ns() + PAUSE_NS;
+    if (!place->worker_count)
+        al_keeper_give_up(place, ALLOT_WORKER_DIED, why);
+}
+
+void al_worker_bury(al_process *place, al_worker *worker)
+{
+    char how[80];
+    al_ended ended[AL_SLOTS + 1];
+    int code = al_spawned_reap(&worker->child, how, sizeof how);
+    pthread_mutex_lock(&place->lock);
+    bool starting = worker->state == AL_WORKER_STARTING, closing = place->closing;
+    size_t count = settle(place, worker, how, ended);
+    unlink_worker(place, worker);
+    pthread_mutex_unlock(&place->lock);
+    atomic_store(&place->base.counters.workers, (int)place->worker_count);
+    for (size_t i = 0; i < count; i++)
+        al_ended_complete(place, &ended[i]);
+    worker_free(worker);
+    if (!closing)
+        atomic_fetch_add_explicit(&place->base.counters.restarts, 1, memory_order_relaxed);
+    if (starting && !closing)
+        note_failed_start(place, code, how);
+    al_process_attend(place);
+}

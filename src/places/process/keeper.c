@@ -1,0 +1,361 @@
+/* The place's own thread: starts and buries workers, prepares what is not simple, keeps the timers, and
+ * collects answers. */
+#include "places/process/pool.h"
+#include "base/clock.h"
+#include "base/futex.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define SPIN_NS  50000               /* how long it looks for answers before it sleeps */
+#define CLOSE_NS INT64_C(1000000000) /* what workers get to exit by themselves */
+#define RETRY_NS INT64_C(100000000)  /* after a worker could not be started, while others work */
+#define EVENTS   32
+
+/* ---- Work that is not simple ---- */
+
+static al_job *take_first(al_process *place)
+{
+    al_job *job = place->queue.first;
+    al_job_queue_remove(&place->queue, job);
+    return job;
+}
+
+void al_keeper_give_up(al_process *place, allot_status status, const char *why)
+{
+    for (;;) {
+        al_failure failure = { 0 };
+        pthread_mutex_lock(&place->lock);
+        al_job *job = place->queue.first ? take_first(place) : NULL;
+        pthread_mutex_unlock(&place->lock);
+        if (!job)
+            return;
+        al_failure_set(&failure, status, "%s", why);
+        al_job_refuse(place, job, status, &failure);
+    }
+}
+
+/* Puts the parts of a launch, in place of the launch itself, at the queue's head. */
+static void queue_parts(al_process *place, al_job *job, al_split *split)
+{
+    pthread_mutex_lock(&place->lock);
+    job->split = split;
+    job->state = AL_JOB_SPREAD;
+    for (size_t i = split->parts; i-- > 0;)
+        al_job_queue_prepend(&place->queue, &split->jobs[i]);
+    pthread_mutex_unlock(&place->lock);
+}
+
+/* A launch that has started: nothing to do, or cut into parts. */
+static void spread(al_process *place, al_job *job)
+{
+    allot_status status = ALLOT_OK;
+    al_failure failure = { 0 };
+    bool empty = job->task->launch->items == 0;
+    al_split *split = empty ? NULL : al_split_create(place, job, &status, &failure);
+    if (split)
+        queue_parts(place, job, split);
+    else
+        al_job_refuse(place, job, status, &failure);
+}
+
+/* With the lock held, after a job was prepared. */
+static al_ended settle_prepared(al_process *place, al_worker *worker, al_job *job, allot_status status,
+                                al_failure *failure, _Atomic uint32_t **bell)
+{
+    if (status == ALLOT_OK) /* a stop that came meanwhile found it in no slot */
+        status = al_stop_status(job->task);
+    bool skip = job->split && job->split->status != ALLOT_OK; /* another part has failed */
+    if (status != ALLOT_OK || skip)
+        return al_job_end(place, job, status, failure);
+    worker->given_ns = al_clock_now_ns();
+    *bell = al_process_give(place, worker, job);
+    return (al_ended){ .parcel = -1 };
+}
+
+/* Tells the worker what it needs and gives it the job, which is held. */
+static void serve(al_process *place, al_worker *worker, al_job *job)
+{
+    allot_status status;
+    al_failure failure = { 0 };
+    al_ended ended = { .parcel = -1 };
+    _Atomic uint32_t *bell = NULL;
+    bool listens = al_prepare(place, worker, job, &status, &failure);
+    if (!listens)
+        al_worker_kill(place, worker);
+    pthread_mutex_lock(&place->lock);
+    worker->held = false;
+    if (listens) {
+        ended = settle_prepared(place, worker, job, status, &failure, &bell);
+    } else {
+        job->state = AL_JOB_WAITING;
+        al_job_queue_prepend(&place->queue, job);
+    }
+    pthread_mutex_unlock(&place->lock);
+    al_page_wake(bell);
+    al_failure_fini(&failure);
+    al_ended_complete(place, &ended);
+}
+
+/* Starts a task that was first in the queue and goes on with it. Not with the lock held: a cancelled launch may be freed here, and
+ * its arrays with it. */
+static void start(al_process *place, al_job *job)
+{
+    al_task *task = job->task;
+    job->state = AL_JOB_HELD;
+    bool started = al_place_start(&place->base, task);
+    if (started && task->launch) {
+        spread(place, job);
+        return;
+    }
+    pthread_mutex_lock(&place->lock);
+    job->state = AL_JOB_WAITING;
+    if (started)
+        al_job_queue_prepend(&place->queue, job);
+    else
+        al_job_discard(place, job);
+    pthread_mutex_unlock(&place->lock);
+}
+
+typedef enum step {
+    STEP_NONE,
+    STEP_SERVE,
+    STEP_START,
+    STEP_HIRE
+} step;
+
+/* With the lock held: what to do next, with which worker and job (both held then). */
+static step next_step(al_process *place, al_worker **worker, al_job **job)
+{
+    if (!place->queue.first)
+        return STEP_NONE;
+    *worker = al_process_free_worker(place);
+    if (!*worker) {
+        bool room = place->worker_count < (size_t)place->limit && place->starting < place->queue.count;
+        bool may = !place->worker_count || place->retry_ns <= al_clock_now_ns();
+        return room && may ? STEP_HIRE : STEP_NONE;
+    }
+    *job = take_first(place);
+    if ((*job)->state == AL_JOB_QUEUED)
+        return STEP_START;
+    (*job)->state = AL_JOB_HELD;
+    (*worker)->held = true;
+    return STEP_SERVE;
+}
+
+/* False: no worker was started. */
+static bool hire(al_process *place)
+{
+    al_failure failure = { 0 };
+    allot_status status = al_worker_start(place, &failure);
+    if (status == ALLOT_OK)
+        return true;
+    pthread_mutex_lock(&place->lock);
+    al_job *job = place->worker_count || !place->queue.first ? NULL : take_first(place);
+    pthread_mutex_unlock(&place->lock);
+    if (job) {
+        al_job_refuse(place, job, status, &failure);
+        return true; /* the next one gets a try of its own */
+    }
+    al_failure_fini(&failure);
+    place->retry_ns = al_clock_now_ns() + RETRY_NS;
+    return false;
+}
+
+static void look_after(al_process *place)
+{
+    for (bool more = true; more;) {
+        al_worker *worker = NULL;
+        al_job *job = NULL;
+        pthread_mutex_lock(&place->lock);
+        step next = place->closing ? STEP_NONE : next_step(place, &worker, &job);
+        bool stale = place->arrays_stale;
+        pthread_mutex_unlock(&place->lock);
+        if (stale)
+            al_forget_stale(place);
+        if (next == STEP_SERVE)
+            serve(place, worker, job);
+        else if (next == STEP_START)
+            start(place, job);
+        more = next != STEP_NONE && (next != STEP_HIRE || hire(place));
+    }
+}
+
+/* ---- Sleep ---- */
+
+void al_keeper_arm(al_process *place)
+{
+    uint32_t sleeps = atomic_load(&place->asleep) && !atomic_load(&place->collectors);
+    for (al_worker *worker = place->workers; worker; worker = worker->next)
+        atomic_store_explicit(&worker->page->parent_sleeps, sleeps, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst); /* pairs with the worker's after it is done */
+}
+
+static void arm(al_process *place)
+{
+    pthread_mutex_lock(&place->lock);
+    al_keeper_arm(place);
+    pthread_mutex_unlock(&place->lock);
+}
+
+static void on_socket(al_process *place, al_worker *worker)
+{
+    al_wire_message message;
+    al_wire_result result;
+    while ((result = al_wire_receive(worker->child.socket, &message, NULL, false)) == AL_WIRE_OK)
+        if (message.kind == AL_WIRE_HELLO)
+            al_worker_greet(place, worker);
+    if (result == AL_WIRE_EMPTY)
+        return;
+    /* It is dying, or has closed what it must keep. */
+    epoll_ctl(place->epoll_fd, EPOLL_CTL_DEL, worker->child.socket, NULL);
+    al_worker_lost(place, worker);
+}
+
+/* Deaths come last: a socket's event of the same round still finds its worker. */
+static void handle(al_process *place, const struct epoll_event *events, int count)
+{
+    for (int i = 0; i < count; i++) {
+        uint64_t tagged = events[i].data.u64;
+        uint64_t ignored;
+        if (!tagged && read(place->wake_fd, &ignored, sizeof ignored) < 0)
+            continue;
+        if (tagged && !(tagged & 1))
+            on_socket(place, (al_worker *)(uintptr_t)tagged);
+    }
+    for (int i = 0; i < count; i++)
+        if (events[i].data.u64 & 1)
+            al_worker_bury(place, (al_worker *)(uintptr_t)(events[i].data.u64 & ~UINT64_C(1)));
+}
+
+static int timeout_ms(al_process *place, int64_t until_ns)
+{
+    int64_t now_ns = al_clock_now_ns();
+    int64_t due_ns = al_workers_expire(place, now_ns);
+    if (place->retry_ns > now_ns && place->retry_ns < due_ns)
+        due_ns = place->retry_ns;
+    if (until_ns < due_ns)
+        due_ns = until_ns;
+    if (due_ns == INT64_MAX)
+        return -1;
+    return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns) / 1000000 + 1);
+}
+
+/* Sleeps until something happens that it has to see to, at the latest until a moment. */
+static void sleep_until(al_process *place, int64_t until_ns)
+{
+    struct epoll_event events[EVENTS];
+    atomic_store(&place->asleep, true); /* seq_cst: pairs with al_process_attend() */
+    arm(place);
+    int count = 0;
+    if (!atomic_load(&place->attention) && !al_process_collect(place))
+        count = epoll_wait(place->epoll_fd, events, EVENTS, timeout_ms(place, until_ns));
+    atomic_store(&place->asleep, false);
+    arm(place);
+    handle(place, events, count);
+    if (place->retry_ns && place->retry_ns <= al_clock_now_ns()) {
+        place->retry_ns = 0;
+        atomic_store(&place->attention, true);
+    }
+}
+
+/* ---- The thread ---- */
+
+static bool is_closing(al_process *place)
+{
+    pthread_mutex_lock(&place->lock);
+    bool closing = place->closing;
+    pthread_mutex_unlock(&place->lock);
+    return closing;
+}
+
+static void dismiss(al_process *place)
+{
+    for (al_worker *worker = place->workers; worker; worker = worker->next) {
+        atomic_store(&worker->page->closing, 1);
+        al_page_wake(al_page_ring(worker->page));
+    }
+    int64_t end_ns = al_clock_now_ns() + CLOSE_NS;
+    while (place->workers && al_clock_now_ns() < end_ns)
+        sleep_until(place, end_ns);
+    for (al_worker *worker = place->workers; worker; worker = worker->next)
+        al_worker_kill(place, worker);
+    while (place->workers)
+        sleep_until(place, INT64_MAX);
+}
+
+static void *keep(void *of)
+{
+    al_process *place = of;
+    int64_t busy_ns = 0;
+    if (place->cpus_known) /* workers inherit it; this thread may have been started from a bound one */
+        sched_setaffinity(0, sizeof place->cpus, &place->cpus);
+    while (!is_closing(place)) {
+        bool busy = al_process_collect(place);
+        if (atomic_exchange(&place->attention, false)) {
+            look_after(place);
+            busy = true;
+        }
+        int64_t now_ns = al_clock_now_ns();
+        if (busy)
+            busy_ns = now_ns;
+        if (now_ns - busy_ns > SPIN_NS || atomic_load(&place->collectors))
+            sleep_until(place, INT64_MAX);
+        for (int i = 0; !busy && i < 16; i++)
+            al_pause();
+    }
+    dismiss(place);
+    return NULL;
+}
+
+static bool open_descriptors(al_process *place)
+{
+    place->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    place->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = { .events = EPOLLIN };
+    return place->epoll_fd >= 0 && place->wake_fd >= 0 &&
+           epoll_ctl(place->epoll_fd, EPOLL_CTL_ADD, place->wake_fd, &event) == 0;
+}
+
+static void close_descriptors(al_process *place)
+{
+    if (place->epoll_fd >= 0)
+        close(place->epoll_fd);
+    if (place->wake_fd >= 0)
+        close(place->wake_fd);
+    place->epoll_fd = place->wake_fd = -1;
+}
+
+allot_status al_keeper_start(al_process *place, al_failure *failure)
+{
+    sigset_t all, before;
+    int error = open_descriptors(place) ? 0 : errno;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* the host's signals are the host's threads' affair */
+    if (!error)
+        error = pthread_create(&place->keeper, NULL, keep, place);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    place->started = !error;
+    if (!error) {
+        pthread_setname_np(place->keeper, "allot-keeper");
+        return ALLOT_OK;
+    }
+    close_descriptors(place);
+    return al_failure_set(failure, ALLOT_SYSTEM, "cannot start the process place: %s", strerror(error));
+}
+
+void al_keeper_stop(al_process *place)
+{
+    if (!place->started)
+        return;
+    pthread_mutex_lock(&place->lock);
+    place->closing = true;
+    pthread_mutex_unlock(&place->lock);
+    al_process_attend(place);
+    pthread_join(place->keeper, NULL);
+    close_descriptors(place);
+}

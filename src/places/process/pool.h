@@ -1,0 +1,244 @@
+/* The process place: a queue of jobs in private memory, and workers whose slots they are put into.
+ *
+ * Who may do what: any thread puts jobs into the queue, gives simple ones straight to a worker that is free,
+ * and collects answers; each under the one lock. The keeper, the place's own thread, does what takes long or
+ * needs a descriptor: it starts and buries workers, tells them of modules and arrays, prepares launches and
+ * large arguments, ends what is to be stopped, and collects when nobody else does. */
+#ifndef AL_PLACES_PROCESS_POOL_H
+#define AL_PLACES_PROCESS_POOL_H
+
+#include "core/launch.h"
+#include "places/place.h"
+#include "places/process/slot.h"
+#include "places/process/spawn.h"
+#include "places/process/symbol.h"
+#include <pthread.h>
+
+typedef struct al_job al_job;
+typedef struct al_split al_split;
+typedef struct al_worker al_worker;
+typedef struct al_process al_process;
+
+typedef enum al_job_state {
+    AL_JOB_QUEUED,  /* its task has not started */
+    AL_JOB_WAITING, /* its task has started, and it waits for a worker: a part, or back from a dead one */
+    AL_JOB_HELD,    /* in the keeper's hands */
+    AL_JOB_GIVEN,   /* in a worker's slot */
+    AL_JOB_SPREAD   /* a launch whose parts are jobs of their own */
+} al_job_state;
+
+/* One call: a plain function's task, a launch, or a part of one. task->slot is a task's own job, while it has
+ * one. */
+struct al_job {
+    al_job *next, *previous; /* of the queue */
+    al_task *task;
+    al_split *split; /* of a part, and of a launch that is spread */
+    size_t part;
+    al_job_state state;
+    al_symbol symbol;
+    al_worker *worker; /* given to */
+    uint64_t turn;
+    int parcel; /* descriptor of what does not fit the slot; -1: none */
+};
+
+/* A launch that has been cut into parts. */
+struct al_split {
+    al_job *launch; /* the task's own job */
+    size_t parts, unfinished;
+    allot_status status; /* the first that was not OK */
+    al_failure failure;
+    int64_t start_ns;
+    al_copy *copies[AL_PARAMS_MAX];
+    al_job jobs[];
+};
+
+typedef enum al_worker_state {
+    AL_WORKER_STARTING, /* has not said hello */
+    AL_WORKER_READY,
+    AL_WORKER_ENDING /* being killed, or not to be trusted any more: takes no jobs */
+} al_worker_state;
+
+struct al_worker {
+    al_worker *next;
+    al_spawned child;
+    al_page *page;
+    al_worker_state state;
+    bool held;           /* the keeper prepares a job for it */
+    uint64_t head, tail; /* turns: the next to give, the oldest not collected */
+    al_job *jobs[AL_SLOTS];
+    uint64_t modules[AL_MODULES_MAX / 64]; /* told of */
+    struct al_worker_array {
+        uint64_t copy; /* its id; 0: nothing */
+        uint64_t used;
+        bool stale; /* the copy is gone */
+    } arrays[AL_ARRAYS_MAX];
+    uint64_t uses;
+    int64_t kill_ns; /* when SIGKILL is due; INT64_MAX: never */
+    int64_t start_ns;
+    int64_t given_ns;   /* when the oldest call now with it was given, or the one before it answered */
+    int64_t typical_ns; /* what a call took lately */
+};
+
+typedef struct al_job_queue {
+    al_job *first, *last;
+    size_t count;
+} al_job_queue;
+
+struct al_process {
+    al_place base; /* first */
+    al_memory memory;
+    int limit; /* workers */
+    al_symbols symbols;
+    al_spawner spawner;
+
+    pthread_mutex_t lock; /* guards all below but what is said to be the keeper's or atomic */
+    al_job_queue queue;
+    al_worker *workers; /* changed by the keeper only */
+    size_t worker_count, starting;
+    al_job *spare;   /* jobs to use again */
+    uint64_t copies; /* ids given to copies */
+    bool closing;
+    bool arrays_stale; /* some worker has one mapped that is gone */
+
+    _Atomic bool attention; /* the keeper has something to do besides collecting */
+    _Atomic bool asleep;    /* the keeper sleeps: whoever sets `attention` writes to wake_fd */
+    _Atomic uint32_t given; /* jobs in slots */
+    _Atomic uint32_t
+        collectors; /* threads that collect now: workers need not wake the keeper while there are any */
+
+    pthread_t keeper;
+    bool started;
+    int epoll_fd, wake_fd;
+    /* The keeper's own. */
+    int start_failures; /* in a row */
+    int64_t retry_ns;   /* no worker is started before */
+    cpu_set_t cpus;     /* the mask for workers */
+    bool cpus_known;
+};
+
+static inline al_process *al_process_from(al_place *place)
+{
+    return place->kind == ALLOT_PROCESS ? (al_process *)place : NULL;
+}
+
+/* ---- pool.c: the queue and the slots; any thread ---- */
+
+void al_process_enqueue(al_process *place, al_task *task);
+al_task *al_process_withdraw(al_process *place, al_task *which);
+
+/* Takes the answers that are there and completes their tasks; true if there were any. */
+bool al_process_collect(al_process *place);
+
+/* Wakes the keeper, or makes it look once more before it sleeps. */
+void al_process_attend(al_process *place);
+
+/* ---- Between pool.c and the keeper; with the lock held ---- */
+
+/* A call that has ended and whose task, if it was the last of it, is to be completed once the lock is free.
+ */
+typedef struct al_ended {
+    al_task *task;   /* NULL: other parts are not done yet */
+    al_split *split; /* to be freed after the task is completed */
+    allot_status status;
+    al_failure failure;
+    int64_t busy_ns;
+    int parcel; /* holds the result; -1: none */
+} al_ended;
+
+void al_job_queue_append(al_job_queue *queue, al_job *job);
+void al_job_queue_prepend(al_job_queue *queue, al_job *job);
+void al_job_queue_remove(al_job_queue *queue, al_job *job);
+
+/* A worker that can take a job now; NULL if there is none. */
+al_worker *al_process_free_worker(al_process *place);
+
+/* Puts a job whose task has started into the worker's next slot. Returns what to wake after the lock is free.
+ */
+_Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *job);
+
+/* Lets go of a job without a task. */
+void al_job_discard(al_process *place, al_job *job);
+
+/* Takes a job back that its worker has not begun; false if it has. */
+bool al_process_take_back(al_process *place, al_job *job);
+
+/* Ends a job that is in no queue and no slot any more. */
+al_ended al_job_end(al_process *place, al_job *job, allot_status status, al_failure *failure);
+
+/* Takes the next answer from a worker; false if there is none. */
+bool al_worker_answered(al_process *place, al_worker *worker, int64_t now_ns, al_ended *ended);
+
+/* ---- With no lock held ---- */
+
+/* Ends a job whose task may not have started yet. */
+void al_job_refuse(al_process *place, al_job *job, allot_status status, al_failure *failure);
+
+/* Completes what al_job_end() or al_worker_answered() ended. */
+void al_ended_complete(al_process *place, al_ended *ended);
+
+/* What ended a task that was stopped. */
+allot_status al_stop_status(const al_task *task);
+
+/* ---- memory.c: arrays that workers can map ---- */
+
+typedef struct al_shared_copy {
+    al_copy base; /* first */
+    uint64_t id;
+    int fd;
+    size_t bytes;
+    unsigned char *pages; /* of a copy of its own; NULL: the array's own pages are shared */
+} al_shared_copy;
+
+extern const al_memory_ops al_shared_memory_ops;
+
+/* ---- prepare.c: what must reach a worker before a job can; the keeper, with no lock held ---- */
+
+/* Tells the worker of all that the job needs. False: the worker does not listen. Other failures go to *status
+ * and the failure. */
+bool al_prepare(al_process *place, al_worker *worker, al_job *job, allot_status *status, al_failure *failure);
+
+/* Makes a launch's arrays current and cuts it into parts; NULL with *status and the failure set. */
+al_split *al_split_create(al_process *place, al_job *launch, allot_status *status, al_failure *failure);
+
+/* Writes a part into the slot. */
+void al_split_write(const al_job *job, const al_worker *worker, al_slot *slot, al_slot_body *body);
+
+/* Tells workers to unmap arrays that are gone. */
+void al_forget_stale(al_process *place);
+
+/* ---- crew.c: the life of workers; the keeper, with no lock held ---- */
+
+/* Starts one more worker. */
+allot_status al_worker_start(al_process *place, al_failure *failure);
+
+/* The worker has reached its loop. */
+void al_worker_greet(al_process *place, al_worker *worker);
+
+/* Its socket has ended. */
+void al_worker_lost(al_process *place, al_worker *worker);
+
+/* Ends one that cannot be used any more; its death is noticed as any other. */
+void al_worker_kill(al_process *place, al_worker *worker);
+
+/* The worker has died: fails what it was running, puts back what it had not begun, frees it. */
+void al_worker_bury(al_process *place, al_worker *worker);
+
+/* Kills workers whose time is up; returns when the next one's is. */
+int64_t al_workers_expire(al_process *place, int64_t now_ns);
+
+/* Any thread: ends a running task. */
+void al_process_stop(al_process *place, al_task *task, int64_t grace_ns);
+
+/* ---- keeper.c ---- */
+
+allot_status al_keeper_start(al_process *place, al_failure *failure);
+/* Ends the workers and the thread. */
+void al_keeper_stop(al_process *place);
+
+/* With the lock held: lets workers wake the keeper if it sleeps and nobody else collects, and only then. */
+void al_keeper_arm(al_process *place);
+
+/* Fails everything that waits for a worker: there will be none. */
+void al_keeper_give_up(al_process *place, allot_status status, const char *why);
+
+#endif

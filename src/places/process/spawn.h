@@ -1,0 +1,44 @@
+/* Starting worker processes: the program itself, by posix_spawn and never by a bare fork, with all that it
+ * inherits chosen. */
+#ifndef AL_PLACES_PROCESS_SPAWN_H
+#define AL_PLACES_PROCESS_SPAWN_H
+
+#include "core/failure.h"
+#include <sched.h>
+#include <sys/types.h>
+
+/* What a worker is started with; found once. */
+typedef struct al_spawner {
+    bool found;
+    char *program;      /* what is run */
+    char *preload;      /* put before LD_PRELOAD, ended by ':'; NULL: not needed */
+    char **environment; /* without what is added for each worker */
+} al_spawner;
+
+/* Copies the environment as it is now. False when memory is out. */
+bool al_spawner_init(al_spawner *spawner);
+void al_spawner_fini(al_spawner *spawner);
+
+/* Says whether this program can have worker processes at all and, if not, why. */
+bool al_spawner_allowed(char *why, size_t why_size);
+
+typedef struct al_spawned {
+    pid_t pid;
+    int pidfd, socket; /* both close-on-exec */
+} al_spawned;
+
+/* Starts one worker that maps `page`. To be called always by the same thread: workers die with the thread
+ * that started them. */
+allot_status al_spawn(al_spawner *spawner, int page, al_spawned *spawned, al_failure *failure);
+
+/* Workers started this way do not begin where they should: takes the other way, if there is one. */
+bool al_spawner_change(al_spawner *spawner);
+
+/* Reaps a worker that has died and says how, "was killed by SIGSEGV (11)". Returns its exit code, -1 if it
+ * has none. */
+int al_spawned_reap(const al_spawned *spawned, char *how, size_t how_size);
+
+/* Sends a signal to that very process; nothing happens if it has been reaped. */
+void al_spawned_signal(const al_spawned *spawned, int number);
+
+#endif

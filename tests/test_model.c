@@ -1,0 +1,475 @@
+/* The cost model: what it predicts after what it has learned. */
+#include "base/clock.h"
+#include "placement/model.h"
+#include "placement/prior.h"
+#include "test.h"
+#include <math.h>
+#include <pthread.h>
+#include <string.h>
+
+#define US 1e-6
+#define MS 1e-3
+
+static const al_model_key on_threads = { "axpy", ALLOT_F32, "thread", ALLOT_THREAD, 2 };
+static const al_model_key on_device = { "axpy", ALLOT_F32, "opencl:0", ALLOT_OPENCL, 2 };
+
+static allot_work work_of(double n)
+{
+    return (allot_work){ .flops = 2 * n, .bytes = 12 * n };
+}
+
+static al_model *made(void)
+{
+    al_model *model = al_model_create();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(model);
+    return model;
+}
+
+static al_prediction predict(al_model *model, const al_model_key *key, double n)
+{
+    al_prediction prediction;
+    al_model_predict(model, key, work_of(n), &prediction);
+    return prediction;
+}
+
+static void learn(al_model *model, const al_model_key *key, double n, double run_s, int times)
+{
+    for (int i = 0; i < times; i++)
+        al_model_learn(model, key, work_of(n), run_s, 0);
+}
+
+static bool near(double value, double wanted, double share)
+{
+    bool is = fabs(value - wanted) <= share * fabs(wanted);
+    if (!is)
+        printf("[%g, not %g] ", value, wanted);
+    return is;
+}
+
+/* ---- Before anything has run ---- */
+
+static void guesses_from_flops_and_bytes(void)
+{
+    al_model *model = made();
+    al_prediction small = predict(model, &on_threads, 1), large = predict(model, &on_threads, 1e8);
+    CU_ASSERT_EQUAL(small.samples, 0);
+    CU_ASSERT_TRUE(near(small.run_s, 5 * US, 0.01));
+    CU_ASSERT_TRUE(near(large.run_s, 12e8 / 16e9, 0.01)); /* two cores at 8 GB/s */
+    CU_ASSERT_TRUE(large.low_s > 0 && large.low_s < large.run_s / 2);
+    CU_ASSERT_EQUAL(large.compile_s, 0);
+    al_model_destroy(model);
+}
+
+static void guesses_by_kind_and_workers(void)
+{
+    al_model *model = made();
+    al_model_key process = { "axpy", ALLOT_F32, "process", ALLOT_PROCESS, 2 };
+    al_model_key alone = { "axpy", ALLOT_F32, "inline", ALLOT_INLINE, 1 };
+    al_model_key many = { "axpy", ALLOT_F32, "thread", ALLOT_THREAD, 64 };
+    CU_ASSERT_TRUE(predict(model, &alone, 1).run_s < predict(model, &on_threads, 1).run_s);
+    CU_ASSERT_TRUE(predict(model, &on_threads, 1).run_s < predict(model, &process, 1).run_s);
+    CU_ASSERT_TRUE(predict(model, &process, 1).run_s < predict(model, &on_device, 1).run_s);
+    CU_ASSERT_TRUE(near(predict(model, &alone, 1e8).run_s, 2 * predict(model, &on_threads, 1e8).run_s, 0.01));
+    /* Memory is shared: more cores do not help for ever. */
+    CU_ASSERT_TRUE(near(predict(model, &many, 1e8).run_s, 12e8 / 32e9, 0.01));
+    CU_ASSERT_TRUE(near(predict(model, &on_device, 1).compile_s, 0.2, 0.01));
+    al_model_destroy(model);
+}
+
+static void bears_any_work(void)
+{
+    static const double odd[] = { 0, -1, NAN, INFINITY, -INFINITY, 1e308, 1e-308 };
+    al_model *model = made();
+    for (size_t i = 0; i < 7; i++) {
+        for (size_t j = 0; j < 7; j++) {
+            allot_work work = { odd[i], odd[j] };
+            al_prediction prediction;
+            al_model_learn(model, &on_threads, work, 1 * MS, 0);
+            al_model_predict(model, &on_threads, work, &prediction);
+            CU_ASSERT_TRUE(isfinite(prediction.run_s) && prediction.run_s >= 0);
+            CU_ASSERT_TRUE(prediction.low_s >= 0 && prediction.low_s <= prediction.run_s);
+        }
+    }
+    al_model_destroy(model);
+}
+
+/* ---- What has run ---- */
+
+static void predicts_what_it_has_seen(void)
+{
+    al_model *model = made();
+    learn(model, &on_threads, 1e6, 400 * US, 20);
+    al_prediction seen = predict(model, &on_threads, 1e6);
+    CU_ASSERT_EQUAL(seen.samples, 20);
+    CU_ASSERT_TRUE(near(seen.run_s, 400 * US, 0.05));
+    CU_ASSERT_TRUE(seen.low_s <= seen.run_s && seen.low_s > 0.5 * seen.run_s);
+    al_model_destroy(model);
+}
+
+static void keeps_kernels_types_and_places_apart(void)
+{
+    al_model *model = made();
+    char name[] = "axpy"; /* texts count, not addresses */
+    al_model_key same = { name, ALLOT_F32, "thread", ALLOT_THREAD, 2 };
+    al_model_key other_type = { "axpy", ALLOT_F64, "thread", ALLOT_THREAD, 2 };
+    al_model_key other_kernel = { "axp", ALLOT_F32, "thread", ALLOT_THREAD, 2 };
+    al_model_key no_such_type = { "axpy", (allot_type)9999, "thread", ALLOT_THREAD, 2 };
+    learn(model, &on_threads, 1e6, 3 * MS, 5);
+    CU_ASSERT_EQUAL(predict(model, &same, 1e6).samples, 5);
+    CU_ASSERT_EQUAL(predict(model, &other_type, 1e6).samples, 0);
+    CU_ASSERT_EQUAL(predict(model, &other_kernel, 1e6).samples, 0);
+    CU_ASSERT_EQUAL(predict(model, &on_device, 1e6).samples, 0);
+    CU_ASSERT_EQUAL(predict(model, &no_such_type, 1e6).samples, 0);
+    learn(model, &no_such_type, 1e6, 3 * MS, 5);
+    CU_ASSERT_EQUAL(predict(model, &same, 1e6).samples, 5);
+    al_model_destroy(model);
+}
+
+static void ignores_times_that_are_none(void)
+{
+    static const double odd[] = { NAN, INFINITY, -INFINITY, -1 };
+    al_model *model = made();
+    for (size_t i = 0; i < 4; i++) {
+        al_model_learn(model, &on_device, work_of(1e6), odd[i], 0.1);
+        al_model_learn_transfer(model, "opencl:0", 1000, 1, odd[i]);
+    }
+    CU_ASSERT_EQUAL(predict(model, &on_device, 1e6).samples, 0);
+    CU_ASSERT_TRUE(near(predict(model, &on_device, 1e6).compile_s, 0.2, 0.01));
+    for (size_t i = 0; i < 4; i++)
+        al_model_learn(model, &on_device, work_of(1e6), 1 * MS, odd[i]);
+    CU_ASSERT_EQUAL(predict(model, &on_device, 1e6).samples, 4);
+    al_model_destroy(model);
+}
+
+static void a_time_of_zero_is_a_time(void)
+{
+    al_model *model = made();
+    learn(model, &on_threads, 10, 0, 6);
+    CU_ASSERT_EQUAL(predict(model, &on_threads, 10).run_s, 0);
+    learn(model, &on_threads, 10, 7 * US, 6);
+    CU_ASSERT_TRUE(near(predict(model, &on_threads, 10).run_s, 7 * US, 0.05));
+    al_model_destroy(model);
+}
+
+/* ---- Sizes that have not run ---- */
+
+static void scales_from_the_nearest_size(void)
+{
+    al_model *model = made();
+    learn(model, &on_threads, 1e7, 40 * MS, 10); /* about five times the guess */
+    CU_ASSERT_TRUE(near(predict(model, &on_threads, 1.1e7).run_s, 44 * MS, 0.05));
+    al_prediction larger = predict(model, &on_threads, 1e8), smaller = predict(model, &on_threads, 1);
+    CU_ASSERT_EQUAL(larger.samples, 0);
+    CU_ASSERT_TRUE(near(larger.run_s, 400 * MS, 0.05));
+    CU_ASSERT_TRUE(larger.low_s < larger.run_s);
+    CU_ASSERT_TRUE(smaller.run_s <
+                   10 * US); /* what a large one says of the rate says nothing of the overhead */
+    al_model_destroy(model);
+}
+
+static void small_runs_say_nothing_about_the_rate(void)
+{
+    al_model *model = made();
+    learn(model, &on_threads, 4, 50 * US, 10); /* all overhead */
+    CU_ASSERT_TRUE(near(predict(model, &on_threads, 1).run_s, 50 * US, 0.1));
+    CU_ASSERT_TRUE(near(predict(model, &on_threads, 1e8).run_s, 75 * MS, 0.1));
+    al_model_destroy(model);
+}
+
+static void interpolates_between_two_sizes(void)
+{
+    al_model *model = made();
+    double overhead_s = 30 * US, second_per_item = 2e-9;
+    learn(model, &on_threads, 1e3, overhead_s + 1e3 * second_per_item, 10);
+    learn(model, &on_threads, 1e7, overhead_s + 1e7 * second_per_item, 10);
+    for (double n = 3e3; n < 1e7; n *= 3)
+        CU_ASSERT_TRUE(near(predict(model, &on_threads, n).run_s, overhead_s + n * second_per_item, 0.05));
+    al_model_destroy(model);
+}
+
+static void doubts_more_the_further_it_is_from_what_it_knows(void)
+{
+    al_model *model = made();
+    learn(model, &on_threads, 1e5, 100 * US, 10);
+    al_prediction next = predict(model, &on_threads, 3e5), far = predict(model, &on_threads, 1e7);
+    CU_ASSERT_TRUE(next.low_s < 0.9 * next.run_s);
+    CU_ASSERT_TRUE(far.low_s / far.run_s < next.low_s / next.run_s);
+    CU_ASSERT_TRUE(far.low_s > far.run_s / 3); /* less than where nothing is known */
+    al_model_destroy(model);
+}
+
+/* ---- Outliers and change ---- */
+
+static void one_outlier_does_not_poison_it(void)
+{
+    al_model *model = made();
+    learn(model, &on_threads, 1e6, 400 * US, 10);
+    learn(model, &on_threads, 1e6, 5, 1);
+    CU_ASSERT_TRUE(predict(model, &on_threads, 1e6).run_s < 600 * US);
+    learn(model, &on_threads, 1e6, 400 * US, 10);
+    CU_ASSERT_TRUE(near(predict(model, &on_threads, 1e6).run_s, 400 * US, 0.25));
+    learn(model, &on_threads, 1e6, 1e-9, 1);
+    CU_ASSERT_TRUE(near(predict(model, &on_threads, 1e6).run_s, 400 * US, 0.3));
+    al_model_destroy(model);
+}
+
+static void an_outlier_at_first_does_not_poison_it(void)
+{
+    al_model *model = made();
+    double guess_s = predict(model, &on_threads, 1e6).run_s;
+    learn(model, &on_threads, 1e6, 5, 1);
+    CU_ASSERT_EQUAL(predict(model, &on_threads, 1e6).samples, 1);
+    CU_ASSERT_TRUE(predict(model, &on_threads, 1e6).run_s < 5 * guess_s);
+    learn(model, &on_threads, 1e6, guess_s, 3);
+    CU_ASSERT_TRUE(predict(model, &on_threads, 1e6).run_s < 2 * guess_s);
+    al_model_destroy(model);
+}
+
+static void repeated_outliers_are_the_truth(void)
+{
+    al_model *model = made();
+    learn(model, &on_threads, 1e6, 400 * US, 1000000);
+    learn(model, &on_threads, 1e6, 40 * MS, 3);
+    CU_ASSERT_TRUE(near(predict(model, &on_threads, 1e6).run_s, 40 * MS, 0.05));
+    learn(model, &on_threads, 1e6, 400 * US, 3);
+    CU_ASSERT_TRUE(near(predict(model, &on_threads, 1e6).run_s, 400 * US, 0.05));
+    al_model_destroy(model);
+}
+
+static void surprises_at_several_sizes_are_the_truth(void)
+{
+    al_model *model = made();
+    learn(model, &on_threads, 1e4, 10 * MS, 1); /* a hundred times the guess */
+    CU_ASSERT_TRUE(predict(model, &on_threads, 1e4).run_s < 1 * MS);
+    learn(model, &on_threads, 1e6, 1, 1);
+    CU_ASSERT_TRUE(near(predict(model, &on_threads, 1e6).run_s, 1, 0.01));
+    al_model_destroy(model);
+}
+
+static void follows_a_slow_drift(void)
+{
+    al_model *model = made();
+    learn(model, &on_threads, 1e6, 400 * US, 100000);
+    learn(model, &on_threads, 1e6, 800 * US, 50);
+    CU_ASSERT_TRUE(near(predict(model, &on_threads, 1e6).run_s, 800 * US, 0.1));
+    al_model_destroy(model);
+}
+
+static void the_bound_narrows_with_samples_and_widens_with_noise(void)
+{
+    al_model *model = made();
+    al_model_key noisy = { "noisy", ALLOT_F32, "thread", ALLOT_THREAD, 2 };
+    learn(model, &on_threads, 1e6, 400 * US, 2);
+    al_prediction few = predict(model, &on_threads, 1e6);
+    learn(model, &on_threads, 1e6, 400 * US, 20);
+    al_prediction many = predict(model, &on_threads, 1e6);
+    for (int i = 0; i < 11; i++) {
+        learn(model, &noisy, 1e6, 200 * US, 1);
+        learn(model, &noisy, 1e6, 600 * US, 1);
+    }
+    al_prediction wide = predict(model, &noisy, 1e6);
+    CU_ASSERT_TRUE(few.low_s / few.run_s <= many.low_s / many.run_s);
+    CU_ASSERT_TRUE(wide.low_s / wide.run_s < many.low_s / many.run_s);
+    al_model_destroy(model);
+}
+
+static void what_is_not_seen_again_fades(void)
+{
+    al_model *model = made();
+    learn(model, &on_device, 1e6, 5 * MS, 1000);
+    learn(model, &on_threads, 1e6, 1 * MS, 1000);
+    CU_ASSERT_EQUAL(predict(model, &on_device, 1e6).samples, 1000);
+    learn(model, &on_threads, 1e6, 1 * MS, 20000);
+    al_prediction old = predict(model, &on_device, 1e6);
+    CU_ASSERT_EQUAL(old.samples, 0);
+    CU_ASSERT_TRUE(near(old.run_s, 5 * MS, 0.05)); /* still the best that is known */
+    CU_ASSERT_TRUE(old.low_s < 3 * MS);
+    learn(model, &on_device, 1e6, 2 * MS, 1);
+    CU_ASSERT_EQUAL(predict(model, &on_device, 1e6).samples, 1);
+    CU_ASSERT_TRUE(near(predict(model, &on_device, 1e6).run_s, 2 * MS, 0.05));
+    al_model_destroy(model);
+}
+
+/* ---- Compilers ---- */
+
+static void compiling_is_paid_once_a_kernel_and_learned_by_place(void)
+{
+    al_model *model = made();
+    al_model_key other = { "gemm", ALLOT_F32, "opencl:0", ALLOT_OPENCL, 2 };
+    al_model_learn(model, &on_device, work_of(1e6), 1 * MS, 0.05);
+    CU_ASSERT_EQUAL(predict(model, &on_device, 1e6).compile_s, 0);
+    CU_ASSERT_EQUAL(predict(model, &on_device, 10).compile_s, 0);
+    CU_ASSERT_TRUE(near(predict(model, &other, 10).compile_s, 0.05, 0.01));
+    al_model_destroy(model);
+}
+
+/* Drivers do half of a build in the first launch: that run is no measure of the next. */
+static void the_run_after_a_build_is_not_a_sample(void)
+{
+    al_model *model = made();
+    double guess_s = predict(model, &on_device, 1e6).run_s;
+    al_model_learn(model, &on_device, work_of(1e6), 0.15, 0.05);
+    al_prediction cold = predict(model, &on_device, 1e6);
+    CU_ASSERT_EQUAL(cold.samples, 0);
+    CU_ASSERT_TRUE(near(cold.run_s, guess_s, 0.01));
+    CU_ASSERT_TRUE(cold.low_s < 1 * MS);
+    al_model_learn(model, &on_device, work_of(1e6), 600 * US, 0);
+    CU_ASSERT_EQUAL(predict(model, &on_device, 1e6).samples, 1);
+    CU_ASSERT_TRUE(near(predict(model, &on_device, 1e6).run_s, 600 * US, 0.01));
+    al_model_destroy(model);
+}
+
+static void a_run_after_a_build_that_is_too_long_for_that_is_believed(void)
+{
+    al_model *model = made();
+    al_model_learn(model, &on_device, work_of(1e6), 5, 0.05);
+    CU_ASSERT_TRUE(predict(model, &on_device, 1e6).run_s > 4);
+    CU_ASSERT_TRUE(predict(model, &on_device, 1e6).low_s > 3);
+    CU_ASSERT_TRUE(predict(model, &on_device, 1e7).low_s > 3);
+    al_model_destroy(model);
+}
+
+/* ---- Transfers ---- */
+
+static void transfers_start_from_a_guess(void)
+{
+    al_model *model = made();
+    CU_ASSERT_EQUAL(al_model_transfer_s(model, "opencl:0", 0), 0);
+    CU_ASSERT_TRUE(near(al_model_transfer_s(model, "opencl:0", 1), 20 * US, 0.01));
+    CU_ASSERT_TRUE(near(al_model_transfer_s(model, "opencl:0", 5000000000), 1, 0.01));
+    al_model_destroy(model);
+}
+
+static void transfers_teach_latency_and_rate(void)
+{
+    al_model *model = made();
+    double latency_s = 3 * US, bytes_per_s = 40e9;
+    for (int i = 0; i < 200; i++) {
+        uint64_t bytes = i % 2 ? 4096 : 1 << 28;
+        al_model_learn_transfer(model, "opencl:0", bytes, 1, latency_s + (double)bytes / bytes_per_s);
+    }
+    CU_ASSERT_TRUE(near(al_model_transfer_s(model, "opencl:0", 1000), latency_s, 0.1));
+    CU_ASSERT_TRUE(near(al_model_transfer_s(model, "opencl:0", 1 << 28), (1 << 28) / bytes_per_s, 0.1));
+    CU_ASSERT_TRUE(near(al_model_transfer_s(model, "opencl:1", 1), 20 * US, 0.01));
+    al_model_destroy(model);
+}
+
+static void several_transfers_have_several_latencies(void)
+{
+    al_model *model = made();
+    for (int i = 0; i < 50; i++)
+        al_model_learn_transfer(model, "opencl:0", 40, 10, 10 * 70 * US);
+    CU_ASSERT_TRUE(near(al_model_transfer_s(model, "opencl:0", 4), 70 * US, 0.05));
+    al_model_learn_transfer(model, "opencl:0", 4, 0, 70 * US); /* a count that was not kept */
+    al_model_learn_transfer(model, "opencl:0", 0, 10, 99);
+    CU_ASSERT_TRUE(near(al_model_transfer_s(model, "opencl:0", 4), 70 * US, 0.05));
+    al_model_learn_transfer(model, "opencl:0", 4, 1, 10);
+    CU_ASSERT_TRUE(al_model_transfer_s(model, "opencl:0", 4) < 100 * US);
+    al_model_destroy(model);
+}
+
+/* ---- As a whole ---- */
+
+enum {
+    USERS = 4,
+    TURNS = 5000
+};
+
+static void *use_it(void *argument)
+{
+    al_model *model = argument;
+    char name[16];
+    for (int i = 0; i < TURNS; i++) {
+        snprintf(name, sizeof name, "k%d", i % 40);
+        al_model_key key = { name, ALLOT_F64, i % 3 ? "thread" : "opencl:0",
+                             i % 3 ? ALLOT_THREAD : ALLOT_OPENCL, 2 };
+        al_prediction prediction;
+        al_model_predict(model, &key, work_of(i), &prediction);
+        al_model_learn(model, &key, work_of(i), prediction.run_s, 0);
+        al_model_learn_transfer(model, key.place, 100, 1, al_model_transfer_s(model, key.place, 100));
+    }
+    return NULL;
+}
+
+static void several_threads_may_use_it(void)
+{
+    al_model *model = made();
+    pthread_t users[USERS];
+    for (size_t i = 0; i < USERS; i++)
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&users[i], NULL, use_it, model), 0);
+    for (size_t i = 0; i < USERS; i++)
+        pthread_join(users[i], NULL);
+    CU_ASSERT_TRUE(near(al_model_transfer_s(model, "thread", 100), 20 * US, 0.01));
+    al_model_destroy(model);
+}
+
+static void destroying_nothing_is_fine(void)
+{
+    al_model_destroy(NULL);
+    al_model_destroy(made());
+}
+
+/* Prints the cost; the bound is far above it, for machines under load and sanitizers. */
+static void a_prediction_is_quick(void)
+{
+    enum {
+        KEYS = 10,
+        ROUNDS = 20000
+    };
+    al_model *model = made();
+    al_model_key keys[KEYS];
+    char names[KEYS][24];
+    double sum = 0;
+    for (size_t i = 0; i < KEYS; i++) {
+        snprintf(names[i], sizeof names[i], "kernel_number_%zu", i);
+        keys[i] = (al_model_key){ names[i], ALLOT_F32, i % 2 ? "thread" : "opencl:0", ALLOT_THREAD, 2 };
+        learn(model, &keys[i], 1e6, 1 * MS, 3);
+        learn(model, &keys[i], 1e3, 1 * US, 3);
+    }
+    int64_t start_ns = al_clock_now_ns();
+    for (size_t i = 0; i < ROUNDS; i++)
+        sum += predict(model, &keys[i % KEYS], 1e3 + (double)(i * 50)).run_s;
+    double each_ns = (double)(al_clock_now_ns() - start_ns) / ROUNDS;
+    printf("%.0f ns ", each_ns);
+    CU_ASSERT_TRUE(sum > 0 && each_ns < 20000);
+    al_model_destroy(model);
+}
+
+int main(void)
+{
+    static const test_fact facts[] = {
+        { "guesses from flops and bytes", guesses_from_flops_and_bytes },
+        { "guesses by kind and workers", guesses_by_kind_and_workers },
+        { "bears any work", bears_any_work },
+        { "predicts what it has seen", predicts_what_it_has_seen },
+        { "keeps kernels, types and places apart", keeps_kernels_types_and_places_apart },
+        { "ignores times that are none", ignores_times_that_are_none },
+        { "a time of zero is a time", a_time_of_zero_is_a_time },
+        { "scales from the nearest size", scales_from_the_nearest_size },
+        { "small runs say nothing about the rate", small_runs_say_nothing_about_the_rate },
+        { "interpolates between two sizes", interpolates_between_two_sizes },
+        { "doubts more the further it is from what it knows",
+          doubts_more_the_further_it_is_from_what_it_knows },
+        { "one outlier does not poison it", one_outlier_does_not_poison_it },
+        { "an outlier at first does not poison it", an_outlier_at_first_does_not_poison_it },
+        { "repeated outliers are the truth", repeated_outliers_are_the_truth },
+        { "surprises at several sizes are the truth", surprises_at_several_sizes_are_the_truth },
+        { "follows a slow drift", follows_a_slow_drift },
+        { "the bound narrows with samples and widens with noise",
+          the_bound_narrows_with_samples_and_widens_with_noise },
+        { "what is not seen again fades", what_is_not_seen_again_fades },
+        { "compiling is paid once a kernel, and learned by place",
+          compiling_is_paid_once_a_kernel_and_learned_by_place },
+        { "the run after a build is not a sample", the_run_after_a_build_is_not_a_sample },
+        { "a run after a build that is too long for that is believed",
+          a_run_after_a_build_that_is_too_long_for_that_is_believed },
+        { "transfers start from a guess", transfers_start_from_a_guess },
+        { "transfers teach latency and rate", transfers_teach_latency_and_rate },
+        { "several transfers have several latencies", several_transfers_have_several_latencies },
+        { "several threads may use it", several_threads_may_use_it },
+        { "destroying nothing is fine", destroying_nothing_is_fine },
+        { "a prediction is quick", a_prediction_is_quick },
+        { NULL, NULL },
+    };
+    return test_main("model", facts);
+}
