@@ -17,6 +17,7 @@
 /* ---- Sanitizers' defaults, for every program that links this file ---- */
 
 #if TEST_SANITIZED
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
 __attribute__((visibility("default"))) const char *__asan_default_options(void);
 __attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 
@@ -24,6 +25,11 @@ __attribute__((visibility("default"))) const char *__lsan_default_suppressions(v
 const char *__asan_default_options(void)
 {
     return "allocator_may_return_null=1:intercept_tls_get_addr=0"; /* the latter: its tracer trips over drivers' threads */
+}
+
+const char *__tsan_default_options(void)
+{
+    return "allocator_may_return_null=1";
 }
 
 /* What drivers keep for good. */

@@ -294,7 +294,8 @@ static int run_self(const char *how)
     char program[] = "test_lifetime", option[] = "--end", end[32];
     snprintf(end, sizeof end, "%s", how);
     char *arguments[] = { program, option, end, NULL };
-    setenv("ASAN_OPTIONS", "detect_leaks=0", 0); /* it ends with futures in its hands */
+    setenv("ASAN_OPTIONS", "detect_leaks=0", 0); /* it ends with futures and threads in its hands */
+    setenv("TSAN_OPTIONS", "report_thread_leaks=0", 0);
     pid_t child;
     REQUIRE(posix_spawn(&child, "/proc/self/exe", &actions, NULL, arguments, environ) == 0);
     posix_spawn_file_actions_destroy(&actions);
