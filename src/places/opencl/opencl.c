@@ -297,6 +297,7 @@ static al_place *create(cl_platform_id platform, cl_device_id id, size_t index)
     self->place.id = al_intern(name);
     self->place.memory = &self->memory.base;
     self->place.shares_cpus = self->device.on_cpu;
+    self->place.width = (int)self->device.compute_units;
     atomic_init(&self->place.counters.workers, self->device.compute_units);
     return &self->place;
 }
