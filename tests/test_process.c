@@ -441,7 +441,7 @@ static void ends_at_a_deadline(void)
     reset_board();
     allot_future *future = allot_submit(
         ex, never_return, board_path, sizeof board_path, 0,
-        ALLOT_HINTS(.place = ALLOT_PROCESS, .deadline_ns = 5 * SECOND, .grace_ns = SECOND / 100));
+        ALLOT_HINTS(.place = ALLOT_PROCESS, .deadline_ns = 2 * SECOND, .grace_ns = SECOND / 100));
     wait_for(&shared->begun, 1);
     CU_ASSERT_EQUAL(ended(future, NULL, 0), ALLOT_DEADLINE);
 }

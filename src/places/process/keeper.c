@@ -191,8 +191,7 @@ void al_keeper_arm(al_process *place)
 {
     uint32_t sleeps = atomic_load(&place->asleep) && !atomic_load(&place->collectors);
     for (al_worker *worker = place->workers; worker; worker = worker->next)
-        atomic_store_explicit(&worker->page->parent_sleeps, sleeps, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst); /* pairs with the worker's after it is done */
+        atomic_store(&worker->page->parent_sleeps, sleeps); /* seq_cst: pairs with the end of the worker's run() */
 }
 
 static void arm(al_process *place)

@@ -219,8 +219,7 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
     job->turn = turn;
     worker->jobs[turn % AL_SLOTS] = job;
     atomic_fetch_add_explicit(&place->given, 1, memory_order_relaxed);
-    /* release: pairs with the worker's acquire in called(). */
-    atomic_store_explicit(&slot->word, al_slot_word(turn, AL_SLOT_QUEUED), memory_order_release);
+    atomic_store(&slot->word, al_slot_word(turn, AL_SLOT_QUEUED));
     return al_page_ring(worker->page);
 }
 
@@ -366,7 +365,7 @@ bool al_worker_answered(al_process *place, al_worker *worker, int64_t now_ns, al
     if (turn == worker->head)
         return false;
     const al_slot *slot = al_page_slot(worker->page, turn);
-    if (atomic_load_explicit(&slot->word, memory_order_acquire) != al_slot_word(turn, AL_SLOT_DONE))
+    if (atomic_load(&slot->word) != al_slot_word(turn, AL_SLOT_DONE))
         return false;
     al_job *job = worker->jobs[turn % AL_SLOTS];
     al_failure failure = { 0 };
