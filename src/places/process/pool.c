@@ -55,6 +55,7 @@ static al_job *job_create(al_process *place, al_task *task)
 
 void al_job_discard(al_process *place, al_job *job)
 {
+    job->task = NULL;
     job->next = place->spare;
     place->spare = job;
 }
@@ -317,7 +318,6 @@ void al_process_enqueue(al_process *place, al_task *task)
         attend = queue_job(place, job, al_clock_now_ns(), &bell);
     }
     pthread_mutex_unlock(&place->lock);
-    atomic_fetch_add_explicit(&place->base.counters.enqueued, 1, memory_order_relaxed);
     al_page_wake(bell);
     if (attend)
         al_process_attend(place);
@@ -330,6 +330,8 @@ al_task *al_process_withdraw(al_process *place, al_task *which)
 {
     pthread_mutex_lock(&place->lock);
     al_job *job = which ? which->slot : place->queue.last;
+    if (which && job && job->task != which)
+        job = NULL; /* its task was dropped, and the job serves another now */
     while (!which && job && job->state != AL_JOB_QUEUED)
         job = job->previous;
     al_task *task = job && job->state == AL_JOB_QUEUED ? job->task : NULL;
