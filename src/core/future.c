@@ -134,6 +134,11 @@ bool al_future_watch(allot_future *future)
     return set_flag(future, AL_FUTURE_WATCHED);
 }
 
+void al_future_no_spin(allot_future *future)
+{
+    set_flag(future, AL_FUTURE_NO_SPIN);
+}
+
 uint32_t al_epoch_read(void)
 {
     return atomic_load(&epoch);
@@ -191,7 +196,8 @@ static bool spin(const allot_future *future, int64_t deadline_ns)
     static _Atomic int processors; /* 0: not asked yet */
     if (!atomic_load_explicit(&processors, memory_order_relaxed))
         atomic_store_explicit(&processors, (int)sysconf(_SC_NPROCESSORS_ONLN), memory_order_relaxed);
-    if (atomic_load_explicit(&processors, memory_order_relaxed) < 2)
+    if (atomic_load_explicit(&processors, memory_order_relaxed) < 2 ||
+        atomic_load_explicit(&future->state, memory_order_relaxed) & AL_FUTURE_NO_SPIN)
         return false;
     int64_t end_ns = al_clock_now_ns() + SPIN_NS;
     if (deadline_ns < end_ns)
