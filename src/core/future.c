@@ -139,6 +139,11 @@ bool al_future_watch(allot_future *future)
     return set_flag(future, AL_FUTURE_WATCHED);
 }
 
+void al_future_no_spin(allot_future *future)
+{
+    set_flag(future, AL_FUTURE_NO_SPIN);
+}
+
 uint32_t al_epoch_read(void)
 {
     return atomic_load(&epoch);
@@ -201,7 +206,7 @@ static bool may_spin(void)
 
 static bool spin(const allot_future *future, int64_t deadline_ns)
 {
-    if (!may_spin())
+    if (!may_spin() || atomic_load_explicit(&future->state, memory_order_relaxed) & AL_FUTURE_NO_SPIN)
         return false;
     al_collecting collecting;
     al_collecting_begin(&collecting);
