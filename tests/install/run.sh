@@ -55,7 +55,7 @@ refuses_version() {
 
 # A program's first line is the example's result.
 prints_result() {
-    "$@" > "$work/printed" || return 1
+    timeout 120 "$@" > "$work/printed" || return 1
     cat "$work/printed"
     [ "$(head -n 1 "$work/printed")" = "9 2.5" ]
 }
