@@ -14,6 +14,31 @@
 #include <time.h>
 #include <unistd.h>
 
+/* ---- Sanitizers' defaults, for every program that links this file ---- */
+
+#if TEST_SANITIZED
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
+
+/* Absurd sizes must come back as an error, as they do without the sanitizer. */
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1:intercept_tls_get_addr=0"; /* the latter: its tracer trips over drivers' threads */
+}
+
+const char *__tsan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
+/* What drivers keep for good. */
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libRusticlOpenCL\nleak:libMesaOpenCL\nleak:libpocl\nleak:libLLVM\nleak:libOpenCL\nleak:libhwloc\n";
+}
+#endif
+
 /* ---- Facts ---- */
 
 static void (*prepare_fact)(void);
@@ -103,13 +128,22 @@ static void futex_wake(_Atomic uint32_t *word)
     syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
+/* Not an assertion of CUnit: gates are made outside of suites too. */
+static void must(bool there, const char *what)
+{
+    if (there)
+        return;
+    perror(what);
+    abort();
+}
+
 test_gate gate_create(void)
 {
     test_gate made = { 0 };
     int fd = memfd_create("gate", MFD_CLOEXEC);
-    REQUIRE(fd >= 0 && fd < GATES_MAX && ftruncate(fd, sizeof(gate_page)) == 0);
+    must(fd >= 0 && fd < GATES_MAX && ftruncate(fd, sizeof(gate_page)) == 0, "a gate's descriptor");
     made.page = mmap(NULL, sizeof(gate_page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    REQUIRE(made.page != MAP_FAILED);
+    must(made.page != MAP_FAILED, "a gate's page");
     made.key = (uint64_t)getpid() << 32 | (uint32_t)fd;
     atomic_store(&gates[fd], made.page);
     return made;
@@ -334,7 +368,7 @@ void join_thread(pthread_t thread)
 void run_threads(size_t count, void *(*function)(void *), void *inputs, size_t input_size)
 {
     pthread_t *threads = calloc(count, sizeof *threads);
-    REQUIRE(threads != NULL);
+    must(threads != NULL, "threads");
     for (size_t i = 0; i < count; i++)
         threads[i] = start_thread(function, (char *)inputs + i * input_size);
     for (size_t i = 0; i < count; i++)
