@@ -1,6 +1,7 @@
 #include "core/future.h"
 #include "base/clock.h"
 #include "base/futex.h"
+#include "core/collector.h"
 #include <limits.h>
 #include <unistd.h>
 
@@ -186,24 +187,32 @@ static bool one_ready(void *of)
     return !al_future_watch(of);
 }
 
-static bool spin(const allot_future *future, int64_t deadline_ns)
+static bool may_spin(void)
 {
     static _Atomic int processors; /* 0: not asked yet */
     if (!atomic_load_explicit(&processors, memory_order_relaxed))
         atomic_store_explicit(&processors, (int)sysconf(_SC_NPROCESSORS_ONLN), memory_order_relaxed);
-    if (atomic_load_explicit(&processors, memory_order_relaxed) < 2)
+    return atomic_load_explicit(&processors, memory_order_relaxed) > 1;
+}
+
+static bool spin(const allot_future *future, int64_t deadline_ns)
+{
+    if (!may_spin())
         return false;
+    al_collecting collecting;
+    al_collecting_begin(&collecting);
     int64_t end_ns = al_clock_now_ns() + SPIN_NS;
     if (deadline_ns < end_ns)
         end_ns = deadline_ns;
+    bool done;
     do {
-        for (int i = 0; i < 32; i++) {
-            if (is_done(state_of(future)))
-                return true;
+        for (int i = 0; !(done = is_done(state_of(future))) && i < 32; i++) {
+            al_collecting_step(&collecting);
             al_pause();
         }
-    } while (al_clock_now_ns() < end_ns);
-    return false;
+    } while (!done && al_clock_now_ns() < end_ns);
+    al_collecting_end(&collecting);
+    return done;
 }
 
 /* For a thread that does not help: spins a little, then sleeps on the state word itself. */

@@ -15,6 +15,8 @@ static void retire(al_terms *terms)
     al_control_disarm(terms);
     al_graph_release(&terms->node);
     al_choose_learn(task->executor, task);
+    if (task->launch)
+        al_launch_release_arrays(task->launch);
 }
 
 /* One of the two things that a task's retirement waits for is over; the executor is not to be touched after
@@ -243,6 +245,8 @@ static allot_status read_hints(const allot_hints *given, allot_hints *hints, al_
     if ((int)hints->place < ALLOT_ANYWHERE || hints->place > ALLOT_OPENCL)
         return al_failure_set(failure, ALLOT_INVALID, "hints.place is %d: not a kind of place",
                               (int)hints->place);
+    if (hints->deadline_ns < 0)
+        return al_failure_set(failure, ALLOT_INVALID, "hints.deadline_ns is negative: it counts from the submission");
     return check_after_list(hints, failure);
 }
 

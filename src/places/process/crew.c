@@ -255,7 +255,7 @@ void al_worker_bury(al_process *place, al_worker *worker)
     al_ended ended[AL_SLOTS + 1];
     int code = al_spawned_reap(&worker->child, how, sizeof how);
     pthread_mutex_lock(&place->lock);
-    bool starting = worker->state == AL_WORKER_STARTING, closing = place->closing;
+    bool starting = worker->state == AL_WORKER_STARTING, closing = atomic_load(&place->closing);
     size_t count = settle(place, worker, how, ended);
     unlink_worker(place, worker);
     pthread_mutex_unlock(&place->lock);

@@ -214,6 +214,7 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
     else
         write_call(job, slot, al_page_body(worker->page, turn));
     atomic_store_explicit(&slot->stopping, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->notify, al_keeper_wants_notice(place), memory_order_relaxed);
     job->state = AL_JOB_GIVEN;
     job->worker = worker;
     job->turn = turn;
@@ -298,7 +299,7 @@ static bool queue_job(al_process *place, al_job *job, int64_t now_ns, _Atomic ui
         return false;
     }
     /* Without a free worker the next answer takes it along, unless a worker is to be added. */
-    return worker || place->worker_count < (size_t)place->limit;
+    return worker || (place->worker_count < (size_t)place->limit && !place->starting);
 }
 
 void al_process_enqueue(al_process *place, al_task *task)
@@ -407,14 +408,12 @@ static size_t take_answers(al_process *place, al_ended *ended, _Atomic uint32_t 
     return count;
 }
 
-bool al_process_collect(al_process *place)
+/* With the lock, which is released. */
+static bool collect_and_unlock(al_process *place)
 {
     al_ended ended[BATCH];
     _Atomic uint32_t *bell = NULL;
     bool attend = false;
-    if (!atomic_load_explicit(&place->given, memory_order_relaxed))
-        return false;
-    pthread_mutex_lock(&place->lock);
     size_t count = take_answers(place, ended, &bell, &attend);
     pthread_mutex_unlock(&place->lock);
     al_page_wake(bell);
@@ -423,4 +422,59 @@ bool al_process_collect(al_process *place)
     for (size_t i = 0; i < count; i++)
         al_ended_complete(place, &ended[i]);
     return count > 0;
+}
+
+bool al_process_collect(al_process *place)
+{
+    if (!atomic_load_explicit(&place->given, memory_order_relaxed))
+        return false;
+    pthread_mutex_lock(&place->lock);
+    return collect_and_unlock(place);
+}
+
+/* ---- Collecting by threads that wait ---- */
+
+static al_process *place_of(al_collector *collector)
+{
+    return (al_process *)((char *)collector - offsetof(al_process, collector));
+}
+
+static bool wanted(al_collector *collector)
+{
+    return atomic_load_explicit(&place_of(collector)->given, memory_order_relaxed) != 0;
+}
+
+static void rearm(al_process *place)
+{
+    pthread_mutex_lock(&place->lock);
+    al_keeper_arm(place);
+    pthread_mutex_unlock(&place->lock);
+}
+
+static void begin(al_collector *collector)
+{
+    al_process *place = place_of(collector);
+    if (atomic_fetch_add(&place->collectors, 1) == 0)
+        rearm(place);
+}
+
+static void collect(al_collector *collector)
+{
+    al_process *place = place_of(collector);
+    if (atomic_load_explicit(&place->given, memory_order_relaxed) && pthread_mutex_trylock(&place->lock) == 0)
+        collect_and_unlock(place);
+}
+
+static void end(al_collector *collector)
+{
+    al_process *place = place_of(collector);
+    if (atomic_fetch_sub(&place->collectors, 1) != 1 || !atomic_load(&place->given))
+        return;
+    rearm(place); /* the keeper's turn again; what came in between nobody was told of */
+    al_process_collect(place);
+}
+
+void al_process_collector_init(al_collector *collector)
+{
+    *collector = (al_collector){ NULL, 0, wanted, begin, collect, end };
 }

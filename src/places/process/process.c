@@ -66,6 +66,16 @@ static void close_place(al_place *base)
 
 static const al_place_ops ops = { describe, can_run, open_place, enqueue, withdraw, stop, close_place };
 
+/* Held for well under a microsecond: spinning for it is cheaper than a system call. */
+static void init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
 static al_process *create(int limit)
 {
     al_process *place = al_place_allocate(sizeof *place);
@@ -74,7 +84,8 @@ static al_process *create(int limit)
     place->limit = limit;
     place->epoll_fd = place->wake_fd = -1;
     place->cpus_known = sched_getaffinity(0, sizeof place->cpus, &place->cpus) == 0;
-    pthread_mutex_init(&place->lock, NULL);
+    init_lock(&place->lock);
+    al_process_collector_init(&place->collector);
     al_symbols_init(&place->symbols);
     if (!al_spawner_init(&place->spawner)) {
         free_place(place);

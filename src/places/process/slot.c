@@ -69,8 +69,8 @@ void al_page_unmap(al_page *page)
 
 _Atomic uint32_t *al_page_ring(al_page *page)
 {
-    /* seq_cst, as is the publishing, and the worker's falling asleep: either it sees what was published, or we see
-     * that it sleeps. */
+    /* seq_cst, as is the publishing, and the worker's falling asleep: either it sees what was published, or
+     * we see that it sleeps. */
     if (!atomic_load(&page->worker_sleeps))
         return NULL;
     atomic_store_explicit(&page->worker_sleeps, 0, memory_order_relaxed);

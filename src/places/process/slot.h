@@ -35,9 +35,8 @@ typedef enum al_slot_kind {
 } al_slot_kind;
 
 typedef struct al_slot {
-    _Alignas(64) _Atomic uint64_t
-        word;        /* al_slot_word(); every access is seq_cst: sleeping relies on it */
-    uint64_t offset; /* of the function from its module's load base */
+    _Alignas(64) _Atomic uint64_t word; /* al_slot_word(); every access is seq_cst: sleeping relies on it */
+    uint64_t offset;                    /* of the function from its module's load base */
     uint64_t in_size, out_size;
     uint32_t module;
     uint16_t kind;             /* al_slot_kind */
@@ -45,6 +44,7 @@ typedef struct al_slot {
     _Atomic uint32_t stopping; /* not 0: the parent wants the call to end */
     int32_t status;            /* the answer, with AL_SLOT_DONE */
     uint32_t message_size, payload_size;
+    _Atomic uint32_t notify; /* not 0: the parent sleeps, and wants a message when the call is done */
 } al_slot;
 
 typedef struct al_slot_body {
@@ -75,9 +75,8 @@ typedef struct al_page {
     _Atomic uint32_t
         mail; /* messages sent over the socket so far: all of them are to be read before the next slot */
     _Atomic uint32_t closing; /* not 0: the worker is to exit */
-    /* Set by who is about to sleep, cleared by who wakes it. */
+    /* Set by the worker about to sleep, cleared by who wakes it. */
     _Alignas(64) _Atomic uint32_t worker_sleeps;
-    _Alignas(64) _Atomic uint32_t parent_sleeps; /* not 0: send a message when a slot is done */
     al_slot slots[AL_SLOTS];
     al_slot_body bodies[AL_SLOTS];
 } al_page;

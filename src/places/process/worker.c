@@ -190,8 +190,9 @@ static void run(worker *self, al_slot *slot)
     atomic_store_explicit(&current_stopping, NULL, memory_order_relaxed);
     if (!al_slot_change(slot, self->turn, AL_SLOT_RUNNING, AL_SLOT_DONE))
         _exit(EXIT_SUCCESS); /* being killed: the parent has given the task up */
-    /* seq_cst, as the change before: either the parent sees the slot before it sleeps, or we see that it does. */
-    if (atomic_load(&self->page->parent_sleeps) && atomic_exchange(&self->page->parent_sleeps, 0))
+    /* seq_cst, as the change before: either the parent sees the slot before it sleeps, or we see that it
+     * does. */
+    if (atomic_load(&slot->notify))
         al_wire_signal(self->door.socket, AL_WIRE_WAKE);
 }
 
