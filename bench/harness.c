@@ -75,10 +75,15 @@ static int compare_ns(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+int64_t bench_middle(int64_t *times_ns, size_t count)
+{
+    qsort(times_ns, count, sizeof *times_ns, compare_ns);
+    return times_ns[count / 2];
+}
+
 void bench_record_latencies(bench_round *round, int64_t *latencies_ns, size_t count)
 {
-    qsort(latencies_ns, count, sizeof *latencies_ns, compare_ns);
-    bench_record(round, "", (double)latencies_ns[count / 2]);
+    bench_record(round, "", (double)bench_middle(latencies_ns, count));
     bench_record(round, "_p99", (double)latencies_ns[count - 1 - count / 100]);
 }
 

@@ -34,6 +34,9 @@ void bench_record(bench_round *round, const char *suffix, double value);
 /* Records the middle of the given latencies (sorts them) and, with suffix _p99, their 99th percentile. */
 void bench_record_latencies(bench_round *round, int64_t *latencies_ns, size_t count);
 
+/* The middle one; sorts them. */
+int64_t bench_middle(int64_t *times_ns, size_t count);
+
 /* A wrong result: the case ends, its rows are not printed, and the program fails. printf-like. */
 void bench_fail(bench_round *round, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

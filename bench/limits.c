@@ -15,6 +15,8 @@
 
 #define LINE       64   /* bytes: what belongs to one side lies on its own cache lines */
 #define SLOTS      1024 /* of the ring; a power of two */
+#define BATCHES    25   /* a round of the ring */
+#define READY      1    /* the consumer's word before the first number */
 #define PATIENCE   10   /* seconds that the host waits for its partner */
 #define DESCRIPTOR 3    /* where the partner process finds the board */
 
@@ -61,8 +63,7 @@ static void hold_still(cpu_set_t *before)
     if (cpu >= 0)
         CPU_SET(cpu, &here);
     sched_getaffinity(0, sizeof *before, before);
-    sched_setaffinity(0, sizeof here,
-                      &here); /* refused if empty: then it may move, and the figure is a worse one */
+    sched_setaffinity(0, sizeof here, &here); /* if refused it may move, and the figure is a worse one */
 }
 
 static void let_go(const cpu_set_t *before)
@@ -70,11 +71,28 @@ static void let_go(const cpu_set_t *before)
     sched_setaffinity(0, sizeof *before, before);
 }
 
-/* Spinning without end would starve a partner that shares the CPU: now and then it is let through. */
-static void spin(uint32_t *spins)
+/* How long a side has waited for the other. All zero bytes: not yet. */
+typedef struct patience {
+    uint32_t turns;
+    int64_t until_ns;
+} patience;
+
+static bool has_passed(int64_t *until_ns)
 {
-    if (++*spins % 16384 == 0)
-        sched_yield();
+    int64_t now_ns = bench_now_ns();
+    if (!*until_ns)
+        *until_ns = now_ns + PATIENCE * INT64_C(1000000000);
+    return now_ns > *until_ns;
+}
+
+/* One turn of a spin loop; false when it has been too long. Spinning without end would starve a side that
+ * shares the CPU: now and then it is let through. */
+static bool spin(patience *waited)
+{
+    if (++waited->turns % 16384)
+        return true;
+    sched_yield();
+    return !has_passed(&waited->until_ns);
 }
 
 /* Not private: the two sides may be two processes. Wakes every second so that a partner's death is seen. */
@@ -93,11 +111,13 @@ static void futex_wake(_Atomic uint32_t *word)
 
 static void consume(board *b)
 {
-    uint32_t count = b->count, sum = 0, head = 0, spins = 0;
+    uint32_t count = b->count, sum = 0, head = 0;
+    patience waited = { 0 };
+    atomic_store(&b->pong, READY);
     for (uint32_t tail = 0; tail < count; tail++) {
         while (head == tail) {
             head = atomic_load_explicit(&b->head, memory_order_acquire);
-            spin(&spins);
+            spin(&waited);
         }
         sum += b->slots[tail % SLOTS];
         atomic_store_explicit(&b->tail, tail + 1, memory_order_release);
@@ -107,10 +127,11 @@ static void consume(board *b)
 
 static void bounce_line(board *b)
 {
-    uint32_t count = b->count, spins = 0;
+    uint32_t count = b->count;
+    patience waited = { 0 };
     for (uint32_t i = 1; i <= count; i++) {
         while (atomic_load_explicit(&b->ping, memory_order_acquire) != i)
-            spin(&spins);
+            spin(&waited);
         atomic_store_explicit(&b->pong, i, memory_order_release);
     }
 }
@@ -213,12 +234,12 @@ static void begin(board *b, board_job job, size_t count)
     futex_wake(&b->job);
 }
 
-/* Waits until the partner rests again. */
+/* Waits until the partner rests again; false when it does not. */
 static bool finish(board *b)
 {
-    int64_t until = bench_now_ns() + PATIENCE * INT64_C(1000000000);
+    int64_t until_ns = 0;
     for (uint32_t job; (job = atomic_load(&b->job)) != REST;) {
-        if (bench_now_ns() > until)
+        if (has_passed(&until_ns))
             return false;
         futex_wait(&b->job, job);
     }
@@ -228,26 +249,20 @@ static bool finish(board *b)
 /* Until the partner has answered `expected`; false when it does not. */
 static bool spin_for(_Atomic uint32_t *word, uint32_t expected)
 {
-    uint32_t spins = 0;
-    int64_t until = 0;
-    while (atomic_load_explicit(word, memory_order_acquire) != expected) {
-        spin(&spins);
-        if (spins % 16384 == 0 && !until)
-            until = bench_now_ns() + PATIENCE * INT64_C(1000000000);
-        else if (spins % 16384 == 0 && bench_now_ns() > until)
+    patience waited = { 0 };
+    while (atomic_load_explicit(word, memory_order_acquire) != expected)
+        if (!spin(&waited))
             return false;
-    }
     return true;
 }
 
 static bool produce(board *b, uint32_t count)
 {
-    uint32_t tail = 0, spins = 0;
+    uint32_t tail = 0;
     for (uint32_t head = 0; head < count; head++) {
-        while (head - tail == SLOTS) {
+        for (patience waited = { 0 }; head - tail == SLOTS;) {
             tail = atomic_load_explicit(&b->tail, memory_order_acquire);
-            spin(&spins);
-            if (spins > UINT32_C(4000000000))
+            if (!spin(&waited))
                 return false;
         }
         b->slots[head % SLOTS] = head + 1;
@@ -256,24 +271,35 @@ static bool produce(board *b, uint32_t count)
     return spin_for(&b->tail, count);
 }
 
+/* One batch through the ring: its time, or -1 when what comes out is not what went in. */
+static int64_t hand_over(board *b, uint32_t count)
+{
+    begin(b, RING, count);
+    bool answered = spin_for(&b->pong, READY);
+    int64_t start_ns = bench_now_ns();
+    answered = answered && produce(b, count);
+    int64_t end_ns = bench_now_ns();
+    uint64_t sum = (uint64_t)count * (count + 1) / 2;
+    return answered && finish(b) && b->sum == (uint32_t)sum ? end_ns - start_ns : -1;
+}
+
+/* In batches, and the middle one counts: a ring stands still whenever one of its two sides loses its CPU to
+ * another program. */
 void limits_ring(bench_round *round, limits_scope scope, size_t count)
 {
     board *b = partner(scope);
-    if (!b) {
-        bench_fail(round, "no partner could be started");
-        return;
-    }
+    int64_t took_ns[BATCHES] = { 0 };
+    bool right = b != NULL;
     cpu_set_t before;
     hold_still(&before);
-    begin(b, RING, count);
-    int64_t start_ns = bench_now_ns();
-    bool answered = produce(b, (uint32_t)count);
-    int64_t end_ns = bench_now_ns();
+    for (size_t i = 0; right && i < BATCHES; i++) {
+        took_ns[i] = hand_over(b, (uint32_t)(count / BATCHES));
+        right = took_ns[i] >= 0;
+    }
     let_go(&before);
-    uint64_t sum = (uint64_t)count * (count + 1) / 2;
-    if (!answered || !finish(b) || b->sum != (uint32_t)sum)
+    if (!right)
         bench_fail(round, "what came out of the ring is not what went in");
-    bench_record(round, "", (double)(end_ns - start_ns) / (double)count);
+    bench_record(round, "", (double)bench_middle(took_ns, BATCHES) / (double)(count / BATCHES));
 }
 
 static bool there_and_back_line(board *b, uint32_t i)
@@ -284,14 +310,12 @@ static bool there_and_back_line(board *b, uint32_t i)
 
 static bool there_and_back_futex(board *b, uint32_t i)
 {
-    int64_t until = 0;
+    int64_t until_ns = 0;
     atomic_store(&b->ping, i);
     futex_wake(&b->ping);
     while (atomic_load(&b->pong) != i) {
         futex_wait(&b->pong, i - 1);
-        if (!until)
-            until = bench_now_ns() + PATIENCE * INT64_C(1000000000);
-        else if (bench_now_ns() > until)
+        if (atomic_load(&b->pong) != i && has_passed(&until_ns))
             return false;
     }
     return true;

@@ -9,6 +9,9 @@
  * cannot be opened. */
 allot_executor *overhead_executor(bench_round *round);
 
+/* The first place of this kind that takes tasks; NULL, and the round is left out, if there is none. */
+const allot_place_info *overhead_place(bench_round *round, allot_kind kind);
+
 /* overhead_tasks.c: on the thread place. */
 void overhead_submit_get(bench_round *round); /* submit all, wait for all, get and release each */
 void overhead_submit_get_first(

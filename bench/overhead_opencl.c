@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define LAUNCHES    2000
-#define PLACES_MAX  32
 #define DEVICES_MAX 32
 
 static const char empty_text[] = "kernel void empty(void)\n{\n}\n";
@@ -13,22 +12,6 @@ static const char empty_text[] = "kernel void empty(void)\n{\n}\n";
 static size_t launches(const bench_round *round)
 {
     return bench_quick(round) ? LAUNCHES / 10 : LAUNCHES;
-}
-
-/* The first device that is ready for use; NULL, and the round is left out, if there is none. Found once. */
-static const allot_place_info *first_device(bench_round *round)
-{
-    static allot_place_info places[PLACES_MAX];
-    allot_executor *executor = overhead_executor(round);
-    for (size_t i = 0; i < PLACES_MAX; i++)
-        places[i].size = sizeof places[i];
-    size_t count = allot_places(executor, places, PLACES_MAX);
-    for (size_t i = 0; i < count && i < PLACES_MAX; i++)
-        if (places[i].kind == ALLOT_OPENCL && places[i].state != ALLOT_PLACE_ASIDE)
-            return &places[i];
-    if (executor)
-        bench_skip(round, "no OpenCL device: %s", allot_devices_message(executor));
-    return NULL;
 }
 
 /* ---- Ours ---- */
@@ -55,7 +38,7 @@ static bool launch(bench_round *round, const char *place_id)
 
 void overhead_opencl_launch(bench_round *round)
 {
-    const allot_place_info *device = first_device(round);
+    const allot_place_info *device = overhead_place(round, ALLOT_OPENCL);
     size_t count = launches(round), warming = count / 10;
     int64_t *latencies_ns = bench_allocate(count, sizeof *latencies_ns);
     bool fine = device != NULL;
@@ -126,7 +109,7 @@ static bool raw_open(raw *r, cl_device_id device)
 static raw *raw_device(bench_round *round)
 {
     static raw kept;
-    const allot_place_info *place = kept.kernel ? NULL : first_device(round);
+    const allot_place_info *place = kept.kernel ? NULL : overhead_place(round, ALLOT_OPENCL);
     cl_device_id device = place ? find_device(place->name) : NULL;
     if (place && (!device || !raw_open(&kept, device)))
         bench_fail(round, "the raw calls do not bring up %s", place->name);

@@ -31,7 +31,7 @@ static uint64_t get(bench_round *round, allot_future *future)
 void overhead_process_throughput(bench_round *round)
 {
     allot_executor *executor = overhead_executor(round);
-    if (!executor)
+    if (!overhead_place(round, ALLOT_PROCESS))
         return;
     size_t count = bench_quick(round) ? TASKS / 10 : TASKS, right = 0;
     allot_future **futures = bench_allocate(count, sizeof *futures);
@@ -51,7 +51,7 @@ void overhead_process_throughput(bench_round *round)
 void overhead_process_latency(bench_round *round)
 {
     allot_executor *executor = overhead_executor(round);
-    if (!executor)
+    if (!overhead_place(round, ALLOT_PROCESS))
         return;
     size_t count = bench_quick(round) ? LATENCIES / 10 : LATENCIES, warming = count / 10, right = 0;
     int64_t *latencies_ns = bench_allocate(count, sizeof *latencies_ns);

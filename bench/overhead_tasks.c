@@ -2,8 +2,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define TASKS     1000000
-#define LATENCIES 20000
+#define TASKS      1000000
+#define LATENCIES  20000
+#define PLACES_MAX 32
 
 allot_executor *overhead_executor(bench_round *round)
 {
@@ -13,6 +14,21 @@ allot_executor *overhead_executor(bench_round *round)
     if (!executor)
         bench_fail(round, "allot_open: %s", allot_open_error());
     return executor;
+}
+
+const allot_place_info *overhead_place(bench_round *round, allot_kind kind)
+{
+    static allot_place_info places[PLACES_MAX];
+    allot_executor *executor = overhead_executor(round);
+    for (size_t i = 0; i < PLACES_MAX; i++)
+        places[i].size = sizeof places[i];
+    size_t count = allot_places(executor, places, PLACES_MAX);
+    for (size_t i = 0; i < count && i < PLACES_MAX; i++)
+        if (places[i].kind == kind && places[i].state != ALLOT_PLACE_ASIDE)
+            return &places[i];
+    if (executor)
+        bench_skip(round, "no such place here: %s", allot_kind_name(kind));
+    return NULL;
 }
 
 /* ---- Counting each task without slowing it: a cache line a thread ---- */

@@ -2,6 +2,14 @@
 if(TARGET test_trace)
   target_link_libraries(test_trace PRIVATE PkgConfig::JANSSON)
 endif()
+if(TARGET test_cli)
+  add_library(wrong_reference MODULE tests/preload/wrong_reference.c) # stands before the real one, so that right results look wrong
+  target_include_directories(wrong_reference PRIVATE include)
+  foreach(name test_cli test_cli_input)
+    target_link_libraries(${name} PRIVATE PkgConfig::JANSSON)
+    add_dependencies(${name} allot_command wrong_reference)
+  endforeach()
+endif()
 if(NOT ALLOT_SANITIZE) # once is enough
   add_test(NAME test_layers COMMAND ${PROJECT_SOURCE_DIR}/tests/test_layers.sh)
   add_test(NAME test_install COMMAND ${PROJECT_SOURCE_DIR}/tests/install/run.sh ${PROJECT_BINARY_DIR})

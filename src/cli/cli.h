@@ -47,7 +47,11 @@ int al_info_run(int argc, char **argv);
 int al_run_run(int argc, char **argv);
 int al_compare_run(int argc, char **argv);
 
-/* Set by SIGINT and SIGTERM: finish soon. A second signal ends the program at once. */
+/* Between these two, the first SIGINT or SIGTERM only sets `al_interrupted`: finish soon, and report what
+ * there is. A second one, or one outside, ends the program at once. SIGPIPE always does: `allot info | head`
+ * just ends. */
+void al_interrupts_catch(void);
+void al_interrupts_release(void);
 extern volatile sig_atomic_t al_interrupted;
 
 #endif

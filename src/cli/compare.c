@@ -323,7 +323,7 @@ static bool measure_kernel(compare *self, const al_workload_kind *kind)
         al_progress_say(&self->progress, "%s", inputs.note);
     for (size_t t = 0; ok && t < self->type_count; t++)
         for (size_t i = 0; ok && i < size_count; i++) {
-            al_feed feed = al_inputs_feed(&inputs, self->executor, self->types[t]);
+            al_feed feed = al_inputs_feed(&inputs, self->executor, self->types[t], AL_TURN_LAUNCHES);
             feed.n = sizes[i];
             feed.n_given = true;
             *s = (set){ .all = self };
@@ -407,8 +407,11 @@ int al_compare_run(int argc, char **argv)
         fill_defaults(&self);
     ok = ok && prepare(&self);
     bool measuring = ok;
+    if (ok)
+        al_interrupts_catch();
     for (size_t k = 0; ok && k < self.kind_count; k++)
         ok = measure_kernel(&self, self.kinds[k]);
+    al_interrupts_release();
     if (measuring)
         ok = report(&self, ok) && judge(&self);
     free(self.rows);

@@ -145,7 +145,9 @@ static void print_libraries(void)
                : libraries[i].version[0] ? libraries[i].version
                                          : "found",
                libraries[i].purpose);
-    printf("\nKernels: %s\n", al_workload_names());
+    puts("\nKernels");
+    for (size_t i = 0; al_workload_kinds[i]; i++)
+        printf("  %-12s %s\n", al_workload_kinds[i]->name, al_workload_kinds[i]->says);
 }
 
 int al_info_run(int argc, char **argv)

@@ -58,8 +58,8 @@ json_t *al_json_decision(const allot_decision *decision)
                      al_json_text(decision->why), "outcome", "done", (int)decision->done, "status",
                      al_json_text(allot_status_name(decision->status)), "queued_s",
                      al_json_real(decision->queued_s), "moved_s", al_json_real(decision->moved_s),
-                     "compiled_s", al_json_real(decision->compiled_s), "ran_s",
-                     al_json_real(decision->ran_s));
+                     "compiled_s", al_json_real(decision->compiled_s), "ran_s", al_json_real(decision->ran_s),
+                     "bytes_moved", al_json_count(decision->bytes_moved));
 }
 
 bool al_json_print(json_t *value, FILE *stream)

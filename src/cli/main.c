@@ -28,14 +28,22 @@ static void on_interrupt(int signal_number)
     al_interrupted = 1;
 }
 
-/* The first signal asks, the second (default action again) ends. SIGPIPE keeps its default: `allot info |
- * head` just ends. */
-static void catch_interrupts(void)
+static void handle_interrupts(void (*handler)(int))
 {
-    struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESETHAND | SA_RESTART };
+    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESETHAND | SA_RESTART };
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+void al_interrupts_catch(void)
+{
+    handle_interrupts(on_interrupt);
+}
+
+void al_interrupts_release(void)
+{
+    handle_interrupts(SIG_DFL);
 }
 
 /* A standard descriptor that is closed would be given to the next file opened, and that file be written over.
@@ -47,17 +55,35 @@ static void keep_standard_descriptors(void)
             (void)!open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY);
 }
 
-/* At exit, because only then all output has been tried: a full disk must not look like success. */
+static bool output_failed;
+static int output_errno;
+
+/* Called when a subcommand is done, and at exit for those that argp ends. */
+static void flush_output(void)
+{
+    errno = 0;
+    bool failed = fflush(stdout) != 0;
+    if (output_failed || (!failed && !ferror(stdout)))
+        return;
+    output_failed = true;
+    output_errno = errno;
+}
+
+/* A full disk must not look like success; a reader that has gone (EPIPE, where SIGPIPE is ignored) knows it
+ * itself. */
 static void check_output(void)
 {
-    bool failed = ferror(stdout) != 0;
+    flush_output();
     errno = 0;
-    failed |= fclose(stdout) != 0;
-    if (!failed)
+    if (fclose(stdout) != 0 && !output_failed) {
+        output_failed = true;
+        output_errno = errno;
+    }
+    if (!output_failed)
         return;
-    if (errno != EPIPE)
-        fprintf(stderr, "allot: cannot write to standard output%s%s\n", errno ? ": " : "",
-                errno ? strerror(errno) : "");
+    if (output_errno != EPIPE)
+        fprintf(stderr, "allot: cannot write to standard output%s%s\n", output_errno ? ": " : "",
+                output_errno ? strerror(output_errno) : "");
     _exit(AL_EXIT_FAILED);
 }
 
@@ -132,7 +158,9 @@ static int dispatch(const char *word, int argc, char **argv)
         char name[64]; /* what argp calls the program in its messages */
         snprintf(name, sizeof name, "allot %s", commands[i].name);
         argv[0] = name;
-        return commands[i].run(argc, argv);
+        int code = commands[i].run(argc, argv);
+        flush_output();
+        return code;
     }
     return no_command(word);
 }
@@ -141,7 +169,6 @@ int main(int argc, char **argv)
 {
     keep_standard_descriptors();
     atexit(check_output);
-    catch_interrupts();
     argp_err_exit_status = AL_EXIT_USAGE;
     argp_program_version_hook = print_version;
 

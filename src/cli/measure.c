@@ -147,6 +147,16 @@ bool al_measure_turn(al_measure *measure, al_workload *work, const al_target *ta
     return ok;
 }
 
+bool al_measure_once(al_workload *work, const al_target *target, al_problem *problem)
+{
+    al_measure measure = { 0 };
+    double seconds;
+    allot_future *future = al_workload_reset(work, problem) ? launch(work, target, &seconds, problem) : NULL;
+    bool ok = future && judge(&measure, work, problem);
+    allot_release(future);
+    return ok;
+}
+
 const char *al_measure_place(const al_measure *measure)
 {
     size_t most = 0;

@@ -9,6 +9,10 @@
 #include "target.h"
 #include "workload.h"
 
+enum {
+    AL_TURN_LAUNCHES = 2 /* of a turn: feed its workload for as many */
+};
+
 /* What the turns of one workload at one target gave. */
 typedef struct al_measure {
     double *run_s, *transfer_s; /* one a turn */
@@ -30,6 +34,9 @@ void al_measure_fini(al_measure *measure);
  * when a launch failed or the result is wrong; the message says what. */
 bool al_measure_turn(al_measure *measure, al_workload *work, const al_target *target, bool warming,
                      al_problem *problem);
+
+/* One launch of a workload fed for one, judged: its result is in the workload's result array. */
+bool al_measure_once(al_workload *work, const al_target *target, al_problem *problem);
 
 /* The place where most of the timed launches ran; "" when none did. */
 const char *al_measure_place(const al_measure *measure);

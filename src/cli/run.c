@@ -130,6 +130,14 @@ static bool check_usage(const run *self)
     return true;
 }
 
+static bool feed(run *self, int launches)
+{
+    al_feed feed = al_inputs_feed(&self->inputs, self->executor, self->type, launches);
+    feed.n = self->n;
+    feed.n_given = self->n_given;
+    return al_workload_init(&self->work, self->kind, &feed, self->problem);
+}
+
 /* The input first: a mistake in it is told before anything starts. */
 static bool prepare(run *self)
 {
@@ -143,18 +151,17 @@ static bool prepare(run *self)
     if (self->type == ALLOT_F64 && !self->target.has_f64)
         return al_problem_set(self->problem, AL_EXIT_NO_PLACE, "%s has no double precision: use --type f32",
                               self->place);
-    al_feed feed = al_inputs_feed(&self->inputs, self->executor, self->type);
-    feed.n = self->n;
-    feed.n_given = self->n_given;
-    return al_workload_init(&self->work, self->kind, &feed, self->problem);
+    return feed(self, AL_TURN_LAUNCHES);
 }
 
 /* One turn to warm up, then the timed ones. */
 static bool measure(run *self)
 {
+    al_interrupts_catch();
     bool ok = al_measure_init(&self->measure, self->repeats, self->problem);
     for (size_t turn = 0; ok && turn <= self->repeats; turn++)
         ok = al_measure_turn(&self->measure, &self->work, &self->target, turn == 0, self->problem);
+    al_interrupts_release();
     return ok;
 }
 
@@ -170,8 +177,12 @@ static bool measure_traced(run *self)
     return ok;
 }
 
+/* The result of one launch: a turn's is that of several, which for axpy is another. */
 static bool write_output(run *self)
 {
+    al_workload_fini(&self->work);
+    if (!feed(self, 1) || !al_measure_once(&self->work, &self->target, self->problem))
+        return false;
     al_block block = { .type = self->work.type, .rank = self->work.rank };
     for (size_t d = 0; d < block.rank; d++)
         block.shape[d] = self->work.shape[d];
@@ -254,16 +265,17 @@ int al_run_run(int argc, char **argv)
         .options = options,
         .parser = parse,
         .args_doc = "KERNEL",
-        .doc = "Runs a sample kernel (axpy, gemm, spmv) and verifies its result against a serial reference "
-               "in double precision."
-               "\vKernels: axpy (y = a*x + y; inputs x, y as .f32), gemm (C = A*B; inputs A, B as .f32, n x "
-               "n numbers row by row), "
-               "spmv (y = A*x, A sparse; inputs A as .mtx, x as .f32). A series is repeated or cut to n, a "
-               "matrix repeated along "
-               "the diagonal until it has about n rows. What has no input gets seeded values.\n\n"
-               "The time goes from launch to done with the data at the place; moving inputs in and the "
-               "result out is shown "
-               "apart. One run to warm up is not counted.\n\n" AL_EXIT_HELP,
+        .doc =
+            "Runs a sample kernel (axpy, gemm, spmv) and verifies its result against a serial reference "
+            "in double precision."
+            "\vKernels: axpy (y = 0.75*x + y; inputs x, y as .f32), gemm (C = A*B; inputs A, B as .f32, n x "
+            "n numbers row by row), "
+            "spmv (y = A*x, A sparse; inputs A as .mtx, x as .f32). A series is repeated or cut to n, a "
+            "matrix repeated along "
+            "the diagonal until it has about n rows. What has no input gets seeded values.\n\n"
+            "The time goes from launch to done with the data at the place; moving inputs in and the "
+            "result out is shown "
+            "apart. One run to warm up is not counted.\n\n" AL_EXIT_HELP,
     };
     al_problem problem = { 0 };
     run self = { .place = "auto", .type = ALLOT_F32, .repeats = 5, .problem = &problem };

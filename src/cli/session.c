@@ -56,9 +56,9 @@ void al_inputs_free(al_inputs *inputs)
     inputs->count = 0;
 }
 
-al_feed al_inputs_feed(const al_inputs *inputs, allot_executor *executor, allot_type type)
+al_feed al_inputs_feed(const al_inputs *inputs, allot_executor *executor, allot_type type, int launches)
 {
-    al_feed feed = { .executor = executor, .type = type };
+    al_feed feed = { .executor = executor, .type = type, .launches = launches };
     for (size_t i = 0; i < inputs->count; i++)
         feed.inputs[i] = &inputs->input[i];
     return feed;

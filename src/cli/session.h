@@ -18,8 +18,8 @@ bool al_inputs_read(al_inputs *inputs, const al_workload_kind *kind, const char 
                     const char *data_folder, al_problem *problem);
 void al_inputs_free(al_inputs *inputs);
 
-/* A feed of these inputs, with the kernel's own n. */
-al_feed al_inputs_feed(const al_inputs *inputs, allot_executor *executor, allot_type type);
+/* A feed of these inputs for `launches` launches, with the kernel's own n. */
+al_feed al_inputs_feed(const al_inputs *inputs, allot_executor *executor, allot_type type, int launches);
 
 /* Opens an executor; NULL with a problem. */
 allot_executor *al_session_open(al_problem *problem);

@@ -107,13 +107,15 @@ static bool any_of_kind(al_target *target, allot_kind kind, const char *name, co
 bool al_target_named(al_target *target, const char *name, allot_executor *executor, al_problem *problem)
 {
     const struct word *word = word_named(name);
+    al_places places;
+    if (!word || !is_pool(word->kind))
+        al_places_list(&places,
+                       executor); /* for auto too: a choice is between all places, or not worth explaining */
     if (word && (word->kind == ALLOT_ANYWHERE || is_pool(word->kind))) {
         *target = (al_target){ .kind = word->kind, .has_f64 = true };
         snprintf(target->name, sizeof target->name, "%s", word->name);
         return true;
     }
-    al_places places;
-    al_places_list(&places, executor);
     if (word)
         return any_of_kind(target, word->kind, name, &places, problem);
     for (size_t i = 0; i < places.count; i++) {

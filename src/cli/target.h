@@ -29,9 +29,9 @@ void al_places_list(al_places *places, allot_executor *executor);
 /* "ready" and so on. */
 const char *al_place_state_text(allot_place_state state);
 
-/* The target of that name: "auto", a kind, or a place's id. A kind of devices means any of them. Looks for
- * devices only where the name asks for one. AL_EXIT_NO_PLACE, naming the places there are, when there is
- * none. */
+/* The target of that name: "auto", a kind, or a place's id. A kind of devices means any of them. Waits for
+ * the search for devices unless the name is a pool's. AL_EXIT_NO_PLACE, naming the places there are, when
+ * there is none. */
 bool al_target_named(al_target *target, const char *name, allot_executor *executor, al_problem *problem);
 
 /* The targets of a list "thread,opencl,auto" (NULL: thread, process, every device, auto), a kind of devices

@@ -12,9 +12,8 @@
 #include "io.h"
 
 enum {
-    AL_INPUTS = 2,       /* files that a kernel takes at most */
-    AL_ARGUMENTS = 8,    /* parameters that a kernel has at most */
-    AL_TURN_LAUNCHES = 2 /* launches in each turn before the result is judged: see measure.h */
+    AL_INPUTS = 2,   /* files that a kernel takes at most */
+    AL_ARGUMENTS = 8 /* parameters that a kernel has at most */
 };
 
 /* What a workload is made from. */
@@ -24,6 +23,7 @@ typedef struct al_feed {
     size_t n;
     bool n_given;                      /* else the kernel takes what its input suggests, or its default */
     const al_input *inputs[AL_INPUTS]; /* NULL: seeded values */
+    int launches;                      /* how many, one after the other, the expected result is of */
 } al_feed;
 
 typedef struct al_workload al_workload;
@@ -59,7 +59,7 @@ struct al_workload {
     size_t rank, shape[3]; /* of the result */
     size_t count;          /* its elements */
     void *initial;         /* what it is set to before a turn; owned */
-    double *expected;      /* after AL_TURN_LAUNCHES launches; owned */
+    double *expected;      /* after feed.launches launches; owned */
     double *scale;         /* the same on absolute values; owned */
     double roundings;      /* the most that one element sees */
 };

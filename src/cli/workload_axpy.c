@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double factor = 0.75; /* exact in every type, also times the launches of a turn */
+static const double factor = 0.75; /* exact in every type, also times a few launches */
 
 static size_t size(const al_feed *feed)
 {
@@ -31,17 +31,17 @@ static void describe(al_workload *work, const al_input *input)
         snprintf(work->input, sizeof work->input, "%s%s", input->name, how);
 }
 
-/* A turn launches y = a*x + y several times: the factor adds up. */
-static bool expect(al_workload *work, const void *x, const void *y, al_problem *problem)
+/* Launched several times, y = a*x + y adds the factor up. */
+static bool expect(al_workload *work, const void *x, const void *y, int launches, al_problem *problem)
 {
     void *x_size = al_values_absolute(work->type, x, work->n, problem);
     void *y_size = al_values_absolute(work->type, y, work->n, problem);
     bool ok = x_size && y_size;
     if (ok) {
-        double total = factor * AL_TURN_LAUNCHES;
+        double total = factor * launches;
         allot_axpy_reference(work->type, work->n, total, x, y, work->expected);
         allot_axpy_reference(work->type, work->n, total, x_size, y_size, work->scale);
-        work->roundings = 2 * AL_TURN_LAUNCHES;
+        work->roundings = 2 * launches;
     }
     free(x_size);
     free(y_size);
@@ -65,7 +65,7 @@ static bool init(al_workload *work, const al_feed *feed, al_problem *problem)
         work->args[work->arg_count++] = allot_in(x);
         work->args[work->arg_count++] = allot_inout(y);
         describe(work, feed->inputs[0]);
-        ok = ok && expect(work, x_data, y_data, problem);
+        ok = ok && expect(work, x_data, y_data, feed->launches, problem);
     } else {
         free(y_data);
     }
@@ -75,7 +75,7 @@ static bool init(al_workload *work, const al_feed *feed, al_problem *problem)
 
 const al_workload_kind al_axpy_kind = {
     .name = "axpy",
-    .says = "y = a*x + y on n numbers",
+    .says = "y = 0.75*x + y, n numbers",
     .kernel = allot_axpy,
     .data = "ecg_108000.f32",
     .inputs = { { "x", AL_SERIES }, { "y", AL_SERIES } },

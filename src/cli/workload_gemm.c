@@ -85,7 +85,7 @@ static bool init(al_workload *work, const al_feed *feed, al_problem *problem)
 
 const al_workload_kind al_gemm_kind = {
     .name = "gemm",
-    .says = "C = A*B, matrices of n x n",
+    .says = "C = A*B, n x n numbers each",
     .kernel = allot_gemm,
     .inputs = { { "A", AL_SERIES }, { "B", AL_SERIES } },
     .sizes = { 64, 256, 512 },

@@ -197,7 +197,7 @@ static bool init(al_workload *work, const al_feed *feed, al_problem *problem)
 
 const al_workload_kind al_spmv_kind = {
     .name = "spmv",
-    .says = "y = A*x with a sparse matrix of about n rows",
+    .says = "y = A*x, A sparse with about n rows",
     .kernel = allot_spmv,
     .data = "bcsstk13.mtx",
     .inputs = { { "A", AL_MATRIX }, { "x", AL_SERIES } },

@@ -98,12 +98,11 @@ static al_place *choose_for_function(allot_executor *executor, const al_task *ta
 
 static al_model_key key_of(const al_place *place, const al_launch *launch)
 {
-    int workers = atomic_load_explicit(&((al_place *)place)->counters.workers, memory_order_relaxed);
     return (al_model_key){ .kernel = launch->kernel->desc.name,
                            .type = launch->type,
                            .place = place->id,
                            .kind = place->kind,
-                           .workers = workers > 0 ? workers : 1 };
+                           .workers = place->width };
 }
 
 /* Places that run on the same CPUs are one resource: what is queued on one delays the others. */
@@ -188,11 +187,13 @@ static al_choice decide(const allot_executor *executor, const al_task *task, con
     return choice;
 }
 
-static void charge(al_terms *terms, al_place *place, const allot_candidate *candidate)
+static void charge(allot_executor *executor, al_terms *terms, al_place *place, const allot_candidate *candidate)
 {
     terms->charged = place;
     terms->charged_ns = (int64_t)((candidate->run_s + candidate->compile_s) * 1e9);
     atomic_fetch_add_explicit(&place->backlog_ns, terms->charged_ns, memory_order_relaxed);
+    if (terms->explores) /* now, so that launches submitted at once do not all spend the same budget */
+        atomic_fetch_add_explicit(&executor->explored_ns, terms->charged_ns, memory_order_relaxed);
 }
 
 static al_place *choose_for_launch(allot_executor *executor, al_task *task, allot_status *status)
@@ -217,7 +218,7 @@ static al_place *choose_for_launch(allot_executor *executor, al_task *task, allo
     memcpy(decision->why, choice.why, sizeof decision->why);
     if (place) {
         task->terms->explores = choice.explores;
-        charge(task->terms, place, &decision->candidates[choice.chosen]);
+        charge(executor, task->terms, place, &decision->candidates[choice.chosen]);
     }
     task->decided_ns = al_clock_now_ns();
     task->decision = decision;
@@ -247,7 +248,7 @@ static void learn_run(allot_executor *executor, const al_terms *terms, const al_
     int64_t spent_ns = launch->ran_ns + launch->compiled_ns;
     atomic_fetch_add_explicit(&executor->busy_ns, spent_ns, memory_order_relaxed);
     if (terms->explores)
-        atomic_fetch_add_explicit(&executor->explored_ns, spent_ns, memory_order_relaxed);
+        atomic_fetch_add_explicit(&executor->explored_ns, spent_ns - terms->charged_ns, memory_order_relaxed);
 }
 
 void al_choose_learn(allot_executor *executor, al_task *task)

@@ -3,6 +3,7 @@
 
 const al_place_kind *const al_place_kinds[] = {
     &al_thread_kind,
+    &al_process_kind,
     &al_inline_kind,
 #ifdef ALLOT_WITH_OPENCL
     &al_opencl_kind,

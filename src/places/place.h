@@ -60,6 +60,7 @@ struct al_place {
     al_memory *memory; /* where this place's copies of arrays live; NULL: it works on the host's memory */
     bool shares_cpus;  /* runs on the CPUs that the thread place uses: one resource for placement */
     bool only_by_name; /* never a candidate unless the hints ask for it */
+    int width;         /* how much it can do at once: configured workers, compute units. Never changes */
     al_counters counters;
     /* Kept by the executor, not by the place: */
     _Atomic int state; /* allot_place_state */

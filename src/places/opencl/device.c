@@ -5,6 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+static _Thread_local unsigned here;
+
+unsigned al_opencl_enter(unsigned what)
+{
+    unsigned before = here;
+    here |= what;
+    return before;
+}
+
+void al_opencl_leave(unsigned before)
+{
+    here = before;
+}
+
+unsigned al_opencl_here(void)
+{
+    return here;
+}
+
 /* ---- Questions ---- */
 
 /* Leaves the value as it is where the device does not answer. */

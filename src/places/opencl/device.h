@@ -37,4 +37,17 @@ allot_status al_opencl_device_open(al_opencl_device *device, al_failure *failure
 /* Waits for the queues and releases everything; also what a failed open left. */
 void al_opencl_device_close(al_opencl_device *device);
 
+/* ---- Where this thread is ----
+ * A driver may call back inside any of our calls, in our thread; what must not be done there has to be known.
+ */
+enum {
+    AL_OPENCL_SUBMITTING = 1, /* somewhere in al_opencl_launch(): another launch is queued, not nested */
+    AL_OPENCL_CALLED_BACK = 2 /* in a driver's callback: nothing of OpenCL may be called */
+};
+
+/* Adds to what holds for this thread; leave takes enter's answer. */
+unsigned al_opencl_enter(unsigned what);
+void al_opencl_leave(unsigned before);
+unsigned al_opencl_here(void);
+
 #endif

@@ -7,13 +7,6 @@
 
 #define FAILURES_MAX 8 /* of the device in a row: then the place is set aside */
 
-static _Thread_local bool inside;
-
-bool al_opencl_inside(void)
-{
-    return inside;
-}
-
 /* ---- Sizes ---- */
 
 static bool is_tiled(const allot_kernel_desc *desc)
@@ -97,10 +90,10 @@ static bool release_unless_last(allot_future *future)
     return false;
 }
 
-/* Codes from -30 on say that a call was wrong, not that the device failed. */
+/* Codes of the CL_INVALID_ kind say that a call was wrong, not that the device failed. */
 static bool is_fault(cl_int code)
 {
-    return code < CL_SUCCESS && code > CL_INVALID_VALUE;
+    return code < CL_SUCCESS && (code > CL_INVALID_VALUE || code < CL_MAX_SIZE_RESTRICTION_EXCEEDED);
 }
 
 /* Counts failures of the device itself; many in a row, or its loss, end the place. */
@@ -151,8 +144,8 @@ static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
 {
     (void)event;
     flight *flown = user;
-    bool was_inside = inside;
-    inside = true;
+    unsigned before = al_opencl_enter(AL_OPENCL_CALLED_BACK);
+    (void)atomic_load_explicit(&flown->holders, memory_order_acquire); /* pairs with watch() */
     allot_hold(&flown->task->future);
     al_opencl_programs_put(&flown->self->programs, flown->program,
                            code == CL_COMPLETE ? flown->global : NULL);
@@ -160,7 +153,7 @@ static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
     if (!release_unless_last(&flown->task->future))
         al_opencl_leave_over(flown->self, flown->task);
     release_flight(flown);
-    inside = was_inside;
+    al_opencl_leave(before);
 }
 
 /* ---- On the way to the driver ---- */
@@ -307,7 +300,8 @@ static cl_int watch(order *given, al_task *task, cl_event event)
     *flown = (flight){ .self = self, .task = task, .program = given->program };
     memcpy(flown->global, given->sizes.global, sizeof flown->global);
     flown->enqueued_ns = al_clock_now_ns();
-    atomic_init(&flown->holders, 2);
+    /* release: pairs with on_done(), which no rule of OpenCL's orders behind this. */
+    atomic_store_explicit(&flown->holders, 2, memory_order_release);
     cl_int code = clSetEventCallback(event, CL_COMPLETE, on_done, flown);
     if (code != CL_SUCCESS) {
         free(flown);
@@ -389,8 +383,7 @@ static void launch(al_opencl *self, al_task *task, al_opencl_program *program)
 
 void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_program *warm)
 {
-    bool was_inside = inside;
-    inside = true;
+    unsigned before = al_opencl_enter(AL_OPENCL_SUBMITTING);
     if (!al_place_start(&self->place, task)) {
         if (warm)
             al_opencl_programs_put(&self->programs, warm, NULL);
@@ -400,5 +393,5 @@ void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_program *warm)
         al_opencl_land(self);
     } else
         launch(self, task, warm);
-    inside = was_inside;
+    al_opencl_leave(before);
 }

@@ -17,8 +17,4 @@ void al_opencl_sizes_of(const al_launch *launch, al_opencl_sizes *sizes);
  * program, taken; NULL: it is looked up or built, and arrays may be moved, which takes a while. */
 void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_program *warm);
 
-/* True while this thread is somewhere in al_opencl_launch() or in a callback of the driver's: what it
- * enqueues must be queued. */
-bool al_opencl_inside(void);
-
 #endif

@@ -40,6 +40,7 @@ static allot_status make_buffer(buffer_copy *copy, al_opencl_device *device, all
 
 static allot_status create(al_memory *memory, allot_array *array, al_copy **copy, al_failure *failure)
 {
+    al_opencl_memory_sweep((al_opencl_memory *)memory); /* there may be no room before */
     buffer_copy *made = calloc(1, sizeof *made);
     if (!made)
         return al_failure_set(failure, ALLOT_NO_MEMORY, "out of memory");
@@ -52,12 +53,39 @@ static allot_status create(al_memory *memory, allot_array *array, al_copy **copy
     return ALLOT_OK;
 }
 
-static void destroy(al_copy *copy)
+static void free_copy(al_copy *copy)
 {
     buffer_copy *mine = (buffer_copy *)copy;
     if (mine->buffer)
         clReleaseMemObject(mine->buffer);
     free(mine);
+}
+
+/* The end of one launch may let go of the last reference to any array. */
+static void destroy(al_copy *copy)
+{
+    if (!(al_opencl_here() & AL_OPENCL_CALLED_BACK)) {
+        free_copy(copy);
+        return;
+    }
+    al_opencl_memory *memory = (al_opencl_memory *)copy->memory;
+    copy->next_of_array = atomic_load_explicit(&memory->graves, memory_order_relaxed);
+    /* release: pairs with the sweep, which reads the copy. */
+    while (!atomic_compare_exchange_weak_explicit(&memory->graves, &copy->next_of_array, copy,
+                                                  memory_order_release, memory_order_relaxed)) {
+    }
+}
+
+void al_opencl_memory_sweep(al_opencl_memory *memory)
+{
+    if (!al_opencl_memory_has_graves(memory))
+        return;
+    al_copy *copy = atomic_exchange_explicit(&memory->graves, NULL, memory_order_acquire);
+    while (copy) {
+        al_copy *next = copy->next_of_array;
+        free_copy(copy);
+        copy = next;
+    }
 }
 
 static allot_status upload(al_copy *copy, size_t begin, size_t end, al_failure *failure)
@@ -94,6 +122,13 @@ void al_opencl_memory_init(al_opencl_memory *memory, al_opencl_device *device)
 {
     al_memory_init(&memory->base, &memory_ops);
     memory->device = device;
+    atomic_init(&memory->graves, NULL);
+}
+
+void al_opencl_memory_fini(al_opencl_memory *memory)
+{
+    al_memory_fini(&memory->base);
+    al_opencl_memory_sweep(memory);
 }
 
 bool al_opencl_memory_ready(al_opencl_memory *memory, const al_argument *argument)

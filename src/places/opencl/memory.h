@@ -9,9 +9,19 @@
 typedef struct al_opencl_memory {
     al_memory base;
     al_opencl_device *device;
+    _Atomic(al_copy *) graves; /* of arrays that were freed in a driver's callback, linked by next_of_array */
 } al_opencl_memory;
 
 void al_opencl_memory_init(al_opencl_memory *memory, al_opencl_device *device);
+/* Brings the data back and frees all copies; for a place that closes. */
+void al_opencl_memory_fini(al_opencl_memory *memory);
+/* Frees the buffers of arrays that were freed where nothing of OpenCL may be called. Costs one load when
+ * there are none. */
+void al_opencl_memory_sweep(al_opencl_memory *memory);
+static inline bool al_opencl_memory_has_graves(al_opencl_memory *memory)
+{
+    return atomic_load_explicit(&memory->graves, memory_order_relaxed) != NULL; /* sweeping acquires them */
+}
 
 /* True if making the argument current here would not have to wait for a copy to end. A guess while nothing is
  * locked: right but for rare races. */

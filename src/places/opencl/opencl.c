@@ -98,8 +98,8 @@ void al_opencl_land(al_opencl *self)
     pthread_mutex_lock(&self->lock);
     self->flights--;
     /* A full driver is filled up again by the half, not one by one: each wake costs more than a launch. */
-    if ((self->queue.length && self->flights == AL_OPENCL_FLIGHTS_MAX / 2) ||
-        (self->closing && !self->flights))
+    bool half = self->queue.length && self->flights == AL_OPENCL_FLIGHTS_MAX / 2;
+    if (half || (self->closing && !self->flights) || al_opencl_memory_has_graves(&self->memory))
         pthread_cond_signal(&self->changed);
     pthread_mutex_unlock(&self->lock);
 }
@@ -113,11 +113,13 @@ void al_opencl_leave_over(al_opencl *self, al_task *task)
     pthread_mutex_unlock(&self->lock);
 }
 
+/* What callbacks left for this thread to free. */
 static void clear_leftovers(al_opencl *self)
 {
     al_task *task = self->leftovers;
     self->leftovers = NULL;
     pthread_mutex_unlock(&self->lock);
+    al_opencl_memory_sweep(&self->memory);
     while (task) {
         al_task *next = task->next;
         al_task_drop(task);
@@ -141,7 +143,7 @@ static void *submit_tasks(void *user)
     al_opencl *self = user;
     pthread_mutex_lock(&self->lock);
     for (;;) {
-        if (self->leftovers)
+        if (self->leftovers || al_opencl_memory_has_graves(&self->memory))
             clear_leftovers(self);
         else if (self->queue.length && self->flights < AL_OPENCL_FLIGHTS_MAX)
             take_one(self);
@@ -194,7 +196,7 @@ static bool all_ready(al_opencl *self, const al_launch *launch)
  * NULL. */
 static al_opencl_program *find_warm(al_opencl *self, const al_launch *launch)
 {
-    if (!atomic_load_explicit(&self->direct, memory_order_relaxed) || al_opencl_inside())
+    if (!atomic_load_explicit(&self->direct, memory_order_relaxed) || al_opencl_here())
         return NULL;
     if (!launch || launch->items == 0 || !all_ready(self, launch))
         return NULL;
@@ -260,7 +262,7 @@ static void close_place(al_place *place)
     pthread_mutex_unlock(&self->lock);
     if (self->has_thread)
         pthread_join(self->thread, NULL);
-    al_memory_fini(&self->memory.base);
+    al_opencl_memory_fini(&self->memory);
     al_opencl_programs_fini(&self->programs);
     al_opencl_device_close(&self->device);
     pthread_cond_destroy(&self->changed);
@@ -297,6 +299,7 @@ static al_place *create(cl_platform_id platform, cl_device_id id, size_t index)
     self->place.id = al_intern(name);
     self->place.memory = &self->memory.base;
     self->place.shares_cpus = self->device.on_cpu;
+    self->place.width = (int)self->device.compute_units;
     atomic_init(&self->place.counters.workers, self->device.compute_units);
     return &self->place;
 }

@@ -191,8 +191,7 @@ void al_keeper_arm(al_process *place)
 {
     uint32_t sleeps = atomic_load(&place->asleep) && !atomic_load(&place->collectors);
     for (al_worker *worker = place->workers; worker; worker = worker->next)
-        atomic_store_explicit(&worker->page->parent_sleeps, sleeps, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst); /* pairs with the worker's after it is done */
+        atomic_store(&worker->page->parent_sleeps, sleeps); /* seq_cst: pairs with the end of the worker's run() */
 }
 
 static void arm(al_process *place)
@@ -273,6 +272,13 @@ static bool is_closing(al_process *place)
     return closing;
 }
 
+/* Nothing else is of interest any more. */
+static void sleep_for_deaths(al_process *place, int64_t until_ns)
+{
+    atomic_store(&place->attention, false);
+    sleep_until(place, until_ns);
+}
+
 static void dismiss(al_process *place)
 {
     for (al_worker *worker = place->workers; worker; worker = worker->next) {
@@ -281,11 +287,11 @@ static void dismiss(al_process *place)
     }
     int64_t end_ns = al_clock_now_ns() + CLOSE_NS;
     while (place->workers && al_clock_now_ns() < end_ns)
-        sleep_until(place, end_ns);
+        sleep_for_deaths(place, end_ns);
     for (al_worker *worker = place->workers; worker; worker = worker->next)
         al_worker_kill(place, worker);
     while (place->workers)
-        sleep_until(place, INT64_MAX);
+        sleep_for_deaths(place, INT64_MAX);
 }
 
 static void *keep(void *of)

@@ -219,8 +219,7 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
     job->turn = turn;
     worker->jobs[turn % AL_SLOTS] = job;
     atomic_fetch_add_explicit(&place->given, 1, memory_order_relaxed);
-    /* release: pairs with the worker's acquire in called(). */
-    atomic_store_explicit(&slot->word, al_slot_word(turn, AL_SLOT_QUEUED), memory_order_release);
+    atomic_store(&slot->word, al_slot_word(turn, AL_SLOT_QUEUED));
     return al_page_ring(worker->page);
 }
 
@@ -246,12 +245,20 @@ static _Atomic uint32_t *feed(al_process *place, al_worker *worker)
     }
 }
 
+/* Turns whose jobs were taken back are over once they are the oldest. */
+static void pass_over(al_worker *worker)
+{
+    while (worker->tail != worker->head && !worker->jobs[worker->tail % AL_SLOTS])
+        worker->tail++;
+}
+
 bool al_process_take_back(al_process *place, al_job *job)
 {
     al_slot *slot = al_page_slot(job->worker->page, job->turn);
     if (!al_slot_change(slot, job->turn, AL_SLOT_QUEUED, AL_SLOT_DROPPED))
         return false;
     job->worker->jobs[job->turn % AL_SLOTS] = NULL; /* the turn is passed over by both sides */
+    pass_over(job->worker);
     job->worker = NULL;
     job->state = AL_JOB_WAITING;
     atomic_fetch_sub_explicit(&place->given, 1, memory_order_relaxed);
@@ -355,19 +362,18 @@ static void copy_result(const al_worker *worker, const al_job *job, uint64_t tur
 bool al_worker_answered(al_process *place, al_worker *worker, int64_t now_ns, al_ended *ended)
 {
     uint64_t turn = worker->tail;
-    while (turn != worker->head && !worker->jobs[turn % AL_SLOTS])
-        turn = ++worker->tail; /* taken back */
     if (turn == worker->head)
         return false;
     const al_slot *slot = al_page_slot(worker->page, turn);
-    if (atomic_load_explicit(&slot->word, memory_order_acquire) != al_slot_word(turn, AL_SLOT_DONE))
+    if (atomic_load(&slot->word) != al_slot_word(turn, AL_SLOT_DONE))
         return false;
     al_job *job = worker->jobs[turn % AL_SLOTS];
     al_failure failure = { 0 };
     allot_status status = al_slot_answer(worker->page, turn, &failure);
     if (status == ALLOT_OK)
         copy_result(worker, job, turn);
-    worker->tail++;
+    worker->jobs[turn % AL_SLOTS] = NULL;
+    pass_over(worker);
     atomic_fetch_sub_explicit(&place->given, 1, memory_order_relaxed);
     *ended = al_job_end(place, job, status, &failure);
     note_time(worker, now_ns, ended);

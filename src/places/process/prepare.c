@@ -13,8 +13,7 @@ static bool tell(al_worker *worker, const al_wire_message *message, int fd)
 {
     if (!al_wire_send(worker->child.socket, message, fd))
         return false;
-    /* release: pairs with the worker's acquire, though the socket orders them too. */
-    atomic_fetch_add_explicit(&worker->page->mail, 1, memory_order_release);
+    atomic_fetch_add(&worker->page->mail, 1);
     return true;
 }
 

@@ -68,7 +68,7 @@ static const al_place_ops ops = { describe, can_run, open_place, enqueue, withdr
 
 static al_process *create(int limit)
 {
-    al_process *place = calloc(1, sizeof *place);
+    al_process *place = al_place_allocate(sizeof *place);
     if (!place)
         return NULL;
     place->limit = limit;
@@ -86,7 +86,8 @@ static al_process *create(int limit)
                               .id = al_intern("process"),
                               .memory = &place->memory,
                               .shares_cpus = true,
-                              .only_by_name = true };
+                              .only_by_name = true,
+                              .width = limit };
     return place;
 }
 

@@ -9,8 +9,7 @@
 bool al_slot_change(al_slot *slot, uint64_t turn, al_slot_state from, al_slot_state to)
 {
     uint64_t word = al_slot_word(turn, from);
-    return atomic_compare_exchange_strong_explicit(&slot->word, &word, al_slot_word(turn, to),
-                                                   memory_order_acq_rel, memory_order_acquire);
+    return atomic_compare_exchange_strong(&slot->word, &word, al_slot_word(turn, to));
 }
 
 bool al_slot_kill(al_slot *slot, uint64_t turn)
@@ -70,9 +69,9 @@ void al_page_unmap(al_page *page)
 
 _Atomic uint32_t *al_page_ring(al_page *page)
 {
-    /* Pairs with the worker's fence: either it sees what was published, or we see that it sleeps. */
-    atomic_thread_fence(memory_order_seq_cst);
-    if (!atomic_load_explicit(&page->worker_sleeps, memory_order_relaxed))
+    /* seq_cst, as is the publishing, and the worker's falling asleep: either it sees what was published, or we see
+     * that it sleeps. */
+    if (!atomic_load(&page->worker_sleeps))
         return NULL;
     atomic_store_explicit(&page->worker_sleeps, 0, memory_order_relaxed);
     atomic_fetch_add_explicit(&page->bell, 1, memory_order_release);

@@ -36,7 +36,7 @@ typedef enum al_slot_kind {
 
 typedef struct al_slot {
     _Alignas(64) _Atomic uint64_t
-        word;        /* al_slot_word(): release by whoever changes it, acquire by whoever reads it */
+        word;        /* al_slot_word(); every access is seq_cst: sleeping relies on it */
     uint64_t offset; /* of the function from its module's load base */
     uint64_t in_size, out_size;
     uint32_t module;

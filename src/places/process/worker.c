@@ -190,10 +190,8 @@ static void run(worker *self, al_slot *slot)
     atomic_store_explicit(&current_stopping, NULL, memory_order_relaxed);
     if (!al_slot_change(slot, self->turn, AL_SLOT_RUNNING, AL_SLOT_DONE))
         _exit(EXIT_SUCCESS); /* being killed: the parent has given the task up */
-    /* Pairs with the parent's fence before it sleeps: either it sees the slot, or we see that it sleeps. */
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&self->page->parent_sleeps, memory_order_relaxed) &&
-        atomic_exchange(&self->page->parent_sleeps, 0))
+    /* seq_cst, as the change before: either the parent sees the slot before it sleeps, or we see that it does. */
+    if (atomic_load(&self->page->parent_sleeps) && atomic_exchange(&self->page->parent_sleeps, 0))
         al_wire_signal(self->door.socket, AL_WIRE_WAKE);
 }
 
@@ -203,10 +201,9 @@ static void run(worker *self, al_slot *slot)
 static bool called(worker *self)
 {
     al_page *page = self->page;
-    uint64_t word = atomic_load_explicit(&al_page_slot(page, self->turn)->word, memory_order_acquire);
+    uint64_t word = atomic_load(&al_page_slot(page, self->turn)->word);
     return (al_slot_turn_of(word) >= self->turn && al_slot_state_of(word) != AL_SLOT_FREE) ||
-           atomic_load_explicit(&page->mail, memory_order_acquire) != self->mail ||
-           atomic_load_explicit(&page->closing, memory_order_relaxed);
+           atomic_load(&page->mail) != self->mail || atomic_load(&page->closing);
 }
 
 static bool spin(worker *self)
@@ -227,8 +224,7 @@ static void sleep_until_called(worker *self)
     al_page *page = self->page;
     while (!called(self)) {
         uint32_t bell = atomic_load_explicit(&page->bell, memory_order_acquire);
-        atomic_store_explicit(&page->worker_sleeps, 1, memory_order_relaxed);
-        atomic_thread_fence(memory_order_seq_cst); /* pairs with al_page_ring() */
+        atomic_store(&page->worker_sleeps, 1); /* seq_cst: pairs with al_page_ring() */
         if (!called(self))
             al_futex_wait(&page->bell, bell, al_clock_deadline_ns(DOZE_NS), AL_FUTEX_SHARED);
         atomic_store_explicit(&page->worker_sleeps, 0, memory_order_relaxed);

@@ -71,6 +71,7 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     pool->base.kind = ALLOT_THREAD;
     pool->base.id = al_intern("thread");
     pool->base.shares_cpus = true;
+    pool->base.width = config->threads;
     pool->worker_count = config->threads;
     pthread_mutexattr_t attributes; /* held for some tens of instructions: spinning for it beats sleeping */
     pthread_mutexattr_init(&attributes);

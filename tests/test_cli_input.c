@@ -1,0 +1,270 @@
+/* The command's readers and its writer, through `allot run --input --output`: right files give the right
+ * numbers, wrong ones an error that names the place. */
+#include "command.h"
+
+#include <stdint.h>
+
+#define BANNER(field, symmetry) "%%MatrixMarket matrix coordinate " field " " symmetry "\n"
+
+/* The numbers of a .npy file of doubles; how many. Fails the test on another header. */
+static size_t read_npy(const char *path, const char *shape, double *values, size_t capacity)
+{
+    static char data[8192];
+    size_t size = read_file(path, data, sizeof data);
+    CU_ASSERT_FATAL(size >= 128);
+    CU_ASSERT_EQUAL_FATAL(memcmp(data, "\x93NUMPY\x01\x00", 8), 0);
+    size_t header = (unsigned char)data[8] + 256u * (unsigned char)data[9];
+    CU_ASSERT_EQUAL((10 + header) % 64, 0);
+    CU_ASSERT_EQUAL(data[10 + header - 1], '\n');
+    expect_text(data + 10, "'descr': '<f8'");
+    expect_text(data + 10, shape);
+    size_t count = (size - 10 - header) / sizeof *values;
+    CU_ASSERT_FATAL(count <= capacity);
+    memcpy(values, data + 10 + header, count * sizeof *values);
+    return count;
+}
+
+static const outcome *run_matrix(const char *text, size_t size, const char *const vector)
+{
+    const char *path = in_folder("a.mtx");
+    write_file(path, text, size);
+    return ALLOT_RUN("run", "spmv", "--place", "inline", "--type", "f64", "--repeat", "1", "--input", path,
+                     "--input", vector, "--output", in_folder("y.npy"));
+}
+
+/* x = 1, 2, 3 */
+static const char *vector(void)
+{
+    const float x[] = { 1, 2, 3 };
+    const char *path = in_folder("x.f32");
+    write_file(path, x, sizeof x);
+    return path;
+}
+
+static void reads_matrices(void)
+{
+    static const struct {
+        const char *text;
+        double y[3];
+        size_t rows;
+    } cases[] = {
+        { BANNER("real", "general") "% a comment\n\n2 3 3\n1 1 2.5\n2 3 -1e1\n1 2 .5\n", { 3.5, -30 }, 2 },
+        { BANNER("real", "symmetric") "3 3 4\n1 1 2\n2 1 1\n3 2 0.5\n3 3 4\n", { 4, 2.5, 13 }, 3 },
+        { BANNER("real", "symmetric") "3 3 1\n1 3 2\n", { 6, 0, 2 }, 3 }, /* the upper half is as good */
+        { BANNER("integer", "general") "3 3 2\n1 1 -7\n3 1 +4\n", { -7, 0, 4 }, 3 },
+        { BANNER("pattern", "symmetric") "3 3 2\n2 1\n3 3\n", { 2, 1, 3 }, 3 },
+        { "%%matrixmarket MATRIX Coordinate Real GENERAL\r\n3 3 2\r\n1 2 3\r\n2 2 5\r\n\r\n",
+          { 6, 10, 0 },
+          3 },
+        { BANNER("real", "general") "3 3 2\n\t1  1\t1 \n 1 1 1",
+          { 2, 0, 0 },
+          3 }, /* entries of one place add up */
+        { BANNER("real", "general") "3 3 0\n", { 0, 0, 0 }, 3 },
+        { BANNER("real", "general") "1 3 1\n1 3 4.9406564584124654e-324\n", { 1.5e-323 }, 1 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        double y[8];
+        char shape[32];
+        expect_code(run_matrix(cases[i].text, strlen(cases[i].text), vector()), 0);
+        snprintf(shape, sizeof shape, "'shape': (%zu,)", cases[i].rows);
+        CU_ASSERT_EQUAL_FATAL(read_npy(in_folder("y.npy"), shape, y, 8), cases[i].rows);
+        for (size_t row = 0; row < cases[i].rows; row++)
+            CU_ASSERT_EQUAL(y[row], cases[i].y[row]);
+    }
+}
+
+static void repeats_a_matrix_along_the_diagonal(void)
+{
+    static const char text[] = BANNER("real", "general") "2 3 2\n1 1 2\n2 3 3\n";
+    double y[8];
+    const char *path = in_folder("a.mtx");
+    write_file(path, text, strlen(text));
+    expect_code(ALLOT_RUN("run", "spmv", "-n", "5", "--type", "f64", "--place", "inline", "--input", path,
+                          "--input", vector(), "--output", in_folder("y.npy")),
+                0);
+    CU_ASSERT_EQUAL_FATAL(read_npy(in_folder("y.npy"), "'shape': (6,)", y, 8), 6);
+    for (size_t i = 0; i < 6; i++)
+        CU_ASSERT_EQUAL(y[i], i % 2 ? 9 : 2);
+}
+
+static void applies_axpy_once(void)
+{
+    const float x[] = { 4, -8 }, y[] = { 1, 2 };
+    double result[8];
+    write_file(in_folder("u.f32"), x, sizeof x);
+    write_file(in_folder("v.f32"), y, sizeof y);
+    expect_code(ALLOT_RUN("run", "axpy", "--type", "f64", "--place", "thread", "--input", in_folder("u.f32"),
+                          "--input", in_folder("v.f32"), "--output", in_folder("y.npy"), "-n", "3"),
+                0);
+    CU_ASSERT_EQUAL_FATAL(read_npy(in_folder("y.npy"), "'shape': (3,)", result, 8), 3);
+    CU_ASSERT_EQUAL(result[0], 4);
+    CU_ASSERT_EQUAL(result[1], -4);
+    CU_ASSERT_EQUAL(result[2], 4); /* both series are repeated */
+}
+
+static void multiplies_matrices(void)
+{
+    const float a[] = { 1, 2, 3, 4 }, b[] = { 0, 1, 1, 0 };
+    double c[8];
+    write_file(in_folder("a.f32"), a, sizeof a);
+    write_file(in_folder("b.f32"), b, sizeof b);
+    expect_code(ALLOT_RUN("run", "gemm", "--type", "f64", "--input", in_folder("a.f32"), "--input",
+                          in_folder("b.f32"), "--place", "thread", "--output", in_folder("c.npy")),
+                0);
+    CU_ASSERT_EQUAL_FATAL(read_npy(in_folder("c.npy"), "'shape': (2, 2,)", c, 8), 4);
+    CU_ASSERT(c[0] == 2 && c[1] == 1 && c[2] == 4 && c[3] == 3);
+}
+
+static void names_the_line_of_a_malformed_matrix(void)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        { "", ":1: the file is empty" },
+        { "hello\n", ":1: does not begin with %%MatrixMarket" },
+        { "%%MatrixMarket matrix coordinate real\n1 1 1\n", ":1: the first line must be" },
+        { "%%MatrixMarket vector coordinate real general\n", ":1: 'vector' is not read" },
+        { "%%MatrixMarket matrix array real general\n", ":1: 'array' is not read" },
+        { BANNER("complex", "general") "1 1 1\n1 1 1 1\n", ":1: 'complex' values are not read" },
+        { BANNER("real", "hermitian") "1 1 1\n1 1 1\n", ":1: 'hermitian' is not read" },
+        { BANNER("real", "general"), ":1: ends before the line" },
+        { BANNER("real", "general") "% only\n% comments\n", ":3: ends before the line" },
+        { BANNER("real", "general") "3 3\n", ":2: expected three counts" },
+        { BANNER("real", "general") "3 3 1 1\n", ":2: expected three counts" },
+        { BANNER("real", "general") "3 x 1\n1 1 1\n", ":2: 'x' is not a whole number" },
+        { BANNER("real", "general") "-3 3 1\n1 1 1\n", ":2: '-3' is negative" },
+        { BANNER("real", "general") "2000000000 2000000000 1\n1 1 1\n",
+          ":2: '2000000000' rows are more than" },
+        { BANNER("real", "general") "3 99999999999999999999999 1\n1 1 1\n", "columns are more than" },
+        { BANNER("real", "general") "3 3 4000000000\n1 1 1\n", ":2: '4000000000' entries are more than" },
+        { BANNER("real", "general") "3 3 18446744073709551617\n1 1 1\n", "entries are more than" },
+        { BANNER("real", "symmetric") "3 2 1\n1 1 1\n", ":2: a symmetric matrix must be square" },
+        { BANNER("real", "general") "3 3 2\n1 1 1.00000000\n", ":3: ends after 1 of 2 entries" },
+        { BANNER("real", "general") "3 3 1\n1 1 1\n\n2 2 2\n", ":5: more lines than the 1 entries" },
+        { BANNER("real", "general") "3 3 1\n4 1 1\n", ":3: '4' is beyond the last row" },
+        { BANNER("real", "general") "3 3 1\n1 4 1\n", ":3: '4' is beyond the last column" },
+        { BANNER("real", "general") "3 3 1\n0 1 1\n", ":3: '0' is below 1" },
+        { BANNER("real", "general") "3 3 1\n1 1 nan\n", ":3: 'nan' is not a number" },
+        { BANNER("real", "general") "3 3 1\n1 1 -inf\n", ":3: '-inf' is not a number" },
+        { BANNER("real", "general") "3 3 1\n1 1 0x1p3\n", ":3: '0x1p3' is not a number" },
+        { BANNER("real", "general") "3 3 1\n1 1 1,5\n", ":3: '1,5' is not a number" },
+        { BANNER("real", "general") "3 3 1\n1 1 1e999\n", ":3: '1e999' is too large" },
+        { BANNER("real", "general") "3 3 1\n1 1 1 1\n", ":3: expected ROW COLUMN VALUE" },
+        { BANNER("real", "general") "3 3 1\n1 1.5 1\n", ":3: '1.5' is not a whole number" },
+        { BANNER("real", "general") "3 3 1\n% late\n1 1 1\n", ":3: a comment among the entries" },
+        { BANNER("integer", "general") "3 3 1\n1 1 1.5\n", ":3: '1.5' is not a whole number" },
+        { BANNER("pattern", "general") "3 3 1\n1 1 1\n", ":3: expected ROW COLUMN" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const outcome *got = run_matrix(cases[i].text, strlen(cases[i].text), vector());
+        expect_code(got, 3);
+        expect_text(got->err, "a.mtx");
+        expect_text(got->err, cases[i].message);
+        CU_ASSERT_STRING_EQUAL(got->out, "");
+        CU_ASSERT(got->resident_kib < 200 * 1024);
+    }
+}
+
+static void names_the_byte_of_a_malformed_series(void)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *message;
+    } cases[] = {
+        { "", 0, "byte 0: the file is empty" },
+        { "abc", 3, "byte 0: ends within a number" },
+        { "\0\0\0\0\0\0", 6, "byte 4: ends within a number" },
+        { "\0\0\0\0\0\0\300\177", 8, "byte 4: NaN" },
+        { "\0\0\200\377", 4, "byte 0: infinity" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_file(in_folder("bad.f32"), cases[i].bytes, cases[i].size);
+        const outcome *got = ALLOT_RUN("run", "axpy", "--input", in_folder("bad.f32"));
+        expect_code(got, 3);
+        expect_text(got->err, "bad.f32: ");
+        expect_text(got->err, cases[i].message);
+    }
+}
+
+static void refuses_what_is_no_input_file(void)
+{
+    mkdir(in_folder("folder.mtx"), 0700);
+    CU_ASSERT_EQUAL(mkfifo(in_folder("pipe.f32"), 0600), 0);
+    static const struct {
+        const char *kernel, *name, *message;
+    } cases[] = {
+        { "spmv", "missing.mtx", "missing.mtx: No such file" },
+        { "spmv", "folder.mtx", "folder.mtx: is a folder" },
+        { "axpy", "pipe.f32", "pipe.f32: is not a regular file" },
+        { "axpy", "data.xyz", "data.xyz: unknown kind of file: .mtx (Matrix Market) and .f32" },
+        { "spmv", "x.f32",
+          "x.f32: holds a series of numbers (.f32), but A of spmv is a sparse matrix (.mtx)" },
+    };
+    vector();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const outcome *got = ALLOT_RUN("run", cases[i].kernel, "--input", in_folder(cases[i].name));
+        expect_code(got, 3);
+        expect_text(got->err, cases[i].message);
+    }
+    static const char large[] = BANNER("real", "general") "1 1 1\n1 1 1e300\n";
+    write_file(in_folder("large.mtx"), large, strlen(large));
+    const outcome *got = ALLOT_RUN("run", "spmv", "--type", "f32", "--input", in_folder("large.mtx"));
+    expect_code(got, 3);
+    expect_text(got->err, "does not fit f32");
+}
+
+static const char sound[] = BANNER("real", "symmetric") "3 3 4\n1 1 2\n2 1 1\n3 2 0.5\n3 3 4\n";
+
+static void takes_no_harm_from_a_file_cut_anywhere(void)
+{
+    for (size_t size = 0; size + 1 < strlen(sound); size++) {
+        const outcome *got = run_matrix(sound, size, vector());
+        CU_ASSERT(got->code == 3 || (got->code == 0 && size + 3 > strlen(sound)));
+    }
+}
+
+static void takes_no_harm_from_a_byte_changed_anywhere(void)
+{
+    static const char changes[] = "\0\n%9-";
+    uint32_t seed = 1;
+    for (size_t at = 0; at < strlen(sound); at += 2) {
+        char text[sizeof sound];
+        memcpy(text, sound, sizeof sound);
+        seed = seed * 1664525u + 1013904223u;
+        text[at] = changes[(seed >> 16) % (sizeof changes - 1)];
+        const outcome *got = run_matrix(text, strlen(sound), vector());
+        CU_ASSERT(got->code == 3 || got->code == 0);
+    }
+}
+
+static void leaves_nothing_where_the_result_cannot_be_written(void)
+{
+    const outcome *got =
+        ALLOT_RUN("run", "axpy", "-n", "10", "--place", "inline", "--output", "/nonexistent/y.npy");
+    expect_code(got, 1);
+    expect_text(got->err, "/nonexistent/y.npy: cannot be written: No such file");
+    got = ALLOT_RUN("run", "axpy", "--output", "y.png");
+    expect_code(got, 2);
+    expect_text(got->err, ".npy");
+}
+
+int main(void)
+{
+    static const test_fact facts[] = {
+        { "reads general, symmetric, integer and pattern matrices, CRLF too", reads_matrices },
+        { "repeats a matrix along the diagonal", repeats_a_matrix_along_the_diagonal },
+        { "writes the result of one axpy", applies_axpy_once },
+        { "multiplies two matrices from files", multiplies_matrices },
+        { "names file and line of a malformed matrix", names_the_line_of_a_malformed_matrix },
+        { "names file and byte of a malformed series", names_the_byte_of_a_malformed_series },
+        { "refuses what is no input file", refuses_what_is_no_input_file },
+        { "takes no harm from a file cut anywhere", takes_no_harm_from_a_file_cut_anywhere },
+        { "takes no harm from a byte changed anywhere", takes_no_harm_from_a_byte_changed_anywhere },
+        { "says where a result cannot be written", leaves_nothing_where_the_result_cannot_be_written },
+        { NULL, NULL },
+    };
+    int code = test_main("cli_input", facts);
+    remove_folder();
+    return code;
+}
