@@ -70,8 +70,9 @@ static allot_status not_there(const allot_executor *executor, const al_terms *te
     bool device = terms->kind == ALLOT_OPENCL || strncmp(asked, "opencl", 6) == 0;
     list_places(executor, ids, sizeof ids);
     if (terms->place_id && is_named(executor, terms->place_id))
-        return al_failure_set(failure, ALLOT_NO_PLACE, "the hints contradict each other: place_id '%s', place %s",
-                              terms->place_id, allot_kind_name(terms->kind));
+        return al_failure_set(failure, ALLOT_NO_PLACE,
+                              "the hints contradict each other: place_id '%s', place %s", terms->place_id,
+                              allot_kind_name(terms->kind));
     if (device)
         return al_failure_set(failure, ALLOT_NO_DEVICE, "%s: no such device (places: %s)%s%s", asked, ids,
                               executor->devices_message[0] ? ": " : "", executor->devices_message);
@@ -204,7 +205,8 @@ static al_choice decide(const allot_executor *executor, const al_task *task, con
     return choice;
 }
 
-static void charge(allot_executor *executor, al_terms *terms, al_place *place, const allot_candidate *candidate)
+static void charge(allot_executor *executor, al_terms *terms, al_place *place,
+                   const allot_candidate *candidate)
 {
     terms->charged = place;
     terms->charged_ns = (int64_t)((candidate->run_s + candidate->compile_s) * 1e9);
