@@ -205,14 +205,15 @@ static al_choice decide(const allot_executor *executor, const al_task *task, con
     return choice;
 }
 
-static void charge(allot_executor *executor, al_terms *terms, al_place *place,
-                   const allot_candidate *candidate)
+static void charge(allot_executor *executor, al_task *task, al_place *place, const allot_candidate *candidate)
 {
-    terms->charged = place;
-    terms->charged_ns = (int64_t)((candidate->run_s + candidate->compile_s) * 1e9);
-    atomic_fetch_add_explicit(&place->backlog_ns, terms->charged_ns, memory_order_relaxed);
+    al_terms *terms = task->terms;
+    terms->decided = place;
+    terms->predicted_ns = (int64_t)((candidate->run_s + candidate->compile_s) * 1e9);
+    atomic_store_explicit(&task->charged_ns, terms->predicted_ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&place->backlog_ns, terms->predicted_ns, memory_order_relaxed);
     if (terms->explores) /* now, so that launches submitted at once do not all spend the same budget */
-        atomic_fetch_add_explicit(&executor->explored_ns, terms->charged_ns, memory_order_relaxed);
+        atomic_fetch_add_explicit(&executor->explored_ns, terms->predicted_ns, memory_order_relaxed);
 }
 
 static al_place *choose_for_launch(allot_executor *executor, al_task *task, allot_status *status)
@@ -237,7 +238,7 @@ static al_place *choose_for_launch(allot_executor *executor, al_task *task, allo
     memcpy(decision->why, choice.why, sizeof decision->why);
     if (place) {
         task->terms->explores = choice.explores;
-        charge(executor, task->terms, place, &decision->candidates[choice.chosen]);
+        charge(executor, task, place, &decision->candidates[choice.chosen]);
     }
     task->decided_ns = al_clock_now_ns();
     task->decision = decision;
@@ -258,24 +259,25 @@ al_place *al_choose(allot_executor *executor, al_task *task, allot_status *statu
 
 static void learn_run(allot_executor *executor, const al_terms *terms, const al_launch *launch)
 {
-    al_model_key key = key_of(terms->charged, launch);
+    al_model_key key = key_of(terms->decided, launch);
     al_model_learn(executor->model, &key, launch->work, seconds(launch->ran_ns),
                    seconds(launch->compiled_ns));
     if (launch->moved.count)
-        al_model_learn_transfer(executor->model, terms->charged->id, launch->moved.bytes, launch->moved.count,
+        al_model_learn_transfer(executor->model, terms->decided->id, launch->moved.bytes, launch->moved.count,
                                 seconds((int64_t)launch->moved.ns));
     int64_t spent_ns = launch->ran_ns + launch->compiled_ns;
     atomic_fetch_add_explicit(&executor->busy_ns, spent_ns, memory_order_relaxed);
     if (terms->explores)
-        atomic_fetch_add_explicit(&executor->explored_ns, spent_ns - terms->charged_ns, memory_order_relaxed);
+        atomic_fetch_add_explicit(&executor->explored_ns, spent_ns - terms->predicted_ns,
+                                  memory_order_relaxed);
 }
 
 void al_choose_learn(allot_executor *executor, al_task *task)
 {
     al_terms *terms = task->terms;
-    if (!terms->charged)
+    if (!terms->decided)
         return;
-    atomic_fetch_sub_explicit(&terms->charged->backlog_ns, terms->charged_ns, memory_order_relaxed);
+    al_place_discharge(terms->decided, task); /* one that never ran */
     if (allot_future_status(&task->future) == ALLOT_OK && task->launch->items)
         learn_run(executor, terms, task->launch);
 }
