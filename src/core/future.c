@@ -8,6 +8,10 @@
 #define SPIN_NS                                                                                              \
     20000 /* how long an outside waiter spins before it sleeps: about what one wake costs (docs: limits) */
 
+#define COLLECT_NS                                                                                           \
+    100000 /* the same for one that collects: a sleeping worker's wake and its call fit in, so that          \
+              the next call finds it awake */
+
 static al_continuation closed; /* what `continuations` holds once they have been taken */
 
 _Thread_local al_helper *al_helper_here;
@@ -135,6 +139,11 @@ bool al_future_watch(allot_future *future)
     return set_flag(future, AL_FUTURE_WATCHED);
 }
 
+void al_future_no_spin(allot_future *future)
+{
+    set_flag(future, AL_FUTURE_NO_SPIN);
+}
+
 uint32_t al_epoch_read(void)
 {
     return atomic_load(&epoch);
@@ -197,11 +206,11 @@ static bool may_spin(void)
 
 static bool spin(const allot_future *future, int64_t deadline_ns)
 {
-    if (!may_spin())
+    if (!may_spin() || atomic_load_explicit(&future->state, memory_order_relaxed) & AL_FUTURE_NO_SPIN)
         return false;
     al_collecting collecting;
     al_collecting_begin(&collecting);
-    int64_t end_ns = al_clock_now_ns() + SPIN_NS;
+    int64_t end_ns = al_clock_now_ns() + (collecting.count ? COLLECT_NS : SPIN_NS);
     if (deadline_ns < end_ns)
         end_ns = deadline_ns;
     bool done;

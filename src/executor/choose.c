@@ -54,30 +54,47 @@ static void list_places(const allot_executor *executor, char *text, size_t size)
         used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", executor->places[i]->id);
 }
 
+static bool is_named(const allot_executor *executor, const char *place_id)
+{
+    for (size_t i = 0; i < place_count(executor); i++)
+        if (strcmp(executor->places[i]->id, place_id) == 0)
+            return true;
+    return false;
+}
+
+/* No place is what the hints ask for. */
+static allot_status not_there(const allot_executor *executor, const al_terms *terms, al_failure *failure)
+{
+    char ids[256];
+    const char *asked = terms->place_id ? terms->place_id : allot_kind_name(terms->kind);
+    bool device = terms->kind == ALLOT_OPENCL || strncmp(asked, "opencl", 6) == 0;
+    list_places(executor, ids, sizeof ids);
+    if (terms->place_id && is_named(executor, terms->place_id))
+        return al_failure_set(failure, ALLOT_NO_PLACE, "the hints contradict each other: place_id '%s', place %s",
+                              terms->place_id, allot_kind_name(terms->kind));
+    if (device)
+        return al_failure_set(failure, ALLOT_NO_DEVICE, "%s: no such device (places: %s)%s%s", asked, ids,
+                              executor->devices_message[0] ? ": " : "", executor->devices_message);
+    if (terms->place_id)
+        return al_failure_set(failure, ALLOT_NOT_FOUND, "no place is called '%s': there are %s", asked, ids);
+    return al_failure_set(failure, ALLOT_NO_PLACE, "the hints leave no place: there are %s", ids);
+}
+
 static allot_status nobody(allot_executor *executor, const al_task *task, al_failure *failure)
 {
-    const al_terms *terms = task->terms;
-    char ids[256], why[256], reasons[1024] = "";
+    char why[256], reasons[1024] = "";
     size_t asked_for = 0, used = 0;
-    list_places(executor, ids, sizeof ids);
     for (size_t i = 0; i < place_count(executor); i++) {
         const al_place *place = executor->places[i];
-        bool allowed = hints_allow(place, terms, why, sizeof why);
-        if (allowed && !possible(place, task, why, sizeof why) && used < sizeof reasons)
+        if (!hints_allow(place, task->terms, why, sizeof why))
+            continue;
+        asked_for++;
+        if (!possible(place, task, why, sizeof why) && used < sizeof reasons)
             used += (size_t)snprintf(reasons + used, sizeof reasons - used, "%s%s: %s", used ? "; " : "",
                                      place->id, why);
-        asked_for += allowed;
     }
-    if (!asked_for &&
-        (terms->kind == ALLOT_OPENCL || (terms->place_id && !strncmp(terms->place_id, "opencl", 6))))
-        return al_failure_set(failure, ALLOT_NO_DEVICE, "%s: no such device (places: %s)%s%s",
-                              terms->place_id ? terms->place_id : "opencl", ids,
-                              executor->devices_message[0] ? ": " : "", executor->devices_message);
-    if (!asked_for && terms->place_id)
-        return al_failure_set(failure, ALLOT_NOT_FOUND, "no place is called '%s': there are %s",
-                              terms->place_id, ids);
     if (!asked_for)
-        return al_failure_set(failure, ALLOT_NO_PLACE, "the hints leave no place: there are %s", ids);
+        return not_there(executor, task->terms, failure);
     return al_failure_set(failure, ALLOT_NO_PLACE, "%s cannot run: %s", task->name, reasons);
 }
 

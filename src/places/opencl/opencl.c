@@ -211,6 +211,8 @@ static void enqueue(al_place *place, al_task *task)
 {
     al_opencl *self = opencl_from(place);
     al_opencl_program *warm = find_warm(self, task->launch);
+    if (self->device.on_cpu)
+        al_future_no_spin(&task->future);
     pthread_mutex_lock(&self->lock);
     bool room = self->flights < AL_OPENCL_FLIGHTS_MAX;
     bool direct = warm && room && !self->queue.length;

@@ -214,8 +214,7 @@ static al_ended inherit(al_process *place, al_worker *worker, uint64_t turn, con
 static size_t settle(al_process *place, al_worker *worker, const char *how, al_ended *ended)
 {
     size_t count = 0;
-    int64_t now_ns = al_clock_now_ns();
-    while (al_worker_answered(place, worker, now_ns, &ended[count]))
+    while (al_worker_answered(place, worker, &ended[count]))
         count++;
     for (uint64_t turn = worker->head; turn-- > worker->tail;)
         ended[count++] = inherit(place, worker, turn, how);

@@ -72,7 +72,6 @@ static al_ended settle_prepared(al_process *place, al_worker *worker, al_job *jo
     bool skip = job->split && job->split->status != ALLOT_OK; /* another part has failed */
     if (status != ALLOT_OK || skip)
         return al_job_end(place, job, status, failure);
-    worker->given_ns = al_clock_now_ns();
     *bell = al_process_give(place, worker, job);
     return (al_ended){ .parcel = -1 };
 }
@@ -196,11 +195,15 @@ void al_keeper_arm(al_process *place)
                          notify); /* pairs with the worker's run() */
 }
 
-static void arm(al_process *place)
+/* Before sleeping. True: something was left in the queue for a worker that was awake, and another could run
+ * it. */
+static bool arm(al_process *place)
 {
     pthread_mutex_lock(&place->lock);
     al_keeper_arm(place);
+    bool left = place->queue.first && al_process_free_worker(place);
     pthread_mutex_unlock(&place->lock);
+    return left;
 }
 
 static void on_socket(al_process *place, al_worker *worker)
@@ -251,7 +254,8 @@ static void sleep_until(al_process *place, int64_t until_ns)
 {
     struct epoll_event events[EVENTS];
     atomic_store(&place->asleep, true); /* seq_cst: pairs with al_process_attend() */
-    arm(place);
+    if (arm(place))
+        atomic_store(&place->attention, true);
     int count = 0;
     if (!atomic_load(&place->attention) && !al_process_collect(place))
         count = epoll_wait(place->epoll_fd, events, EVENTS, timeout_ms(place, until_ns));
