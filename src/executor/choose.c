@@ -188,7 +188,17 @@ static allot_decision *record(allot_executor *executor, const al_task *task)
     return decision;
 }
 
-static al_choice decide(const allot_executor *executor, const al_task *task, const allot_decision *decision)
+/* Why the one place that is left was taken. */
+static const char *without_choice(allot_executor *executor, const al_task *task)
+{
+    if (task->terms->kind != ALLOT_ANYWHERE || task->terms->place_id)
+        return "asked for";
+    if (al_devices_searching(executor))
+        return "the only place so far: devices are still being looked for";
+    return "the only place that can run it";
+}
+
+static al_choice decide(allot_executor *executor, const al_task *task, const allot_decision *decision)
 {
     al_snapshot snapshot = { decision->candidates, decision->candidate_count,
                              seconds(atomic_load_explicit(&executor->busy_ns, memory_order_relaxed)),
@@ -198,8 +208,7 @@ static al_choice decide(const allot_executor *executor, const al_task *task, con
     for (size_t i = 0; i < decision->candidate_count; i++)
         open += decision->candidates[i].possible;
     if (open == 1) {
-        bool asked = task->terms->kind != ALLOT_ANYWHERE || task->terms->place_id;
-        snprintf(choice.why, sizeof choice.why, "%s", asked ? "asked for" : "the only place that can run it");
+        snprintf(choice.why, sizeof choice.why, "%s", without_choice(executor, task));
         choice.explores = false;
     }
     return choice;
