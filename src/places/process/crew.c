@@ -73,7 +73,8 @@ allot_status al_worker_start(al_process *place, al_failure *failure)
     place->starting++;
     pthread_mutex_unlock(&place->lock);
     atomic_store(&place->base.counters.workers, (int)place->worker_count);
-    if (!watch(place, worker->child.pidfd, worker, 1) || !watch(place, worker->child.socket, worker, 0)) {
+    bool watched = worker->child.pidfd < 0 || watch(place, worker->child.pidfd, worker, 1);
+    if (!watched || !watch(place, worker->child.socket, worker, 0)) {
         status = al_failure_set(failure, ALLOT_SYSTEM, "cannot watch a worker process: %s", strerror(errno));
         al_spawned_signal(&worker->child, SIGKILL);
         al_worker_bury(place, worker);

@@ -217,7 +217,11 @@ static void on_socket(al_process *place, al_worker *worker)
         return;
     /* It is dying, or has closed what it must keep. */
     epoll_ctl(place->epoll_fd, EPOLL_CTL_DEL, worker->child.socket, NULL);
-    al_worker_lost(place, worker);
+    worker->lost = true;
+    if (worker->child.pidfd >= 0)
+        al_worker_lost(place, worker);
+    else
+        al_spawned_signal(&worker->child, SIGKILL); /* no other sign of its death will come */
 }
 
 /* Deaths come last: a socket's event of the same round still finds its worker. */
@@ -231,9 +235,11 @@ static void handle(al_process *place, const struct epoll_event *events, int coun
         if (tagged && !(tagged & 1))
             on_socket(place, (al_worker *)(uintptr_t)tagged);
     }
-    for (int i = 0; i < count; i++)
-        if (events[i].data.u64 & 1)
-            al_worker_bury(place, (al_worker *)(uintptr_t)(events[i].data.u64 & ~UINT64_C(1)));
+    for (int i = 0; i < count; i++) {
+        al_worker *worker = (al_worker *)(uintptr_t)(events[i].data.u64 & ~UINT64_C(1));
+        if (worker && (events[i].data.u64 & 1 || (worker->child.pidfd < 0 && worker->lost)))
+            al_worker_bury(place, worker);
+    }
 }
 
 static int timeout_ms(al_process *place, int64_t until_ns)

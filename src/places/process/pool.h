@@ -64,6 +64,7 @@ struct al_worker {
     al_spawned child;
     al_page *page;
     al_worker_state state;
+    bool lost; /* its socket has ended */
     bool held; /* the keeper prepares a job for it */
     _Atomic uint64_t head,
         tail; /* turns: the next to give, the oldest not collected; the keeper looks without the lock */

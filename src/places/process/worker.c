@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define SPIN_NS 50000      /* how long it looks for the next call before it sleeps: about what a wake costs */
@@ -261,6 +262,7 @@ _Noreturn void al_worker_main(const al_door *door)
     close(door->page);
     if (!self.page)
         _exit(EXIT_FAILURE);
+    prctl(PR_SET_NAME, "allot-worker");
     struct sigaction action = { .sa_handler = on_terminate };
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
