@@ -175,6 +175,25 @@ static size_t sizes_of(const compare *self, const al_workload_kind *kind, size_t
     return count;
 }
 
+/* A place without double precision is left out of the sets of f64: said, unless nothing would be left. */
+static bool check_types(const compare *self)
+{
+    bool any = false, doubles = false;
+    for (size_t i = 0; i < self->type_count; i++) {
+        doubles |= self->types[i] == ALLOT_F64;
+        any |= self->types[i] != ALLOT_F64;
+    }
+    for (size_t t = 0; doubles && t < self->target_count; t++) {
+        any |= self->targets[t].has_f64;
+        if (!self->targets[t].has_f64)
+            fprintf(stderr, "allot compare: %s has no double precision: left out of f64\n",
+                    self->targets[t].name);
+    }
+    return any ? true
+               : al_problem_set(self->problem, AL_EXIT_NO_PLACE,
+                                "none of the places has double precision: use --type f32");
+}
+
 static bool prepare(compare *self)
 {
     al_places places;
@@ -190,6 +209,8 @@ static bool prepare(compare *self)
             fprintf(stderr, "allot compare: without %s: %s\n", places.info[i].id, places.info[i].message);
     if (!self->place_names && places.message[0])
         fprintf(stderr, "allot compare: devices: %s\n", places.message);
+    if (!check_types(self))
+        return false;
     for (size_t k = 0; k < self->kind_count; k++)
         sets += sizes_of(self, self->kinds[k], sizes) * self->type_count;
     if (!sets)

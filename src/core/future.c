@@ -1,11 +1,16 @@
 #include "core/future.h"
 #include "base/clock.h"
 #include "base/futex.h"
+#include "core/collector.h"
 #include <limits.h>
 #include <unistd.h>
 
 #define SPIN_NS                                                                                              \
     20000 /* how long an outside waiter spins before it sleeps: about what one wake costs (docs: limits) */
+
+#define COLLECT_NS                                                                                           \
+    100000 /* the same for one that collects: a sleeping worker's wake and its call fit in, so that          \
+              the next call finds it awake */
 
 static al_continuation closed; /* what `continuations` holds once they have been taken */
 
@@ -134,6 +139,11 @@ bool al_future_watch(allot_future *future)
     return set_flag(future, AL_FUTURE_WATCHED);
 }
 
+void al_future_no_spin(allot_future *future)
+{
+    set_flag(future, AL_FUTURE_NO_SPIN);
+}
+
 uint32_t al_epoch_read(void)
 {
     return atomic_load(&epoch);
@@ -186,24 +196,32 @@ static bool one_ready(void *of)
     return !al_future_watch(of);
 }
 
-static bool spin(const allot_future *future, int64_t deadline_ns)
+static bool may_spin(void)
 {
     static _Atomic int processors; /* 0: not asked yet */
     if (!atomic_load_explicit(&processors, memory_order_relaxed))
         atomic_store_explicit(&processors, (int)sysconf(_SC_NPROCESSORS_ONLN), memory_order_relaxed);
-    if (atomic_load_explicit(&processors, memory_order_relaxed) < 2)
+    return atomic_load_explicit(&processors, memory_order_relaxed) > 1;
+}
+
+static bool spin(const allot_future *future, int64_t deadline_ns)
+{
+    if (!may_spin() || atomic_load_explicit(&future->state, memory_order_relaxed) & AL_FUTURE_NO_SPIN)
         return false;
-    int64_t end_ns = al_clock_now_ns() + SPIN_NS;
+    al_collecting collecting;
+    al_collecting_begin(&collecting);
+    int64_t end_ns = al_clock_now_ns() + (collecting.count ? COLLECT_NS : SPIN_NS);
     if (deadline_ns < end_ns)
         end_ns = deadline_ns;
+    bool done;
     do {
-        for (int i = 0; i < 32; i++) {
-            if (is_done(state_of(future)))
-                return true;
+        for (int i = 0; !(done = is_done(state_of(future))) && i < 32; i++) {
+            al_collecting_step(&collecting);
             al_pause();
         }
-    } while (al_clock_now_ns() < end_ns);
-    return false;
+    } while (!done && al_clock_now_ns() < end_ns);
+    al_collecting_end(&collecting);
+    return done;
 }
 
 /* For a thread that does not help: spins a little, then sleeps on the state word itself. */

@@ -32,6 +32,7 @@ struct allot_future {
 #define AL_FUTURE_STATE_MASK 0xffu
 #define AL_FUTURE_WAITED     0x100u /* somebody sleeps on the word */
 #define AL_FUTURE_WATCHED    0x200u /* somebody sleeps on the epoch and looks at this future among others */
+#define AL_FUTURE_NO_SPIN    0x400u /* whoever spins for it takes a core from what it waits for */
 
 /* Sets a new future to PENDING with one reference. */
 void al_future_init(allot_future *future, const void *result, size_t result_size);
@@ -48,6 +49,9 @@ bool al_future_drop(allot_future *future);
 
 /* Adds a continuation; false if the future is done already (then the continuation was not run). */
 bool al_future_add(allot_future *future, al_continuation *continuation);
+
+/* Lets waiters sleep at once. Costs them a wake, and the driver of a device on the CPU, which wakes threads of its own, nothing. */
+void al_future_no_spin(allot_future *future);
 
 /* ---- The epoch: for whoever waits for one of several things ----
  * Read it, look at all things (marking futures WATCHED), then sleep: any such thing that happens in between

@@ -42,8 +42,8 @@ static const char *wrong_with(const allot_param *param)
 static bool check_params(const allot_kernel_desc *desc)
 {
     if (desc->param_count > AL_PARAMS_MAX || (desc->param_count && !desc->params)) {
-        al_last_error(ALLOT_INVALID, "kernel %s: it needs 0 to %d parameters and their table", desc->name,
-                      AL_PARAMS_MAX);
+        al_last_error(ALLOT_INVALID, "kernel %s: it has %zu parameters; 0 to %d and their table are possible",
+                      desc->name, desc->param_count, AL_PARAMS_MAX);
         return false;
     }
     for (size_t i = 0; i < desc->param_count; i++) {

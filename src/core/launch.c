@@ -333,12 +333,19 @@ al_launch *al_launch_create(const allot_kernel *kernel, allot_ndrange range, con
     return launch;
 }
 
+void al_launch_release_arrays(al_launch *launch)
+{
+    for (size_t i = 0; i < launch->arg_count; i++) {
+        allot_array_release(launch->args[i].view.array);
+        launch->args[i].view.array = NULL;
+    }
+}
+
 void al_launch_destroy(al_launch *launch)
 {
     if (!launch)
         return;
-    for (size_t i = 0; i < launch->arg_count; i++)
-        allot_array_release(launch->args[i].view.array);
+    al_launch_release_arrays(launch);
     allot_kernel_release((allot_kernel *)launch->kernel);
     free(launch);
 }

@@ -36,6 +36,8 @@ allot_status allot_get_metrics(allot_executor *executor, allot_metrics *metrics)
 {
     if (!executor || !metrics || !metrics->size)
         return ALLOT_INVALID;
+    if (al_forked())
+        return ALLOT_FORKED;
     allot_metrics now = { .size = metrics->size < sizeof now ? metrics->size : sizeof now };
     now.submitted = get(&executor->submitted);
     now.refused = get(&executor->refused);

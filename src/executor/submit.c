@@ -15,6 +15,8 @@ static void retire(al_terms *terms)
     al_control_disarm(terms);
     al_graph_release(&terms->node);
     al_choose_learn(task->executor, task);
+    if (task->launch)
+        al_launch_release_arrays(task->launch);
 }
 
 /* One of the two things that a task's retirement waits for is over; the executor is not to be touched after

@@ -78,16 +78,36 @@ static void release_flight(flight *flown)
     al_opencl_land(self);
 }
 
-/* Drops a reference unless it is the last one, which would free arrays and call the user's functions. */
-static bool release_unless_last(allot_future *future)
+/* Drops a reference unless it is the last one. */
+static bool release_unless_last(_Atomic uint32_t *count)
 {
-    uint32_t references = atomic_load_explicit(&future->references, memory_order_relaxed);
+    uint32_t references = atomic_load_explicit(count, memory_order_relaxed);
     while (references > 1)
-        /* acq_rel: as allot_release() does. */
-        if (atomic_compare_exchange_weak_explicit(&future->references, &references, references - 1,
-                                                  memory_order_acq_rel, memory_order_relaxed))
+        /* acq_rel: as allot_release() and allot_array_release() do. */
+        if (atomic_compare_exchange_weak_explicit(count, &references, references - 1, memory_order_acq_rel,
+                                                  memory_order_relaxed))
             return true;
     return false;
+}
+
+/* Lets go of a done task in a driver's callback. Where that would free an array, whose memory may be the
+ * user's to free, the place's own thread does it. That thread is not woken for less: often the waiter was
+ * quicker than this. */
+static void release_task(al_opencl *self, al_task *task)
+{
+    bool harmless = true;
+    if (release_unless_last(&task->future.references))
+        return;
+    for (size_t i = 0; i < task->launch->arg_count; i++) {
+        allot_array **array = &task->launch->args[i].view.array;
+        if (*array && release_unless_last(&(*array)->references))
+            *array = NULL;
+        harmless = harmless && !*array;
+    }
+    if (harmless)
+        allot_release(&task->future);
+    else
+        al_opencl_leave_over(self, task);
 }
 
 /* Codes of the CL_INVALID_ kind say that a call was wrong, not that the device failed. */
@@ -150,8 +170,7 @@ static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
     al_opencl_programs_put(&flown->self->programs, flown->program,
                            code == CL_COMPLETE ? flown->global : NULL);
     complete(flown, code < 0 ? code : CL_COMPLETE);
-    if (!release_unless_last(&flown->task->future))
-        al_opencl_leave_over(flown->self, flown->task);
+    release_task(flown->self, flown->task);
     release_flight(flown);
     al_opencl_leave(before);
 }

@@ -214,8 +214,7 @@ static al_ended inherit(al_process *place, al_worker *worker, uint64_t turn, con
 static size_t settle(al_process *place, al_worker *worker, const char *how, al_ended *ended)
 {
     size_t count = 0;
-    int64_t now_ns = al_clock_now_ns();
-    while (al_worker_answered(place, worker, now_ns, &ended[count]))
+    while (al_worker_answered(place, worker, &ended[count]))
         count++;
     for (uint64_t turn = worker->head; turn-- > worker->tail;)
         ended[count++] = inherit(place, worker, turn, how);
@@ -255,7 +254,7 @@ void al_worker_bury(al_process *place, al_worker *worker)
     al_ended ended[AL_SLOTS + 1];
     int code = al_spawned_reap(&worker->child, how, sizeof how);
     pthread_mutex_lock(&place->lock);
-    bool starting = worker->state == AL_WORKER_STARTING, closing = place->closing;
+    bool starting = worker->state == AL_WORKER_STARTING, closing = atomic_load(&place->closing);
     size_t count = settle(place, worker, how, ended);
     unlink_worker(place, worker);
     pthread_mutex_unlock(&place->lock);

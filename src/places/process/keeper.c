@@ -72,7 +72,6 @@ static al_ended settle_prepared(al_process *place, al_worker *worker, al_job *jo
     bool skip = job->split && job->split->status != ALLOT_OK; /* another part has failed */
     if (status != ALLOT_OK || skip)
         return al_job_end(place, job, status, failure);
-    worker->given_ns = al_clock_now_ns();
     *bell = al_process_give(place, worker, job);
     return (al_ended){ .parcel = -1 };
 }
@@ -101,8 +100,8 @@ static void serve(al_process *place, al_worker *worker, al_job *job)
     al_ended_complete(place, &ended);
 }
 
-/* Starts a task that was first in the queue and goes on with it. Not with the lock held: a cancelled launch may be freed here, and
- * its arrays with it. */
+/* Starts a task that was first in the queue and goes on with it. Not with the lock held: a cancelled launch
+ * may be freed here, and its arrays with it. */
 static void start(al_process *place, al_job *job)
 {
     al_task *task = job->task;
@@ -189,16 +188,22 @@ static void look_after(al_process *place)
 
 void al_keeper_arm(al_process *place)
 {
-    uint32_t sleeps = atomic_load(&place->asleep) && !atomic_load(&place->collectors);
+    uint32_t notify = al_keeper_wants_notice(place);
     for (al_worker *worker = place->workers; worker; worker = worker->next)
-        atomic_store(&worker->page->parent_sleeps, sleeps); /* seq_cst: pairs with the end of the worker's run() */
+        for (uint64_t turn = worker->tail; turn != worker->head; turn++)
+            atomic_store(&al_page_slot(worker->page, turn)->notify,
+                         notify); /* pairs with the worker's run() */
 }
 
-static void arm(al_process *place)
+/* Before sleeping. True: something was left in the queue for a worker that was awake, and another could run
+ * it. */
+static bool arm(al_process *place)
 {
     pthread_mutex_lock(&place->lock);
     al_keeper_arm(place);
+    bool left = place->queue.first && al_process_free_worker(place);
     pthread_mutex_unlock(&place->lock);
+    return left;
 }
 
 static void on_socket(al_process *place, al_worker *worker)
@@ -249,12 +254,12 @@ static void sleep_until(al_process *place, int64_t until_ns)
 {
     struct epoll_event events[EVENTS];
     atomic_store(&place->asleep, true); /* seq_cst: pairs with al_process_attend() */
-    arm(place);
+    if (arm(place))
+        atomic_store(&place->attention, true);
     int count = 0;
     if (!atomic_load(&place->attention) && !al_process_collect(place))
         count = epoll_wait(place->epoll_fd, events, EVENTS, timeout_ms(place, until_ns));
     atomic_store(&place->asleep, false);
-    arm(place);
     handle(place, events, count);
     if (place->retry_ns && place->retry_ns <= al_clock_now_ns()) {
         place->retry_ns = 0;
@@ -264,12 +269,15 @@ static void sleep_until(al_process *place, int64_t until_ns)
 
 /* ---- The thread ---- */
 
-static bool is_closing(al_process *place)
+/* Without the lock, which submitting threads want: only this thread removes workers. */
+static bool sees_answers(al_process *place)
 {
-    pthread_mutex_lock(&place->lock);
-    bool closing = place->closing;
-    pthread_mutex_unlock(&place->lock);
-    return closing;
+    for (al_worker *worker = place->workers; worker; worker = worker->next) {
+        uint64_t turn = atomic_load_explicit(&worker->tail, memory_order_relaxed);
+        if (atomic_load(&al_page_slot(worker->page, turn)->word) == al_slot_word(turn, AL_SLOT_DONE))
+            return true;
+    }
+    return false;
 }
 
 /* Nothing else is of interest any more. */
@@ -300,9 +308,9 @@ static void *keep(void *of)
     int64_t busy_ns = 0;
     if (place->cpus_known) /* workers inherit it; this thread may have been started from a bound one */
         sched_setaffinity(0, sizeof place->cpus, &place->cpus);
-    while (!is_closing(place)) {
-        bool busy = al_process_collect(place);
-        if (atomic_exchange(&place->attention, false)) {
+    while (!atomic_load(&place->closing)) {
+        bool busy = sees_answers(place) && al_process_collect(place);
+        if (atomic_load(&place->attention) && atomic_exchange(&place->attention, false)) {
             look_after(place);
             busy = true;
         }
@@ -347,6 +355,7 @@ allot_status al_keeper_start(al_process *place, al_failure *failure)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     place->started = !error;
     if (!error) {
+        al_collector_add(&place->collector);
         pthread_setname_np(place->keeper, "allot-keeper");
         return ALLOT_OK;
     }
@@ -358,9 +367,8 @@ void al_keeper_stop(al_process *place)
 {
     if (!place->started)
         return;
-    pthread_mutex_lock(&place->lock);
-    place->closing = true;
-    pthread_mutex_unlock(&place->lock);
+    al_collector_remove(&place->collector);
+    atomic_store(&place->closing, true);
     al_process_attend(place);
     pthread_join(place->keeper, NULL);
     close_descriptors(place);

@@ -7,6 +7,7 @@
 #ifndef AL_PLACES_PROCESS_POOL_H
 #define AL_PLACES_PROCESS_POOL_H
 
+#include "core/collector.h"
 #include "core/launch.h"
 #include "places/place.h"
 #include "places/process/slot.h"
@@ -63,8 +64,9 @@ struct al_worker {
     al_spawned child;
     al_page *page;
     al_worker_state state;
-    bool held;           /* the keeper prepares a job for it */
-    uint64_t head, tail; /* turns: the next to give, the oldest not collected */
+    bool held; /* the keeper prepares a job for it */
+    _Atomic uint64_t head,
+        tail; /* turns: the next to give, the oldest not collected; the keeper looks without the lock */
     al_job *jobs[AL_SLOTS];
     uint64_t modules[AL_MODULES_MAX / 64]; /* told of */
     struct al_worker_array {
@@ -75,7 +77,6 @@ struct al_worker {
     uint64_t uses;
     int64_t kill_ns; /* when SIGKILL is due; INT64_MAX: never */
     int64_t start_ns;
-    int64_t given_ns;   /* when the oldest call now with it was given, or the one before it answered */
     int64_t typical_ns; /* what a call took lately */
 };
 
@@ -87,7 +88,8 @@ typedef struct al_job_queue {
 struct al_process {
     al_place base; /* first */
     al_memory memory;
-    int limit; /* workers */
+    int limit;         /* workers */
+    char refusal[100]; /* why there can be none; "" if there can */
     al_symbols symbols;
     al_spawner spawner;
 
@@ -95,11 +97,12 @@ struct al_process {
     al_job_queue queue;
     al_worker *workers; /* changed by the keeper only */
     size_t worker_count, starting;
-    al_job *spare;   /* jobs to use again */
-    uint64_t copies; /* ids given to copies */
-    bool closing;
+    al_job *spare;     /* jobs to use again */
+    uint64_t copies;   /* ids given to copies */
     bool arrays_stale; /* some worker has one mapped that is gone */
 
+    al_collector collector;
+    _Atomic bool closing;
     _Atomic bool attention; /* the keeper has something to do besides collecting */
     _Atomic bool asleep;    /* the keeper sleeps: whoever sets `attention` writes to wake_fd */
     _Atomic uint32_t given; /* jobs in slots */
@@ -129,6 +132,9 @@ al_task *al_process_withdraw(al_process *place, al_task *which);
 /* Takes the answers that are there and completes their tasks; true if there were any. */
 bool al_process_collect(al_process *place);
 
+/* Sets up the place's collector, for threads that wait. */
+void al_process_collector_init(al_collector *collector);
+
 /* Wakes the keeper, or makes it look once more before it sleeps. */
 void al_process_attend(al_process *place);
 
@@ -149,7 +155,7 @@ void al_job_queue_append(al_job_queue *queue, al_job *job);
 void al_job_queue_prepend(al_job_queue *queue, al_job *job);
 void al_job_queue_remove(al_job_queue *queue, al_job *job);
 
-/* A worker that can take a job now; NULL if there is none. */
+/* A worker that can take a job now, better one that is awake; NULL if there is none. */
 al_worker *al_process_free_worker(al_process *place);
 
 /* Puts a job whose task has started into the worker's next slot. Returns what to wake after the lock is free.
@@ -166,7 +172,7 @@ bool al_process_take_back(al_process *place, al_job *job);
 al_ended al_job_end(al_process *place, al_job *job, allot_status status, al_failure *failure);
 
 /* Takes the next answer from a worker; false if there is none. */
-bool al_worker_answered(al_process *place, al_worker *worker, int64_t now_ns, al_ended *ended);
+bool al_worker_answered(al_process *place, al_worker *worker, al_ended *ended);
 
 /* ---- With no lock held ---- */
 
@@ -235,7 +241,13 @@ allot_status al_keeper_start(al_process *place, al_failure *failure);
 /* Ends the workers and the thread. */
 void al_keeper_stop(al_process *place);
 
-/* With the lock held: lets workers wake the keeper if it sleeps and nobody else collects, and only then. */
+/* With the lock held: whether workers are to wake the keeper: it sleeps, and nobody else collects. */
+static inline bool al_keeper_wants_notice(al_process *place)
+{
+    return atomic_load(&place->asleep) && !atomic_load(&place->collectors);
+}
+
+/* With the lock held: tells the workers so. */
 void al_keeper_arm(al_process *place);
 
 /* Fails everything that waits for a worker: there will be none. */

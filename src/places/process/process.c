@@ -16,12 +16,14 @@ static void describe(const al_place *place, allot_place_info *info)
 
 static bool can_run(const al_place *place, const al_task *task, char *why, size_t why_size)
 {
-    (void)place;
+    const char *refusal = ((const al_process *)place)->refusal;
     if (task->launch && !task->launch->kernel->desc.cpu) {
         snprintf(why, why_size, "the kernel has no C variant");
         return false;
     }
-    return al_spawner_allowed(why, why_size);
+    if (refusal[0])
+        snprintf(why, why_size, "%s", refusal);
+    return !refusal[0];
 }
 
 static allot_status open_place(al_place *place, al_failure *failure)
@@ -66,6 +68,16 @@ static void close_place(al_place *base)
 
 static const al_place_ops ops = { describe, can_run, open_place, enqueue, withdraw, stop, close_place };
 
+/* Held for well under a microsecond: spinning for it is cheaper than a system call. */
+static void init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
 static al_process *create(int limit)
 {
     al_process *place = al_place_allocate(sizeof *place);
@@ -73,14 +85,17 @@ static al_process *create(int limit)
         return NULL;
     place->limit = limit;
     place->epoll_fd = place->wake_fd = -1;
+    al_spawner_allowed(place->refusal, sizeof place->refusal);
     place->cpus_known = sched_getaffinity(0, sizeof place->cpus, &place->cpus) == 0;
-    pthread_mutex_init(&place->lock, NULL);
+    init_lock(&place->lock);
+    al_process_collector_init(&place->collector);
     al_symbols_init(&place->symbols);
     if (!al_spawner_init(&place->spawner)) {
         free_place(place);
         return NULL;
     }
     al_memory_init(&place->memory, &al_shared_memory_ops);
+    atomic_store(&place->memory.shares_host, true);
     place->base = (al_place){ .ops = &ops,
                               .kind = ALLOT_PROCESS,
                               .id = al_intern("process"),

@@ -179,19 +179,22 @@ static void run(worker *self, al_slot *slot)
     allot_call call = { &slot->stopping, "process", 0, 0, { 0 } };
     al_code code = NULL;
     atomic_store_explicit(&current_stopping, &slot->stopping, memory_order_relaxed);
+    int64_t start_ns = al_clock_now_ns();
     allot_status status = find_code(self, slot, &code, &call.failure);
     if (status == ALLOT_OK && slot->kind == AL_SLOT_PART)
         status = run_part(self, code, &call);
     else if (status == ALLOT_OK)
         status = run_function(self, slot, code, &call);
+    slot->ran_ns = (uint64_t)(al_clock_now_ns() - start_ns);
     unmap(&self->parcel);
     fflush(NULL); /* who sees the result sees what was printed before it */
     al_slot_respond(self->page, self->turn, status, &call.failure);
     atomic_store_explicit(&current_stopping, NULL, memory_order_relaxed);
     if (!al_slot_change(slot, self->turn, AL_SLOT_RUNNING, AL_SLOT_DONE))
         _exit(EXIT_SUCCESS); /* being killed: the parent has given the task up */
-    /* seq_cst, as the change before: either the parent sees the slot before it sleeps, or we see that it does. */
-    if (atomic_load(&self->page->parent_sleeps) && atomic_exchange(&self->page->parent_sleeps, 0))
+    /* seq_cst, as the change before: either the parent sees the slot before it sleeps, or we see that it
+     * does. */
+    if (atomic_load(&slot->notify))
         al_wire_signal(self->door.socket, AL_WIRE_WAKE);
 }
 
