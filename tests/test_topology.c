@@ -228,7 +228,8 @@ static void topology_is_whole(void)
     CU_ASSERT(topology.cores >= topology.packages);
     CU_ASSERT(topology.pus >= topology.cores);
     CU_ASSERT(topology.numa_nodes >= 1);
-    CU_ASSERT_EQUAL(topology.memory_bytes, (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE));
+    CU_ASSERT_EQUAL(topology.memory_bytes,
+                    (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE));
     CU_ASSERT(topology.usable_cpus >= 1);
     CU_ASSERT(topology.usable_cpus <= topology.affinity_cpus);
     CU_ASSERT_EQUAL(topology.usable_cpus, al_usable_cpus());
