@@ -19,9 +19,9 @@ set_target_properties(allot_numeric_static PROPERTIES EXPORT_NAME numeric_static
 install(TARGETS allot allot_static allot_numeric allot_numeric_static EXPORT allot-targets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS allot_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-if(TARGET allot_worker_helper)
-  set_target_properties(allot_worker_helper PROPERTIES INSTALL_RPATH "$ORIGIN/../${libexec_to_lib}")
-  install(TARGETS allot_worker_helper RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/allot)
+if(TARGET allot_worker)
+  set_target_properties(allot_worker PROPERTIES INSTALL_RPATH "$ORIGIN/../${libexec_to_lib}")
+  install(TARGETS allot_worker RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/allot)
 endif()
 install(DIRECTORY include/allot DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(DIRECTORY bench/data/ DESTINATION ${CMAKE_INSTALL_DATADIR}/allot/data)

@@ -30,7 +30,8 @@ static void callbacks_see_every_kind_of_end(void)
     allot_executor *executor = contract_open();
     place_hold hold = hold_begin(executor);
     allot_hints hints = hold_hints(&hold);
-    allot_future *futures[3] = { job_nothing(executor, &hints), job_fail(executor, &hints), job_nothing(executor, &hints) };
+    allot_future *futures[3] = { job_nothing(executor, &hints), job_fail(executor, &hints),
+                                 job_nothing(executor, &hints) };
     sightings seen[3] = { 0 };
     for (int i = 0; i < 3; i++) {
         marker mark = { .seen = &seen[i] };
@@ -179,7 +180,8 @@ static void a_task_waits_for_those_before_it(void)
 {
     allot_executor *executor = contract_open();
     test_gate gate = gate_create();
-    allot_future *first = allot_submit(executor, task_gate, &gate.key, sizeof gate.key, 0, ALLOT_HINTS(.place = ALLOT_THREAD));
+    allot_future *first =
+        allot_submit(executor, task_gate, &gate.key, sizeof gate.key, 0, ALLOT_HINTS(.place = ALLOT_THREAD));
     allot_hints hints = contract_here();
     hints.after = &first, hints.after_count = 1;
     square_job job = job_square(executor, 4, &hints);
@@ -255,13 +257,16 @@ static void cancelling_a_dependant_leaves_the_base(void)
 
 const test_fact contract_callback_facts[] = {
     { "D1 D2 D3 a callback is called once and sees how it ended", callbacks_see_every_kind_of_end },
-    { "D4 a callback on a done future runs at once in the caller's thread", a_late_callback_runs_here_at_once },
-    { "D6 callbacks of a future run in order of registration, in one thread of the executor's", callbacks_keep_their_order_and_thread },
+    { "D4 a callback on a done future runs at once in the caller's thread",
+      a_late_callback_runs_here_at_once },
+    { "D6 callbacks of a future run in order of registration, in one thread of the executor's",
+      callbacks_keep_their_order_and_thread },
     { "D7 D8 callbacks can submit, and release their own future", callbacks_can_submit },
     { "D5 a callback can wait, and the others are called all the same", a_callback_can_wait },
     { "callbacks of what ran have ended when close returns", close_lets_callbacks_end },
     { "after: a task starts when those that it names are done", a_task_waits_for_those_before_it },
-    { "D15 after: a failure fails all dependants with the root cause", a_failure_reaches_all_that_depend_on_it },
+    { "D15 after: a failure fails all dependants with the root cause",
+      a_failure_reaches_all_that_depend_on_it },
     { "after: a cancelled dependency fails its dependant", a_cancelled_dependency_is_a_failed_one },
     { "D10 after: cancelling a dependant leaves its base alone", cancelling_a_dependant_leaves_the_base },
     { NULL, NULL },

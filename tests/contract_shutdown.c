@@ -41,7 +41,8 @@ static void queued_work_completes_first(void)
 
 static void workers_are_gone_after_close(void)
 {
-    CHECK_STATUS(allot_close(contract_open()), ALLOT_OK); /* what a first use leaves for good, say a driver's threads */
+    CHECK_STATUS(allot_close(contract_open()),
+                 ALLOT_OK); /* what a first use leaves for good, say a driver's threads */
     allot_executor *executor = contract_open();
     CHECK_STATUS(finish(job_nothing(executor, NULL)), ALLOT_OK);
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
@@ -100,7 +101,8 @@ static void *shut_down(void *input)
     return NULL;
 }
 
-/* Holds the place, queues, and shuts down with CANCEL_PENDING from another thread: what is queued ends before what runs. */
+/* Holds the place, queues, and shuts down with CANCEL_PENDING from another thread: what is queued ends before
+ * what runs. */
 static void cancel_while_held(bool no_wait_first)
 {
     allot_executor *executor = contract_open();
@@ -278,7 +280,8 @@ const test_fact contract_shutdown_facts[] = {
     { "A5 G2 threads, processes and descriptors are gone after close", workers_are_gone_after_close },
     { "G3 shutting down again, in any mix of modes, is harmless", shutting_down_again_is_harmless },
     { "G4 a shutdown without waiting returns, and queued work completes", no_wait_returns_with_work_queued },
-    { "G5 a shutdown cancels what is pending on request, and its waiters wake", pending_work_is_cancelled_on_request },
+    { "G5 a shutdown cancels what is pending on request, and its waiters wake",
+      pending_work_is_cancelled_on_request },
     { "G6 a second shutdown can cancel what the first left", a_second_shutdown_can_cancel },
     { "G7 a cancel right before the shutdown does not hang it", a_cancel_before_shutdown_does_not_hang },
     { "G8 any queue length ends", any_queue_length_ends },

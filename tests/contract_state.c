@@ -74,7 +74,8 @@ static void a_cancelled_task_never_runs(void)
     allot_future *futures[10];
     for (size_t i = 0; i < 10; i++)
         futures[i] = job_tally(executor, &sheet, i, &hints);
-    if (contract_rig.launches) { /* its array would be unusable after a launch that does not succeed: count on others */
+    if (contract_rig.launches) { /* its array would be unusable after a launch that does not succeed: count on
+                                    others */
         for (size_t i = 0; i < 10; i++)
             CHECK(allot_cancel(futures[i]));
         hold_end(&hold);
@@ -207,7 +208,8 @@ static void a_waiter_wakes_with_the_outcome(void)
     for (int i = 0; i < contract_rounds(50); i++) {
         place_hold hold = hold_begin(executor);
         allot_hints hints = hold_hints(&hold);
-        blocked_get waits[2] = { { .future = job_nothing(executor, &hints) }, { .future = job_nothing(executor, &hints) } };
+        blocked_get waits[2] = { { .future = job_nothing(executor, &hints) },
+                                 { .future = job_nothing(executor, &hints) } };
         pthread_t threads[2] = { start_thread(get_blocked, &waits[0]), start_thread(get_blocked, &waits[1]) };
         await_count(&waits[0].about_to, 1), await_count(&waits[1].about_to, 1);
         CHECK(allot_cancel(waits[1].future));
@@ -247,7 +249,8 @@ static void *look(void *input)
     size_t size = allot_future_size(job->future);
     bool whole = allot_future_state(job->future) == ALLOT_STATE_SUCCEEDED &&
                  allot_future_status(job->future) == ALLOT_OK && !allot_cancelled(job->future) &&
-                 allot_get(job->future, size ? &value : NULL, size, 0) == ALLOT_OK && (size == 0 || value == 81);
+                 allot_get(job->future, size ? &value : NULL, size, 0) == ALLOT_OK &&
+                 (size == 0 || value == 81);
     return whole ? NULL : input;
 }
 
@@ -293,7 +296,8 @@ const test_fact contract_state_facts[] = {
     { "C6 a running task is not cancelled and completes", a_running_task_is_not_cancelled },
     { "C7 cancelling again answers true and changes nothing", cancelling_again_changes_nothing },
     { "C8 a finished task is not cancelled and keeps its result", a_finished_task_is_not_cancelled },
-    { "C9 a cancelled task's result is the cancelled error, at once", a_cancelled_result_is_cancelled_at_once },
+    { "C9 a cancelled task's result is the cancelled error, at once",
+      a_cancelled_result_is_cancelled_at_once },
     { "C10 C11 C18 a timeout of 0 or below does not wait and alters nothing", a_timeout_of_0_does_not_wait },
     { "C12 C13 a blocked waiter wakes with the value or with cancelled", a_waiter_wakes_with_the_outcome },
     { "C14 a good end has no error, also after another's", a_good_end_has_no_error },

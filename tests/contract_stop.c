@@ -57,7 +57,8 @@ static void a_stubborn_process_is_killed(void)
     allot_executor *executor = contract_open();
     test_gate gate = gate_create();
     allot_hints here = contract_here();
-    allot_future *future = allot_submit(executor, task_gate, &gate.key, sizeof gate.key, 0, &here); /* never looks at the flag */
+    allot_future *future =
+        allot_submit(executor, task_gate, &gate.key, sizeof gate.key, 0, &here); /* never looks at the flag */
     gate_await(&gate, 1);
     CHECK_STATUS(allot_stop(future, MILLISECOND), ALLOT_OK);
     CHECK_STATUS(allot_get(future, NULL, 0, ALLOT_FOREVER), ALLOT_STOPPED);
@@ -123,7 +124,8 @@ static void stop_and_cancel_races_end_once(void)
             allot_stop(future, 0);
         CHECK_STATUS(allot_wait(future, ALLOT_FOREVER), ALLOT_OK);
         allot_status status = allot_future_status(future);
-        CHECK(cancelled ? status == ALLOT_CANCELLED : status == ALLOT_OK || (i % 2 == 0 && status == ALLOT_STOPPED));
+        CHECK(cancelled ? status == ALLOT_CANCELLED
+                        : status == ALLOT_OK || (i % 2 == 0 && status == ALLOT_STOPPED));
         CU_ASSERT_EQUAL(allot_cancelled(future), cancelled);
         allot_release(future);
     }
@@ -131,8 +133,10 @@ static void stop_and_cancel_races_end_once(void)
 }
 
 const test_fact contract_stop_facts[] = {
-    { "stop: a pending task ends at once with STOPPED, which is not cancelled", stopping_a_pending_task_ends_it_at_once },
-    { "stop: a running task is asked, and ends with STOPPED though it returned success", a_running_task_is_asked_to_stop },
+    { "stop: a pending task ends at once with STOPPED, which is not cancelled",
+      stopping_a_pending_task_ends_it_at_once },
+    { "stop: a running task is asked, and ends with STOPPED though it returned success",
+      a_running_task_is_asked_to_stop },
     { "stop: a done task keeps its outcome", stopping_a_done_task_changes_nothing },
     { "stop: a process that does not listen is killed after the grace", a_stubborn_process_is_killed },
     { "deadline: a pending task ends with DEADLINE when it passes", a_deadline_ends_a_pending_task },

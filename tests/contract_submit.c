@@ -12,7 +12,9 @@ static void opens_and_closes_at_once(void)
 static void two_executors_never_cross(void)
 {
     allot_executor *executors[2] = { contract_open(), contract_open() };
-    enum { EACH = 20 };
+    enum {
+        EACH = 20
+    };
     square_job jobs[2 * EACH];
     for (int i = 0; i < 2 * EACH; i++)
         jobs[i] = job_square(executors[i % 2], i, NULL);
@@ -96,7 +98,9 @@ static void never_more_than_its_workers(void)
     allot_executor *executor = contract_open();
     int workers = contract_rig.kind == ALLOT_INLINE ? 1 : contract_rig.workers;
     place_hold hold = hold_begin(executor);
-    enum { MANY = 20 };
+    enum {
+        MANY = 20
+    };
     tally_sheet sheet = tallies_create(executor);
     allot_future *futures[MANY];
     for (size_t i = 0; i < MANY; i++)
@@ -121,7 +125,8 @@ static allot_status who_am_i(allot_call *call, const void *in, void *out)
     return ALLOT_OK;
 }
 
-/* B3 needs the tasks' own view, so it is one for functions; contract_rig is not set in a worker, where getpid() == gettid(). */
+/* B3 needs the tasks' own view, so it is one for functions; contract_rig is not set in a worker, where
+ * getpid() == gettid(). */
 static void idle_workers_are_reused(void)
 {
     if (contract_rig.launches)
@@ -260,7 +265,9 @@ static void codes_are_passed_untouched(void)
     if (contract_rig.device)
         return; /* its code has no statuses */
     allot_executor *executor = contract_open();
-    const int codes[] = { ALLOT_TIMEOUT, ALLOT_CANCELLED, ALLOT_STOPPED, ALLOT_SHUTDOWN, 1024, 65536, 1 << 30 };
+    const int codes[] = {
+        ALLOT_TIMEOUT, ALLOT_CANCELLED, ALLOT_STOPPED, ALLOT_SHUTDOWN, 1024, 65536, 1 << 30
+    };
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         check_code(executor, (allot_status)codes[i]);
     allot_close(executor);
@@ -276,7 +283,8 @@ static allot_status fail_with_payload(allot_call *call, const void *in, void *ou
 {
     (void)out;
     allot_fail(call, ALLOT_FAILED, "an earlier message");
-    return allot_fail_with(call, (allot_status)(ALLOT_USER + 1), in, allot_call_in_size(call), "%s", "with bytes");
+    return allot_fail_with(call, (allot_status)(ALLOT_USER + 1), in, allot_call_in_size(call), "%s",
+                           "with bytes");
 }
 
 static void errors_carry_text_and_bytes(void)
@@ -330,7 +338,8 @@ static void large_values_pass_intact(void)
 
 static allot_status expect_nothing(allot_call *call, const void *in, void *out)
 {
-    return !in && !out && allot_call_in_size(call) == 0 && allot_call_out_size(call) == 0 ? ALLOT_OK : ALLOT_FAILED;
+    return !in && !out && allot_call_in_size(call) == 0 && allot_call_out_size(call) == 0 ? ALLOT_OK
+                                                                                          : ALLOT_FAILED;
 }
 
 static void nothing_is_a_size(void)
@@ -377,13 +386,15 @@ const test_fact contract_submit_facts[] = {
     { "a future names the place that took it", the_future_names_its_place },
     { "a function sees sizes, input and place of its call", a_function_sees_its_call },
     { "a function's room for the result is zeroed and aligned", room_is_zeroed_and_aligned },
-    { "B2 no more tasks run at once than there are workers, and each runs once", never_more_than_its_workers },
+    { "B2 no more tasks run at once than there are workers, and each runs once",
+      never_more_than_its_workers },
     { "B3 idle workers are reused", idle_workers_are_reused },
     { "B4 a result can be asked for again, from several threads", a_result_can_be_read_again },
     { "B5 the caller's memory is let go exactly once", user_memory_is_let_go_once },
     { "B6 a task whose future was released runs", a_released_future_still_runs },
     { "B7 a task's own error arrives as it is, and the place stays usable", a_task_error_arrives_as_it_is },
-    { "B8 B9 a task's codes are passed on untouched, also those that the library uses", codes_are_passed_untouched },
+    { "B8 B9 a task's codes are passed on untouched, also those that the library uses",
+      codes_are_passed_untouched },
     { "B10 an error carries the last text and bytes that the task gave", errors_carry_text_and_bytes },
     { "B15 large arguments and results pass intact", large_values_pass_intact },
     { "B16 nothing is a size too", nothing_is_a_size },

@@ -6,7 +6,8 @@ static void all_are_done_however_they_ended(void)
     allot_executor *executor = contract_open();
     place_hold hold = hold_begin(executor);
     allot_hints hints = hold_hints(&hold);
-    allot_future *futures[3] = { job_nothing(executor, &hints), job_fail(executor, &hints), job_nothing(executor, &hints) };
+    allot_future *futures[3] = { job_nothing(executor, &hints), job_fail(executor, &hints),
+                                 job_nothing(executor, &hints) };
     CHECK(allot_cancel(futures[2]));
     hold_open(&hold);
     CHECK_STATUS(allot_wait_all(futures, 3, ALLOT_FOREVER), ALLOT_OK);
@@ -22,8 +23,9 @@ static void any_returns_with_the_first(void)
     allot_executor *executor = contract_open();
     place_hold hold = hold_begin(executor);
     allot_hints hints = hold_hints(&hold);
-    allot_future *elsewhere = allot_submit(executor, task_nothing, NULL, 0, 0,
-                                           ALLOT_HINTS(.place = contract_rig.kind == ALLOT_INLINE ? ALLOT_THREAD : ALLOT_INLINE));
+    allot_future *elsewhere =
+        allot_submit(executor, task_nothing, NULL, 0, 0,
+                     ALLOT_HINTS(.place = contract_rig.kind == ALLOT_INLINE ? ALLOT_THREAD : ALLOT_INLINE));
     allot_future *futures[3] = { job_nothing(executor, &hints), job_nothing(executor, &hints), elsewhere };
     size_t index = 99;
     CHECK_STATUS(allot_wait_any(futures, 3, ALLOT_FOREVER, &index), ALLOT_OK);
@@ -132,7 +134,8 @@ static void *wait_for_one(void *input)
 {
     one_wait *wait = input;
     allot_future *both[2] = { wait->future, wait->other };
-    wait->status = wait->other ? allot_wait_any(both, 2, ALLOT_FOREVER, NULL) : allot_wait(wait->future, ALLOT_FOREVER);
+    wait->status =
+        wait->other ? allot_wait_any(both, 2, ALLOT_FOREVER, NULL) : allot_wait(wait->future, ALLOT_FOREVER);
     return NULL;
 }
 
@@ -143,7 +146,9 @@ static void all_waiters_of_one_future_wake(void)
         place_hold hold = hold_begin(executor);
         allot_hints hints = hold_hints(&hold);
         allot_future *future = job_nothing(executor, &hints), *never = job_nothing(executor, &hints);
-        one_wait waits[4] = { { future, NULL, 0 }, { future, never, 0 }, { future, NULL, 0 }, { future, never, 0 } };
+        one_wait waits[4] = {
+            { future, NULL, 0 }, { future, never, 0 }, { future, NULL, 0 }, { future, never, 0 }
+        };
         pthread_t threads[4];
         for (int j = 0; j < 4; j++)
             threads[j] = start_thread(wait_for_one, &waits[j]);

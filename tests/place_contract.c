@@ -133,13 +133,14 @@ void tallies_destroy(tally_sheet *tallies)
     gate_destroy(&tallies->gate);
 }
 
-allot_future *job_tally(allot_executor *executor, tally_sheet *tallies, size_t index, const allot_hints *hints)
+allot_future *job_tally(allot_executor *executor, tally_sheet *tallies, size_t index,
+                        const allot_hints *hints)
 {
     allot_hints here = contract_here();
     if (contract_rig.launches)
         return allot_launch(executor, probe_kernel(PROBE_AFFINE), allot_range_2d(1, 1),
-                            ALLOT_ARGS(allot_inout_view(allot_view_2d(tallies->array, index, 1, 1, 1)), allot_u32(1),
-                                       allot_u32(1)),
+                            ALLOT_ARGS(allot_inout_view(allot_view_2d(tallies->array, index, 1, 1, 1)),
+                                       allot_u32(1), allot_u32(1)),
                             hints ? hints : &here);
     tally_input input = { .key = tallies->gate.key, .index = index };
     return call(executor, task_tally, &input, sizeof input, hints);
@@ -264,8 +265,10 @@ static size_t find_rigs(allot_kind kind)
 /* All facts of all subjects, in one list. */
 static test_fact *all_facts(void)
 {
-    const test_fact *const lists[] = { contract_submit_facts,   contract_state_facts, contract_wait_facts,
-                                       contract_callback_facts, contract_stop_facts,  contract_shutdown_facts };
+    const test_fact *const lists[] = {
+        contract_submit_facts,   contract_state_facts, contract_wait_facts,
+        contract_callback_facts, contract_stop_facts,  contract_shutdown_facts
+    };
     static test_fact all[200];
     size_t count = 0;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
@@ -283,7 +286,8 @@ int contract_main(int argc, char **argv, allot_kind kind)
     for (rig_of_suite = 0; rig_of_suite < count; rig_of_suite++) {
         const place_rig *rig = &rigs[rig_of_suite];
         char name[80];
-        snprintf(name, sizeof name, "the contract of %s, with %s", rig->place_id, rig->launches ? "kernels" : "functions");
+        snprintf(name, sizeof name, "the contract of %s, with %s", rig->place_id,
+                 rig->launches ? "kernels" : "functions");
         watched_suite suite = { .name = name, .facts = all_facts(), .prepare = prepare };
         if (watched_main(argc, argv, &suite, 1) != EXIT_SUCCESS)
             result = EXIT_FAILURE;

@@ -1,5 +1,6 @@
-/* The contract of a place: facts that hold for every kind, run against one kind at a time. A program per kind calls
- * contract_main(); the facts make their tasks through the jobs below, as plain functions or as launches of kernels. */
+/* The contract of a place: facts that hold for every kind, run against one kind at a time. A program per kind
+ * calls contract_main(); the facts make their tasks through the jobs below, as plain functions or as launches
+ * of kernels. */
 #ifndef PLACE_CONTRACT_H
 #define PLACE_CONTRACT_H
 
@@ -60,11 +61,13 @@ typedef struct tally_sheet {
 } tally_sheet;
 tally_sheet tallies_create(allot_executor *executor);
 void tallies_destroy(tally_sheet *tallies);
-allot_future *job_tally(allot_executor *executor, tally_sheet *tallies, size_t index, const allot_hints *hints);
+allot_future *job_tally(allot_executor *executor, tally_sheet *tallies, size_t index,
+                        const allot_hints *hints);
 /* The tallies, after all those jobs are done; NULL-safe copy of GATE_TALLIES numbers. */
 void tallies_read(tally_sheet *tallies, uint32_t counts[GATE_TALLIES]);
 
-/* A job that runs until the gate opens (or, on a device, for some tenths of a second), seen to run when this returns. */
+/* A job that runs until the gate opens (or, on a device, for some tenths of a second), seen to run when this
+ * returns. */
 allot_future *job_running(allot_executor *executor, test_gate *gate, const allot_hints *hints);
 
 /* Holds the place: jobs that are given hold_hints() stay pending until the hold ends. */

@@ -13,9 +13,11 @@ static allot_status square(allot_call *call, const allot_part *part)
     (void)call;
     for (size_t i = part->begin; i < part->end; i++)
         if (part->type == ALLOT_F32)
-            ((float *)part->args[1].data)[i] = ((const float *)part->args[0].data)[i] * ((const float *)part->args[0].data)[i];
+            ((float *)part->args[1].data)[i] =
+                ((const float *)part->args[0].data)[i] * ((const float *)part->args[0].data)[i];
         else
-            ((double *)part->args[1].data)[i] = ((const double *)part->args[0].data)[i] * ((const double *)part->args[0].data)[i];
+            ((double *)part->args[1].data)[i] =
+                ((const double *)part->args[0].data)[i] * ((const double *)part->args[0].data)[i];
     return ALLOT_OK;
 }
 
@@ -116,13 +118,28 @@ static const allot_param square_params[] = {
     { .name = "y", .access = ALLOT_WRITE, .distribution = ALLOT_SLICED },
 };
 static const allot_param affine_params[] = {
-    { .name = "y", .type = ALLOT_U32, .access = ALLOT_READ_WRITE, .distribution = ALLOT_SLICED, .rank = 2, .strided = true },
+    { .name = "y",
+      .type = ALLOT_U32,
+      .access = ALLOT_READ_WRITE,
+      .distribution = ALLOT_SLICED,
+      .rank = 2,
+      .strided = true },
     { .name = "a", .type = ALLOT_U32 },
     { .name = "b", .type = ALLOT_U32 },
 };
 static const allot_param mix_params[] = {
-    { .name = "x", .type = ALLOT_U32, .access = ALLOT_READ, .distribution = ALLOT_SLICED, .rank = 2, .strided = true },
-    { .name = "y", .type = ALLOT_U32, .access = ALLOT_READ_WRITE, .distribution = ALLOT_SLICED, .rank = 2, .strided = true },
+    { .name = "x",
+      .type = ALLOT_U32,
+      .access = ALLOT_READ,
+      .distribution = ALLOT_SLICED,
+      .rank = 2,
+      .strided = true },
+    { .name = "y",
+      .type = ALLOT_U32,
+      .access = ALLOT_READ_WRITE,
+      .distribution = ALLOT_SLICED,
+      .rank = 2,
+      .strided = true },
     { .name = "a", .type = ALLOT_U32 },
 };
 static const allot_param fill_params[] = {
@@ -138,7 +155,12 @@ static const allot_param reverse_params[] = {
     { .name = "y", .type = ALLOT_U32, .access = ALLOT_WRITE, .distribution = ALLOT_SLICED },
 };
 static const allot_param blur_params[] = {
-    { .name = "x", .type = ALLOT_U32, .access = ALLOT_READ, .distribution = ALLOT_HALO, .before = 1, .after = 1 },
+    { .name = "x",
+      .type = ALLOT_U32,
+      .access = ALLOT_READ,
+      .distribution = ALLOT_HALO,
+      .before = 1,
+      .after = 1 },
     { .name = "y", .type = ALLOT_U32, .access = ALLOT_WRITE, .distribution = ALLOT_SLICED },
 };
 static const allot_param gate_params[] = {
@@ -150,22 +172,27 @@ static const allot_param fail_params[] = {
     { .name = "status", .type = ALLOT_I32 },
 };
 
-#define AT(layout) "[get_global_id(0) * " layout ".stride[0] + get_global_id(1) * " layout ".stride[1] + get_global_id(2) * " layout ".stride[2]]"
+#define AT(layout)                                                                                           \
+    "[get_global_id(0) * " layout ".stride[0] + get_global_id(1) * " layout                                  \
+    ".stride[1] + get_global_id(2) * " layout ".stride[2]]"
 
 static const char square_text[] = "kernel void square(global const T *x, global T *y)\n"
                                   "{ size_t i = get_global_id(0); y[i] = x[i] * x[i]; }\n";
 static const char affine_text[] = "kernel void affine(global uint *y, allot_layout at, uint a, uint b)\n"
                                   "{ global uint *e = &y" AT("at") "; *e = a * *e + b; }\n";
-static const char mix_text[] = "kernel void mix_in(global const uint *x, allot_layout of, global uint *y, allot_layout at, uint a)\n"
-                               "{ global uint *e = &y" AT("at") "; *e = a * *e + x" AT("of") "; }\n";
+static const char mix_text[] =
+    "kernel void mix_in(global const uint *x, allot_layout of, global uint *y, allot_layout at, uint a)\n"
+    "{ global uint *e = &y" AT("at") "; *e = a * *e + x" AT("of") "; }\n";
 static const char fill_text[] = "kernel void fill(global uint *y, allot_layout at, uint b)\n"
                                 "{ y" AT("at") " = b + (uint)get_global_id(0); }\n";
-static const char slow_text[] = "kernel void slow(global uint *y, uint rounds)\n"
-                                "{ uint v = y[get_global_id(0)];\n"
-                                "  for (uint r = 0; r < rounds; r++) v = v * 1664525u + 1013904223u + (v >> 16);\n"
-                                "  y[get_global_id(0)] = v; }\n";
-static const char reverse_text[] = "kernel void reverse(global const uint *x, global uint *y)\n"
-                                   "{ y[get_global_id(0)] = x[get_global_size(0) - 1 - get_global_id(0)]; }\n";
+static const char slow_text[] =
+    "kernel void slow(global uint *y, uint rounds)\n"
+    "{ uint v = y[get_global_id(0)];\n"
+    "  for (uint r = 0; r < rounds; r++) v = v * 1664525u + 1013904223u + (v >> 16);\n"
+    "  y[get_global_id(0)] = v; }\n";
+static const char reverse_text[] =
+    "kernel void reverse(global const uint *x, global uint *y)\n"
+    "{ y[get_global_id(0)] = x[get_global_size(0) - 1 - get_global_id(0)]; }\n";
 static const char blur_text[] = "kernel void blur(global const uint *x, global uint *y)\n"
                                 "{ size_t i = get_global_id(0), n = get_global_size(0);\n"
                                 "  y[i] = (i > 0 ? x[i - 1] : 0) + x[i] + (i + 1 < n ? x[i + 1] : 0); }\n";
@@ -173,16 +200,26 @@ static const char broken_text[] = "kernel void fail(global float *y, int status)
                                   "{ y[0] = not_declared_anywhere; }\n";
 
 #define PARAMS(list) .params = list, .param_count = sizeof list / sizeof list[0]
-#define DESC(...) { .size = sizeof(allot_kernel_desc), __VA_ARGS__ }
+/* Work-groups of one: PoCL compiles a kernel anew for every size of group that it is left to choose. */
+#define ONE_EACH .local = { 1, 1, 1 }
+#define DESC(...)                                                                                            \
+    {                                                                                                        \
+        .size = sizeof(allot_kernel_desc), __VA_ARGS__                                                       \
+    }
 
 static const allot_kernel_desc descs[PROBES] = {
-    [PROBE_SQUARE] = DESC(.name = "square", PARAMS(square_params), .types = floats, .cpu = square, .opencl_source = square_text),
-    [PROBE_AFFINE] = DESC(.name = "affine", PARAMS(affine_params), .cpu = affine, .opencl_source = affine_text),
-    [PROBE_MIX] = DESC(.name = "mix_in", PARAMS(mix_params), .cpu = mix, .opencl_source = mix_text),
-    [PROBE_FILL] = DESC(.name = "fill", PARAMS(fill_params), .cpu = fill, .opencl_source = fill_text),
+    [PROBE_SQUARE] = DESC(.name = "square", PARAMS(square_params), .types = floats, .cpu = square,
+                          .opencl_source = square_text),
+    [PROBE_AFFINE] =
+        DESC(.name = "affine", PARAMS(affine_params), .cpu = affine, .opencl_source = affine_text, ONE_EACH),
+    [PROBE_MIX] = DESC(.name = "mix_in", PARAMS(mix_params), .cpu = mix, .opencl_source = mix_text, ONE_EACH),
+    [PROBE_FILL] =
+        DESC(.name = "fill", PARAMS(fill_params), .cpu = fill, .opencl_source = fill_text, ONE_EACH),
     [PROBE_SLOW] = DESC(.name = "slow", PARAMS(slow_params), .cpu = slow, .opencl_source = slow_text),
-    [PROBE_REVERSE] = DESC(.name = "reverse", PARAMS(reverse_params), .cpu = reverse, .opencl_source = reverse_text),
-    [PROBE_BLUR] = DESC(.name = "blur", PARAMS(blur_params), .cpu = blur, .opencl_source = blur_text),
+    [PROBE_REVERSE] = DESC(.name = "reverse", PARAMS(reverse_params), .cpu = reverse,
+                           .opencl_source = reverse_text, ONE_EACH),
+    [PROBE_BLUR] =
+        DESC(.name = "blur", PARAMS(blur_params), .cpu = blur, .opencl_source = blur_text, ONE_EACH),
     [PROBE_GATE] = DESC(.name = "gate", PARAMS(gate_params), .cpu = wait_at_gate),
     [PROBE_PATIENT] = DESC(.name = "patient", PARAMS(gate_params), .cpu = wait_patiently),
     [PROBE_FAIL] = DESC(.name = "fail", PARAMS(fail_params), .cpu = fail, .opencl_source = broken_text),

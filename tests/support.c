@@ -1,4 +1,5 @@
-/* See support.h. A gate is a memfd: its key holds the process and the descriptor, so a worker reaches it through /proc. */
+/* See support.h. A gate is a memfd: its key holds the process and the descriptor, so a worker reaches it
+ * through /proc. */
 #include "support.h"
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +25,8 @@ __attribute__((visibility("default"))) const char *__lsan_default_suppressions(v
 /* Absurd sizes must come back as an error, as they do without the sanitizer. */
 const char *__asan_default_options(void)
 {
-    return "allocator_may_return_null=1:intercept_tls_get_addr=0"; /* the latter: its tracer trips over drivers' threads */
+    return "allocator_may_return_null=1:intercept_tls_get_addr=0"; /* the latter: its tracer trips over
+                                                                      drivers' threads */
 }
 
 const char *__tsan_default_options(void)
@@ -35,7 +37,8 @@ const char *__tsan_default_options(void)
 /* What drivers keep for good. */
 const char *__lsan_default_suppressions(void)
 {
-    return "leak:libRusticlOpenCL\nleak:libMesaOpenCL\nleak:libpocl\nleak:libLLVM\nleak:libOpenCL\nleak:libhwloc\n";
+    return "leak:libRusticlOpenCL\nleak:libMesaOpenCL\nleak:libpocl\nleak:libLLVM\nleak:libOpenCL\nleak:"
+           "libhwloc\n";
 }
 #endif
 
@@ -52,7 +55,8 @@ static unsigned watchdog_s(void)
 static void bark(int signal_number)
 {
     (void)signal_number;
-    CU_pTest fact = CU_get_current_test(); /* not safe in a signal handler; we are about to die of it anyway */
+    CU_pTest fact =
+        CU_get_current_test(); /* not safe in a signal handler; we are about to die of it anyway */
     const char *name = fact ? fact->pName : "?";
     static const char text[] = "\nHANG, killed by the watchdog: ";
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0 || write(STDERR_FILENO, name, strlen(name)) < 0 ||
@@ -114,7 +118,7 @@ bool status_is(allot_status actual, allot_status expected)
 
 /* ---- Gates ---- */
 
-#define GATES_MAX 1024 /* descriptors above this cannot be gates */
+#define GATES_MAX 1024                        /* descriptors above this cannot be gates */
 static _Atomic(gate_page *) gates[GATES_MAX]; /* this process's own, by descriptor */
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t timeout_ns)

@@ -1,4 +1,5 @@
-/* What the suites share: a watchdog a fact, gates at which tasks of any process can be held, looks into /proc. */
+/* What the suites share: a watchdog a fact, gates at which tasks of any process can be held, looks into
+ * /proc. */
 #ifndef SUPPORT_H
 #define SUPPORT_H
 
@@ -17,7 +18,7 @@
 #define ROUNDS(n) (TEST_SANITIZED ? ((n) + 9) / 10 : (n))
 
 #define MILLISECOND INT64_C(1000000)
-#define SECOND (1000 * MILLISECOND)
+#define SECOND      (1000 * MILLISECOND)
 
 /* ---- Facts ---- */
 
@@ -27,15 +28,16 @@ typedef struct watched_suite {
     void (*prepare)(void); /* called before each fact; NULL: nothing to prepare */
 } watched_suite;
 
-/* Runs suites like test_main(), each fact under a watchdog of 20 s (TEST_WATCHDOG_S sets another). An argument runs only the
- * facts whose text contains it. */
+/* Runs suites like test_main(), each fact under a watchdog of 20 s (TEST_WATCHDOG_S sets another). An
+ * argument runs only the facts whose text contains it. */
 int watched_main(int argc, char **argv, const watched_suite *suites, size_t count);
 
 bool status_is(allot_status actual, allot_status expected);
 /* Like CU_ASSERT_EQUAL for statuses, and says which one it was. */
 #define CHECK_STATUS(actual, expected)                                                                       \
-    CU_assertImplementation(status_is((actual), (expected)), __LINE__, #actual " is " #expected, __FILE__, "", CU_FALSE)
-#define CHECK(condition) CU_ASSERT(condition)
+    CU_assertImplementation(status_is((actual), (expected)), __LINE__, #actual " is " #expected, __FILE__,   \
+                            "", CU_FALSE)
+#define CHECK(condition)   CU_ASSERT(condition)
 #define REQUIRE(condition) CU_ASSERT_FATAL(condition)
 
 /* ---- Gates ---- */
@@ -72,16 +74,18 @@ void gate_count(uint64_t key, size_t index);
 
 /* ---- Task functions, usable on every place that runs plain functions ---- */
 
-allot_status task_square(allot_call *call, const void *in, void *out);  /* double → double */
+allot_status task_square(allot_call *call, const void *in, void *out); /* double → double */
 allot_status task_nothing(allot_call *call, const void *in, void *out);
-allot_status task_gate(allot_call *call, const void *in, void *out);    /* uint64_t key */
-allot_status task_patient(allot_call *call, const void *in, void *out); /* key; ends early, with ALLOT_OK, when asked to stop */
-allot_status task_fail(allot_call *call, const void *in, void *out);    /* allot_status → that error, with a message */
+allot_status task_gate(allot_call *call, const void *in, void *out); /* uint64_t key */
+allot_status task_patient(allot_call *call, const void *in,
+                          void *out); /* key; ends early, with ALLOT_OK, when asked to stop */
+allot_status task_fail(allot_call *call, const void *in,
+                       void *out); /* allot_status → that error, with a message */
 #define FAIL_TEXT "row 17 is singular"
 typedef struct tally_input {
     uint64_t key, index;
 } tally_input;
-allot_status task_tally(allot_call *call, const void *in, void *out);   /* tally_input */
+allot_status task_tally(allot_call *call, const void *in, void *out); /* tally_input */
 
 /* ---- Waiting and looking ---- */
 

@@ -1,4 +1,5 @@
-/* Arrays: what include/allot/array.h says of making, mapping, views, transfers and what failed launches leave. */
+/* Arrays: what include/allot/array.h says of making, mapping, views, transfers and what failed launches
+ * leave. */
 #include "probe_kernels.h"
 #include "support.h"
 #include <sched.h>
@@ -91,9 +92,13 @@ static void full_converts_as_c_does(void)
 
 static void full_refuses_what_does_not_fit(void)
 {
-    const struct { allot_type type; double value; } bad[] = {
-        { ALLOT_I8, 128 }, { ALLOT_U8, -1 }, { ALLOT_U8, 256 }, { ALLOT_I32, 3e9 }, { ALLOT_U64, 1.9e19 },
-        { ALLOT_I64, 9223372036854775808.0 }, { ALLOT_U16, 0.0 / 0.0 },
+    const struct {
+        allot_type type;
+        double value;
+    } bad[] = {
+        { ALLOT_I8, 128 },        { ALLOT_U8, -1 },      { ALLOT_U8, 256 },
+        { ALLOT_I32, 3e9 },       { ALLOT_U64, 1.9e19 }, { ALLOT_I64, 9223372036854775808.0 },
+        { ALLOT_U16, 0.0 / 0.0 },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         CU_ASSERT_PTR_NULL(allot_array_full(executor, bad[i].type, 2, bad[i].value));
@@ -162,7 +167,8 @@ static void wrapping_copies_nothing(void)
     CU_ASSERT_PTR_EQUAL(mapped, memory);
     CHECK_STATUS(allot_array_unmap(array), ALLOT_OK);
     CHECK_STATUS(finish(allot_launch(executor, probe_kernel(PROBE_SLOW), allot_range(1000),
-                                     ALLOT_ARGS(allot_inout(array), allot_u32(1)), ALLOT_HINTS(.place = ALLOT_THREAD))),
+                                     ALLOT_ARGS(allot_inout(array), allot_u32(1)),
+                                     ALLOT_HINTS(.place = ALLOT_THREAD))),
                  ALLOT_OK);
     CU_ASSERT_PTR_EQUAL(allot_array_map(array, ALLOT_READ), memory);
     CU_ASSERT_EQUAL(memory[77], probe_slow_value(77, 1));
@@ -179,8 +185,9 @@ static void an_array_is_let_go_when_its_launch_is_done(void)
     static _Atomic uint32_t freed;
     static uint32_t memory[16];
     allot_array *array = allot_array_wrap(executor, ALLOT_U32, 16, memory, count_free, (void *)&freed);
-    allot_future *future = allot_launch(executor, probe_kernel(PROBE_SLOW), allot_range(16),
-                                        ALLOT_ARGS(allot_inout(array), allot_u32(1)), ALLOT_HINTS(.place = ALLOT_THREAD));
+    allot_future *future =
+        allot_launch(executor, probe_kernel(PROBE_SLOW), allot_range(16),
+                     ALLOT_ARGS(allot_inout(array), allot_u32(1)), ALLOT_HINTS(.place = ALLOT_THREAD));
     allot_array_release(array);
     CHECK_STATUS(allot_get(future, NULL, 0, ALLOT_FOREVER), ALLOT_OK);
     for (int64_t end = now_ns() + 2 * SECOND; freed == 0 && now_ns() < end;)
@@ -197,9 +204,10 @@ static void wrapped_memory_is_freed_after_its_last_launch(void)
     test_gate gate = gate_create();
     allot_array *array = allot_array_wrap(executor, ALLOT_F32, 4, memory, count_free, (void *)&freed);
     REQUIRE(array != NULL);
-    allot_future *future = allot_launch(executor, probe_kernel(PROBE_GATE), allot_range(1),
-                                        ALLOT_ARGS(allot_inout_view(allot_view_1d(array, 0, 1)), allot_u64(gate.key)),
-                                        ALLOT_HINTS(.place = ALLOT_THREAD));
+    allot_future *future =
+        allot_launch(executor, probe_kernel(PROBE_GATE), allot_range(1),
+                     ALLOT_ARGS(allot_inout_view(allot_view_1d(array, 0, 1)), allot_u64(gate.key)),
+                     ALLOT_HINTS(.place = ALLOT_THREAD));
     allot_array_release(array);
     gate_await(&gate, 1);
     CU_ASSERT_EQUAL(freed, 0);
@@ -274,7 +282,8 @@ static void a_map_waits_for_launches_before_it(void)
 
 static void a_launch_waits_for_the_unmap(void)
 {
-    allot_array *array = allot_array_full(executor, ALLOT_U32, 10, 5), *other = allot_array_new(executor, ALLOT_U32, 10);
+    allot_array *array = allot_array_full(executor, ALLOT_U32, 10, 5),
+                *other = allot_array_new(executor, ALLOT_U32, 10);
     const uint32_t *data = allot_array_map(array, ALLOT_READ);
     REQUIRE(data != NULL);
     allot_future *reader = allot_launch(executor, probe_kernel(PROBE_REVERSE), allot_range(10),
@@ -337,7 +346,8 @@ static void the_host_moves_nothing(void)
     const allot_kind kinds[] = { ALLOT_THREAD, ALLOT_INLINE };
     for (int i = 0; i < 2; i++)
         CHECK_STATUS(finish(allot_launch(executor, probe_kernel(PROBE_SLOW), allot_range(1000),
-                                         ALLOT_ARGS(allot_inout(array), allot_u32(1)), ALLOT_HINTS(.place = kinds[i]))),
+                                         ALLOT_ARGS(allot_inout(array), allot_u32(1)),
+                                         ALLOT_HINTS(.place = kinds[i]))),
                      ALLOT_OK);
     CU_ASSERT_PTR_NOT_NULL(allot_array_map(array, ALLOT_READ));
     CHECK_STATUS(allot_array_unmap(array), ALLOT_OK);
@@ -349,7 +359,8 @@ static void the_host_moves_nothing(void)
 static allot_status launch_on(const char *place_id, allot_view view, uint32_t value)
 {
     return finish(allot_launch(executor, probe_kernel(PROBE_FILL), allot_range(view.shape[0]),
-                               ALLOT_ARGS(allot_out_view(view), allot_u32(value)), ALLOT_HINTS(.place_id = place_id)));
+                               ALLOT_ARGS(allot_out_view(view), allot_u32(value)),
+                               ALLOT_HINTS(.place_id = place_id)));
 }
 
 /* A device that has a memory of its own, or at least is a device; "" if there is none. */
@@ -375,12 +386,16 @@ static void nothing_moves_twice(void)
         printf("no device here; ");
         return;
     }
-    enum { N = 4096 };
-    allot_array *x = allot_array_full(executor, ALLOT_U32, N, 3), *y = allot_array_new(executor, ALLOT_U32, N);
+    enum {
+        N = 4096
+    };
+    allot_array *x = allot_array_full(executor, ALLOT_U32, N, 3),
+                *y = allot_array_new(executor, ALLOT_U32, N);
     for (int i = 0; i < 3; i++) { /* x goes there once, y never: it is overwritten */
-        CHECK_STATUS(finish(allot_launch(executor, probe_kernel(PROBE_REVERSE), allot_range(N),
-                                         ALLOT_ARGS(allot_in(x), allot_out(y)), ALLOT_HINTS(.place_id = device))),
-                     ALLOT_OK);
+        CHECK_STATUS(
+            finish(allot_launch(executor, probe_kernel(PROBE_REVERSE), allot_range(N),
+                                ALLOT_ARGS(allot_in(x), allot_out(y)), ALLOT_HINTS(.place_id = device))),
+            ALLOT_OK);
         CHECK(stats_of(x).bytes_to <= N * 4 && stats_of(y).bytes_to == 0);
         CHECK(shares || stats_of(x).bytes_to == N * 4);
     }
@@ -405,7 +420,8 @@ static void views_say_what_they_are_made_of(void)
 {
     allot_array *array = allot_array_new(executor, ALLOT_U32, 60);
     allot_view view = allot_view_all(array);
-    CHECK(view.array == array && view.offset == 0 && view.rank == 1 && view.shape[0] == 60 && view.stride[0] == 1);
+    CHECK(view.array == array && view.offset == 0 && view.rank == 1 && view.shape[0] == 60 &&
+          view.stride[0] == 1);
     view = allot_view_1d(array, 5, 10);
     CHECK(view.offset == 5 && view.rank == 1 && view.shape[0] == 10 && view.stride[0] == 1);
     view = allot_view_2d(array, 3, 4, 5, 12);
@@ -443,7 +459,9 @@ static void strided_views_touch_only_their_elements(void)
 static void a_column_is_a_view_too(void)
 {
     allot_array *array = allot_array_new(executor, ALLOT_U32, 20);
-    allot_view column = { .array = array, .offset = 2, .rank = 1, .shape = { 4, 1, 1 }, .stride = { 5, 1, 1 } };
+    allot_view column = {
+        .array = array, .offset = 2, .rank = 1, .shape = { 4, 1, 1 }, .stride = { 5, 1, 1 }
+    };
     CHECK_STATUS(launch_on("thread", column, 40), ALLOT_OK);
     const uint32_t *data = allot_array_map(array, ALLOT_READ);
     REQUIRE(data != NULL);
@@ -458,7 +476,8 @@ static void a_column_is_a_view_too(void)
 static allot_future *fail_on(allot_view view)
 {
     return allot_launch(executor, probe_kernel(PROBE_FAIL), allot_range(view.shape[0]),
-                        ALLOT_ARGS(allot_inout_view(view), allot_i32(ALLOT_USER + 3)), ALLOT_HINTS(.place = ALLOT_THREAD));
+                        ALLOT_ARGS(allot_inout_view(view), allot_i32(ALLOT_USER + 3)),
+                        ALLOT_HINTS(.place = ALLOT_THREAD));
 }
 
 static allot_future *square_on(allot_view from, allot_view to)
@@ -469,7 +488,8 @@ static allot_future *square_on(allot_view from, allot_view to)
 
 static void a_failed_launch_spoils_what_it_should_write(void)
 {
-    allot_array *x = allot_array_full(executor, ALLOT_F32, 100, 2), *y = allot_array_new(executor, ALLOT_F32, 100);
+    allot_array *x = allot_array_full(executor, ALLOT_F32, 100, 2),
+                *y = allot_array_new(executor, ALLOT_F32, 100);
     CHECK_STATUS(finish(fail_on(allot_view_1d(x, 20, 10))), (allot_status)(ALLOT_USER + 3));
     allot_future *reader = square_on(allot_view_all(x), allot_view_all(y));
     CHECK_STATUS(allot_get(reader, NULL, 0, ALLOT_FOREVER), ALLOT_DEPENDENCY);
@@ -492,7 +512,8 @@ static void a_failed_launch_spoils_what_it_should_write(void)
 
 static void writing_again_heals(void)
 {
-    allot_array *x = allot_array_full(executor, ALLOT_F32, 100, 2), *y = allot_array_full(executor, ALLOT_F32, 100, 3);
+    allot_array *x = allot_array_full(executor, ALLOT_F32, 100, 2),
+                *y = allot_array_full(executor, ALLOT_F32, 100, 3);
     CHECK_STATUS(finish(fail_on(allot_view_1d(x, 20, 10))), (allot_status)(ALLOT_USER + 3));
     CHECK_STATUS(finish(square_on(allot_view_1d(y, 0, 10), allot_view_1d(x, 20, 10))), ALLOT_OK);
     const float *data = allot_array_map(x, ALLOT_READ);
@@ -510,11 +531,13 @@ static void writing_again_heals(void)
 
 static void a_cancelled_launch_spoils_too(void)
 {
-    allot_array *x = allot_array_full(executor, ALLOT_F32, 4, 2), *y = allot_array_full(executor, ALLOT_F32, 4, 3);
+    allot_array *x = allot_array_full(executor, ALLOT_F32, 4, 2),
+                *y = allot_array_full(executor, ALLOT_F32, 4, 3);
     test_gate gate = gate_create();
     allot_future *before = allot_submit(executor, task_gate, &gate.key, sizeof gate.key, 0, NULL);
-    allot_future *writer = allot_launch(executor, probe_kernel(PROBE_SQUARE), allot_range(4),
-                                        ALLOT_ARGS(allot_in(x), allot_out(y)), ALLOT_HINTS(.after = &before, .after_count = 1));
+    allot_future *writer =
+        allot_launch(executor, probe_kernel(PROBE_SQUARE), allot_range(4),
+                     ALLOT_ARGS(allot_in(x), allot_out(y)), ALLOT_HINTS(.after = &before, .after_count = 1));
     allot_future *reader = square_on(allot_view_all(y), allot_view_all(x));
     CHECK(allot_cancel(writer));
     gate_open(&gate); /* a cancelled launch still stands between those before and those after it */
@@ -530,7 +553,9 @@ static void a_cancelled_launch_spoils_too(void)
 
 static void the_root_cause_travels(void)
 {
-    enum { LENGTH = 6 };
+    enum {
+        LENGTH = 6
+    };
     allot_array *arrays[LENGTH];
     allot_future *futures[LENGTH];
     for (int i = 0; i < LENGTH; i++)
@@ -560,7 +585,8 @@ static const test_fact facts[] = {
     { "B15 absurd counts are refused", absurd_counts_are_refused },
     { "wrapping copies nothing and frees once", wrapping_copies_nothing },
     { "B5 wrapped memory is freed after its last launch", wrapped_memory_is_freed_after_its_last_launch },
-    { "an array is held until its launch is done, not until its future is released", an_array_is_let_go_when_its_launch_is_done },
+    { "an array is held until its launch is done, not until its future is released",
+      an_array_is_let_go_when_its_launch_is_done },
     { "wrapping refuses odd addresses", odd_addresses_are_refused },
     { "a map sees what was written, readers map together", maps_see_writes },
     { "a bad access and an unmap too many are refused", bad_access_is_refused },
@@ -573,7 +599,8 @@ static const test_fact facts[] = {
     { "views say what they are made of", views_say_what_they_are_made_of },
     { "strided views touch only their own elements", strided_views_touch_only_their_elements },
     { "a column is a view too", a_column_is_a_view_too },
-    { "a failed launch spoils what it should have written, nothing else", a_failed_launch_spoils_what_it_should_write },
+    { "a failed launch spoils what it should have written, nothing else",
+      a_failed_launch_spoils_what_it_should_write },
     { "writing again heals", writing_again_heals },
     { "a cancelled launch spoils too", a_cancelled_launch_spoils_too },
     { "the root cause travels along", the_root_cause_travels },

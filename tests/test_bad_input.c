@@ -1,4 +1,5 @@
-/* Bad input: NULL, absurd counts, overflowing sizes, wrong arguments. A status and a message that names what is wrong; never a crash. */
+/* Bad input: NULL, absurd counts, overflowing sizes, wrong arguments. A status and a message that names what
+ * is wrong; never a crash. */
 #include "probe_kernels.h"
 #include "support.h"
 #include <string.h>
@@ -51,13 +52,20 @@ static void missing_pieces_of_a_submission_are_refused(void)
     check_refused(allot_submit(executor, NULL, NULL, 0, 0, NULL), "function");
     check_refused(allot_submit(executor, task_nothing, NULL, 100, 0, NULL), "");
     allot_future *none[1] = { NULL };
-    check_refused(allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.after = none, .after_count = 1)), "after");
-    check_refused(allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.after = NULL, .after_count = 2)), "after");
-    check_refused(allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.place = (allot_kind)99)), "99");
-    check_refused(allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.place = (allot_kind)-1)), "-1");
+    check_refused(
+        allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.after = none, .after_count = 1)),
+        "after");
+    check_refused(
+        allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.after = NULL, .after_count = 2)),
+        "after");
+    check_refused(allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.place = (allot_kind)99)),
+                  "99");
+    check_refused(allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.place = (allot_kind)-1)),
+                  "-1");
     allot_hints unsized = { .size = 0 };
     check_refused(allot_submit(executor, task_nothing, NULL, 0, 0, &unsized), "size");
-    CHECK_STATUS(finish(allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.deadline_ns = -5))), ALLOT_DEADLINE);
+    CHECK_STATUS(finish(allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.deadline_ns = -5))),
+                 ALLOT_DEADLINE);
 }
 
 static void absurd_sizes_are_refused(void)
@@ -67,7 +75,8 @@ static void absurd_sizes_are_refused(void)
     for (int i = 0; i < 4; i++) {
         allot_future *refused[2] = {
             allot_submit(executor, task_nothing, NULL, 0, sizes[i], NULL),
-            i < 2 ? allot_submit(executor, task_nothing, &byte, sizes[i], 0, NULL) : NULL, /* the others might be read */
+            i < 2 ? allot_submit(executor, task_nothing, &byte, sizes[i], 0, NULL)
+                  : NULL, /* the others might be read */
         };
         for (int j = 0; j < 2; j++) {
             allot_status status = refused[j] ? allot_future_status(refused[j]) : ALLOT_TOO_LARGE;
@@ -79,10 +88,16 @@ static void absurd_sizes_are_refused(void)
 
 static void a_newer_callers_longer_structs_are_taken(void)
 {
-    struct { allot_hints hints; char more[64]; } longer = { .hints = { .size = sizeof longer, .place = ALLOT_INLINE } };
+    struct {
+        allot_hints hints;
+        char more[64];
+    } longer = { .hints = { .size = sizeof longer, .place = ALLOT_INLINE } };
     allot_future *future = allot_submit(executor, task_nothing, NULL, 0, 0, &longer.hints);
     CHECK_STATUS(finish(future), ALLOT_OK);
-    struct { allot_array_stats stats; char more[64]; } stats = { .stats = { .size = sizeof stats } };
+    struct {
+        allot_array_stats stats;
+        char more[64];
+    } stats = { .stats = { .size = sizeof stats } };
     CHECK_STATUS(allot_array_get_stats(x, &stats.stats), ALLOT_OK);
 }
 
@@ -91,12 +106,17 @@ static void an_older_callers_shorter_structs_are_taken(void)
     /* As compiled against a header whose hints ended after `forbid`: what lies behind is not read. */
     allot_hints hints;
     memset(&hints, 0xff, sizeof hints);
-    hints.size = offsetof(allot_hints, priority), hints.place = ALLOT_INLINE, hints.place_id = NULL, hints.forbid = 0;
+    hints.size = offsetof(allot_hints, priority), hints.place = ALLOT_INLINE, hints.place_id = NULL,
+    hints.forbid = 0;
     allot_future *future = allot_submit(executor, task_nothing, NULL, 0, 0, &hints);
     CHECK_STATUS(allot_get(future, NULL, 0, ALLOT_FOREVER), ALLOT_OK);
     CU_ASSERT_STRING_EQUAL(allot_future_place(future), "inline");
     allot_release(future);
-    struct { size_t size; uint64_t bytes_to; uint64_t canary; } stats = { .size = 16, .canary = 7 };
+    struct {
+        size_t size;
+        uint64_t bytes_to;
+        uint64_t canary;
+    } stats = { .size = 16, .canary = 7 };
     CHECK_STATUS(allot_array_get_stats(x, (allot_array_stats *)(void *)&stats), ALLOT_OK);
     CU_ASSERT_EQUAL(stats.canary, 7);
     CU_ASSERT_EQUAL(stats.size, 16);
@@ -138,7 +158,8 @@ static void null_executors_and_arrays_are_reported(void)
     CU_ASSERT_PTR_NULL(allot_array_hold(NULL));
     CU_ASSERT_EQUAL(allot_array_count(NULL), 0);
     CU_ASSERT_EQUAL(allot_array_type(NULL), ALLOT_NO_TYPE);
-    CHECK_STATUS(allot_array_get_stats(NULL, &(allot_array_stats){ .size = sizeof(allot_array_stats) }), ALLOT_INVALID);
+    CHECK_STATUS(allot_array_get_stats(NULL, &(allot_array_stats){ .size = sizeof(allot_array_stats) }),
+                 ALLOT_INVALID);
     CHECK_STATUS(allot_array_get_stats(x, NULL), ALLOT_INVALID);
     CHECK_STATUS(allot_array_get_stats(x, &(allot_array_stats){ .size = 0 }), ALLOT_INVALID);
     allot_array_release(NULL);
@@ -155,46 +176,62 @@ static void null_executors_and_arrays_are_reported(void)
 static void missing_pieces_of_a_launch_are_refused(void)
 {
     allot_kernel *kernel = probe_kernel(PROBE_SQUARE);
-    check_refused(allot_launch(NULL, kernel, allot_range(1), ALLOT_ARGS(allot_in(x), allot_out(y)), NULL), "");
-    check_refused(allot_launch(executor, NULL, allot_range(1), ALLOT_ARGS(allot_in(x), allot_out(y)), NULL), "kernel");
+    check_refused(allot_launch(NULL, kernel, allot_range(1), ALLOT_ARGS(allot_in(x), allot_out(y)), NULL),
+                  "");
+    check_refused(allot_launch(executor, NULL, allot_range(1), ALLOT_ARGS(allot_in(x), allot_out(y)), NULL),
+                  "kernel");
     check_refused(allot_launch(executor, kernel, allot_range(1), NULL, 2, NULL), "arg");
     check_refused(allot_launch(executor, kernel, allot_range(1), NULL, 0, NULL), "2");
     check_refused(allot_launch(executor, kernel, allot_range(1), ALLOT_ARGS(allot_in(x)), NULL), "2");
-    check_refused(allot_launch(executor, kernel, allot_range(1), ALLOT_ARGS(allot_in(x), allot_out(y), allot_f32(1)), NULL), "2");
+    check_refused(allot_launch(executor, kernel, allot_range(1),
+                               ALLOT_ARGS(allot_in(x), allot_out(y), allot_f32(1)), NULL),
+                  "2");
     check_refused(square(allot_range(1), allot_in(NULL), allot_out(y)), "x");
 }
 
 static void wrong_arguments_are_named(void)
 {
     allot_array *doubles = allot_array_new(executor, ALLOT_F64, 100);
-    check_refused(square(allot_range(1), allot_in(x), allot_in(y)), "y");        /* the access */
+    check_refused(square(allot_range(1), allot_in(x), allot_in(y)), "y"); /* the access */
     check_refused(square(allot_range(1), allot_out(x), allot_out(y)), "x");
     check_refused(square(allot_range(1), allot_in(x), allot_inout(y)), "y");
-    check_refused(square(allot_range(1), allot_in(x), allot_f32(3)), "y");       /* a scalar for an array */
-    check_refused(square(allot_range(1), allot_in(x), allot_out(doubles)), "y"); /* T is f32 */
+    check_refused(square(allot_range(1), allot_in(x), allot_f32(3)), "y");        /* a scalar for an array */
+    check_refused(square(allot_range(1), allot_in(x), allot_out(doubles)), "y");  /* T is f32 */
     check_refused(square(allot_range(1), allot_in(words), allot_out(words)), ""); /* T may not be u32 */
     check_refused(square(allot_range(1), allot_in(words), allot_out(y)), "");
-    check_refused(allot_launch(executor, probe_kernel(PROBE_SLOW), allot_range(1), ALLOT_ARGS(allot_inout(words), allot_in(x)), NULL),
+    check_refused(allot_launch(executor, probe_kernel(PROBE_SLOW), allot_range(1),
+                               ALLOT_ARGS(allot_inout(words), allot_in(x)), NULL),
                   "rounds"); /* an array for a scalar */
-    check_refused(allot_launch(executor, probe_kernel(PROBE_SLOW), allot_range(1), ALLOT_ARGS(allot_inout(words), allot_f32(1)), NULL),
+    check_refused(allot_launch(executor, probe_kernel(PROBE_SLOW), allot_range(1),
+                               ALLOT_ARGS(allot_inout(words), allot_f32(1)), NULL),
                   "rounds"); /* the scalar's type */
-    check_refused(allot_launch(executor, probe_kernel(PROBE_SLOW), allot_range(1), ALLOT_ARGS(allot_inout(x), allot_u32(1)), NULL), "y");
+    check_refused(allot_launch(executor, probe_kernel(PROBE_SLOW), allot_range(1),
+                               ALLOT_ARGS(allot_inout(x), allot_u32(1)), NULL),
+                  "y");
     allot_array_release(doubles);
 }
 
 static void views_that_do_not_fit_are_named(void)
 {
     const allot_view bad[] = {
-        allot_view_1d(x, 90, 11),                                                              /* ends behind its array */
-        allot_view_1d(x, 101, 0 + 1),                                                          /* begins behind it */
-        allot_view_1d(x, SIZE_MAX, 2),                                                         /* overflows */
+        allot_view_1d(x, 90, 11),      /* ends behind its array */
+        allot_view_1d(x, 101, 0 + 1),  /* begins behind it */
+        allot_view_1d(x, SIZE_MAX, 2), /* overflows */
         allot_view_1d(x, 1, SIZE_MAX),
         { .array = x, .offset = 0, .rank = 1, .shape = { 20 }, .stride = { SIZE_MAX / 8 } },
         { .array = x, .offset = 0, .rank = 0, .shape = { 20 }, .stride = { 1 } },
         { .array = x, .offset = 0, .rank = 4, .shape = { 20, 1, 1 }, .stride = { 1, 1, 1 } },
-        { .array = x, .offset = 0, .rank = 2, .shape = { 4, 5, 1 }, .stride = { 5, 1, 1 } }, /* the parameter has one dimension */
-        { .array = x, .offset = 0, .rank = 1, .shape = { 20, 1, 1 }, .stride = { 2, 1, 1 } }, /* and takes no strides */
-        allot_view_1d(x, 0, 9),                                                                /* shorter than the range */
+        { .array = x,
+          .offset = 0,
+          .rank = 2,
+          .shape = { 4, 5, 1 },
+          .stride = { 5, 1, 1 } }, /* the parameter has one dimension */
+        { .array = x,
+          .offset = 0,
+          .rank = 1,
+          .shape = { 20, 1, 1 },
+          .stride = { 2, 1, 1 } }, /* and takes no strides */
+        allot_view_1d(x, 0, 9),    /* shorter than the range */
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         check_refused(square(allot_range(10), allot_in_view(bad[i]), allot_out(y)), "x");
@@ -211,12 +248,18 @@ static void views_that_do_not_fit_are_named(void)
 static void bad_ranges_are_refused(void)
 {
     const allot_ndrange bad[] = {
-        { .rank = 0, .size = { 1, 1, 1 } }, { .rank = 4, .size = { 1, 1, 1 } }, { .rank = SIZE_MAX, .size = { 1, 1, 1 } },
-        allot_range(101), allot_range(SIZE_MAX), allot_range_2d(SIZE_MAX, SIZE_MAX), allot_range_3d(SIZE_MAX, 3, 3),
+        { .rank = 0, .size = { 1, 1, 1 } },
+        { .rank = 4, .size = { 1, 1, 1 } },
+        { .rank = SIZE_MAX, .size = { 1, 1, 1 } },
+        allot_range(101),
+        allot_range(SIZE_MAX),
+        allot_range_2d(SIZE_MAX, SIZE_MAX),
+        allot_range_3d(SIZE_MAX, 3, 3),
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         check_refused(square(bad[i], allot_in(x), allot_out(y)), "");
-    const allot_ndrange empty[] = { allot_range(0), allot_range_2d(0, 5), allot_range_2d(5, 0), allot_range_3d(1, 0, 1) };
+    const allot_ndrange empty[] = { allot_range(0), allot_range_2d(0, 5), allot_range_2d(5, 0),
+                                    allot_range_3d(1, 0, 1) };
     for (size_t i = 0; i < sizeof empty / sizeof *empty; i++)
         CHECK_STATUS(finish(square(empty[i], allot_in(x), allot_out(y))), ALLOT_OK);
 }
@@ -251,8 +294,12 @@ static void bad_kernels_are_refused(void)
     static const allot_param odd_access[] = { { .name = "odd", .access = (allot_access)9 } };
     static const allot_param odd_type[] = { { .name = "odd", .type = (allot_type)77, .access = ALLOT_READ } };
     static const allot_param odd_rank[] = { { .name = "odd", .access = ALLOT_READ, .rank = 4 } };
-    static const allot_param odd_distribution[] = { { .name = "odd", .access = ALLOT_READ, .distribution = (allot_distribution)9 } };
-    static const allot_param halo_write[] = { { .name = "odd", .access = ALLOT_WRITE, .distribution = ALLOT_HALO, .before = 1 } };
+    static const allot_param odd_distribution[] = {
+        { .name = "odd", .access = ALLOT_READ, .distribution = (allot_distribution)9 }
+    };
+    static const allot_param halo_write[] = {
+        { .name = "odd", .access = ALLOT_WRITE, .distribution = ALLOT_HALO, .before = 1 }
+    };
     static allot_param many[100];
     for (int i = 0; i < 100; i++)
         many[i] = good[0];
@@ -262,33 +309,45 @@ static void bad_kernels_are_refused(void)
     check_no_kernel(ALLOT_KERNEL(.name = "", .cpu = do_nothing, .params = good, .param_count = 1), "name");
     check_no_kernel(ALLOT_KERNEL(.name = "k", .params = good, .param_count = 1), "variant");
     check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .param_count = 1), "param");
-    check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = nameless, .param_count = 1), "name");
-    check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = odd_access, .param_count = 1), "odd");
-    check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = odd_type, .param_count = 1), "odd");
-    check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = odd_rank, .param_count = 1), "odd");
-    check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = odd_distribution, .param_count = 1), "odd");
-    check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = halo_write, .param_count = 1), "odd");
-    check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = many, .param_count = 100), "param");
-    check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = good, .param_count = SIZE_MAX), "param");
+    check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = nameless, .param_count = 1),
+                    "name");
+    check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = odd_access, .param_count = 1),
+                    "odd");
+    check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = odd_type, .param_count = 1),
+                    "odd");
+    check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = odd_rank, .param_count = 1),
+                    "odd");
+    check_no_kernel(
+        ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = odd_distribution, .param_count = 1), "odd");
+    check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = halo_write, .param_count = 1),
+                    "odd");
+    check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = many, .param_count = 100),
+                    "param");
+    check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = good, .param_count = SIZE_MAX),
+                    "param");
     allot_kernel_release(NULL);
     CU_ASSERT_PTR_NULL(allot_kernel_hold(NULL));
     CU_ASSERT_PTR_NOT_NULL(allot_kernel_name(probe_kernel(PROBE_BLUR)));
     (void)allot_kernel_name(NULL);
     allot_work work = allot_kernel_work(NULL, allot_range(1), NULL, 0);
     CHECK(work.flops == 0 && work.bytes == 0);
-    work = allot_kernel_work(probe_kernel(PROBE_SQUARE), allot_range(10), ALLOT_ARGS(allot_in(x), allot_f32(2)));
+    work =
+        allot_kernel_work(probe_kernel(PROBE_SQUARE), allot_range(10), ALLOT_ARGS(allot_in(x), allot_f32(2)));
     CHECK(work.flops == 0 && work.bytes == 0);
-    work = allot_kernel_work(probe_kernel(PROBE_SQUARE), allot_range(100), ALLOT_ARGS(allot_in(x), allot_out(y)));
+    work = allot_kernel_work(probe_kernel(PROBE_SQUARE), allot_range(100),
+                             ALLOT_ARGS(allot_in(x), allot_out(y)));
     CHECK(work.flops == 100 && work.bytes == 800);
 }
 
 static void a_kernel_that_no_place_can_run_says_so(void)
 {
     static const allot_param params[] = { { .name = "y", .access = ALLOT_READ_WRITE } };
-    allot_kernel *kernel = allot_kernel_create(ALLOT_KERNEL(.name = "only_devices", .params = params, .param_count = 1,
-                                                            .opencl_source = "kernel void only_devices(global T *y) { }"));
+    allot_kernel *kernel =
+        allot_kernel_create(ALLOT_KERNEL(.name = "only_devices", .params = params, .param_count = 1,
+                                         .opencl_source = "kernel void only_devices(global T *y) { }"));
     REQUIRE(kernel != NULL);
-    allot_future *refused = allot_launch(executor, kernel, allot_range(1), ALLOT_ARGS(allot_inout(x)), ALLOT_HINTS(.place = ALLOT_THREAD));
+    allot_future *refused = allot_launch(executor, kernel, allot_range(1), ALLOT_ARGS(allot_inout(x)),
+                                         ALLOT_HINTS(.place = ALLOT_THREAD));
     CHECK_STATUS(allot_get(refused, NULL, 0, ALLOT_FOREVER), ALLOT_NO_PLACE);
     CHECK(allot_future_error(refused)[0] != '\0');
     allot_release(refused);
@@ -301,7 +360,8 @@ static const test_fact facts[] = {
     { "A4 missing pieces of a submission are refused", missing_pieces_of_a_submission_are_refused },
     { "B15 absurd sizes are refused", absurd_sizes_are_refused },
     { "structs of a newer caller, longer, are taken", a_newer_callers_longer_structs_are_taken },
-    { "structs of an older caller, shorter, are taken and not overrun", an_older_callers_shorter_structs_are_taken },
+    { "structs of an older caller, shorter, are taken and not overrun",
+      an_older_callers_shorter_structs_are_taken },
     { "A1 A2 bad options are refused by name", bad_options_are_refused },
     { "A4 NULL executors and arrays are reported", null_executors_and_arrays_are_reported },
     { "I2 missing pieces of a launch are refused", missing_pieces_of_a_launch_are_refused },

@@ -1,4 +1,5 @@
-/* The executor: options, places, hints, tasks within tasks, decisions, metrics; what executor.h, place.h and observe.h promise. */
+/* The executor: options, places, hints, tasks within tasks, decisions, metrics; what executor.h, place.h and
+ * observe.h promise. */
 #include "probe_kernels.h"
 #include "support.h"
 #include <sched.h>
@@ -54,7 +55,8 @@ static void absurd_worker_counts_are_refused(void)
         CHECK_STATUS(allot_last_status(), ALLOT_INVALID);
     }
     int threads = count_threads();
-    allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 64, .places = ALLOT_KIND_BIT(ALLOT_THREAD)));
+    allot_executor *executor =
+        open_with(ALLOT_OPTIONS(.threads = 64, .places = ALLOT_KIND_BIT(ALLOT_THREAD)));
     CHECK_STATUS(finish(allot_submit(executor, task_nothing, NULL, 0, 0, NULL)), ALLOT_OK);
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
     CU_ASSERT_EQUAL(count_threads(), threads);
@@ -64,11 +66,13 @@ static void kinds_can_be_left_out(void)
 {
     allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 1, .places = ALLOT_KIND_BIT(ALLOT_INLINE)));
     CHECK(has_place(executor, ALLOT_INLINE) && !has_place(executor, ALLOT_THREAD));
-    allot_future *refused = allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.place = ALLOT_THREAD));
+    allot_future *refused =
+        allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.place = ALLOT_THREAD));
     CHECK_STATUS(allot_get(refused, NULL, 0, ALLOT_FOREVER), ALLOT_NO_PLACE);
     CHECK(allot_future_error(refused)[0] != '\0');
     allot_release(refused);
-    CHECK_STATUS(finish(allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.place = ALLOT_INLINE))), ALLOT_OK);
+    CHECK_STATUS(finish(allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.place = ALLOT_INLINE))),
+                 ALLOT_OK);
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
 }
 
@@ -84,11 +88,13 @@ static void places_are_listed(void)
             infos[i][j].size = sizeof infos[i][j];
         CU_ASSERT_EQUAL(allot_places(executor, infos[i], i == 0 ? 16 : 1), count);
     }
-    CU_ASSERT_STRING_EQUAL(infos[0][0].id, infos[1][0].id); /* the order is stable */
+    CU_ASSERT_STRING_EQUAL(infos[0][0].id, infos[1][0].id);  /* the order is stable */
     CU_ASSERT_EQUAL((unsigned char)infos[1][1].id[0], 0xee); /* no more than asked for */
     for (size_t i = 0; i < count && i < 16; i++) {
         CHECK(infos[0][i].id[0] && infos[0][i].workers >= 1 && infos[0][i].memory_bytes > 0);
-        CU_ASSERT_EQUAL(strncmp(infos[0][i].id, allot_kind_name(infos[0][i].kind), strlen(allot_kind_name(infos[0][i].kind))), 0);
+        CU_ASSERT_EQUAL(strncmp(infos[0][i].id, allot_kind_name(infos[0][i].kind),
+                                strlen(allot_kind_name(infos[0][i].kind))),
+                        0);
     }
     CU_ASSERT_PTR_NOT_NULL(allot_devices_message(executor));
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
@@ -102,9 +108,11 @@ static void an_unknown_place_is_named(void)
     allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 1));
     const char *ids[] = { "opencl:97", "nowhere", "" };
     for (int i = 0; i < 3; i++) {
-        allot_future *refused = allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.place_id = ids[i]));
+        allot_future *refused =
+            allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.place_id = ids[i]));
         allot_status status = allot_get(refused, NULL, 0, ALLOT_FOREVER);
-        CHECK(status == ALLOT_NO_PLACE || status == ALLOT_NO_DEVICE || status == ALLOT_NOT_FOUND || status == ALLOT_INVALID);
+        CHECK(status == ALLOT_NO_PLACE || status == ALLOT_NO_DEVICE || status == ALLOT_NOT_FOUND ||
+              status == ALLOT_INVALID);
         CU_ASSERT_PTR_NOT_NULL(strstr(allot_future_error(refused), ids[i]));
         allot_release(refused);
     }
@@ -117,8 +125,10 @@ static void contradicting_hints_leave_no_place(void)
     allot_future *refused[] = {
         allot_submit(executor, task_nothing, NULL, 0, 0,
                      ALLOT_HINTS(.place = ALLOT_THREAD, .forbid = ALLOT_KIND_BIT(ALLOT_THREAD))),
-        allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.place = ALLOT_OPENCL)), /* a plain function */
-        allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.place = ALLOT_INLINE, .place_id = "thread")),
+        allot_submit(executor, task_nothing, NULL, 0, 0,
+                     ALLOT_HINTS(.place = ALLOT_OPENCL)), /* a plain function */
+        allot_submit(executor, task_nothing, NULL, 0, 0,
+                     ALLOT_HINTS(.place = ALLOT_INLINE, .place_id = "thread")),
     };
     for (int i = 0; i < 3; i++) {
         allot_status status = allot_get(refused[i], NULL, 0, ALLOT_FOREVER);
@@ -188,7 +198,8 @@ static allot_status nest(allot_call *call, const void *in, void *out)
     allot_future *both[2];
     uint64_t counts[2] = { 0, 0 };
     for (int i = 0; i < 2; i++)
-        both[i] = allot_submit(work.executor, nest, &work, sizeof work, sizeof counts[i], ALLOT_HINTS(.place = work.kind));
+        both[i] = allot_submit(work.executor, nest, &work, sizeof work, sizeof counts[i],
+                               ALLOT_HINTS(.place = work.kind));
     allot_status status = allot_wait_all(both, 2, ALLOT_FOREVER);
     for (int i = 0; i < 2 && status == ALLOT_OK; i++)
         status = allot_get(both[i], &counts[i], sizeof counts[i], ALLOT_FOREVER);
@@ -225,7 +236,9 @@ static void tasks_can_submit(void)
     const allot_kind kinds[] = { ALLOT_THREAD, ALLOT_INLINE };
     for (int i = 0; i < 2; i++) {
         nesting work = { .executor = executor, .kind = kinds[i] };
-        CHECK_STATUS(finish(allot_submit(executor, submit_only, &work, sizeof work, 0, ALLOT_HINTS(.place = kinds[i]))), ALLOT_OK);
+        CHECK_STATUS(finish(allot_submit(executor, submit_only, &work, sizeof work, 0,
+                                         ALLOT_HINTS(.place = kinds[i]))),
+                     ALLOT_OK);
     }
     CHECK_STATUS(allot_shutdown(executor, ALLOT_DRAIN), ALLOT_OK);
     allot_metrics metrics = { .size = sizeof metrics };
@@ -256,8 +269,8 @@ static void ending_ones_own_executor_is_refused(void)
     for (int i = 0; i < 2; i++) {
         allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 1));
         endings told = { ALLOT_OK, ALLOT_OK };
-        allot_future *future = allot_submit(executor, end_own_executor, &executor, sizeof executor, sizeof told,
-                                            ALLOT_HINTS(.place = kinds[i]));
+        allot_future *future = allot_submit(executor, end_own_executor, &executor, sizeof executor,
+                                            sizeof told, ALLOT_HINTS(.place = kinds[i]));
         CHECK_STATUS(allot_get(future, &told, sizeof told, ALLOT_FOREVER), ALLOT_OK);
         CHECK_STATUS(told.close, ALLOT_WOULD_DEADLOCK);
         CHECK_STATUS(told.drain, ALLOT_WOULD_DEADLOCK);
@@ -320,7 +333,8 @@ static void a_plain_task_is_not_decided(void)
 static void a_launch_is_decided_on_record(void)
 {
     allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 2));
-    allot_array *x = allot_array_full(executor, ALLOT_F32, 1000, 3), *y = allot_array_new(executor, ALLOT_F32, 1000);
+    allot_array *x = allot_array_full(executor, ALLOT_F32, 1000, 3),
+                *y = allot_array_new(executor, ALLOT_F32, 1000);
     allot_future *future = allot_launch(executor, probe_kernel(PROBE_SQUARE), allot_range(1000),
                                         ALLOT_ARGS(allot_in(x), allot_out(y)), NULL);
     CHECK_STATUS(allot_get(future, NULL, 0, ALLOT_FOREVER), ALLOT_OK);
@@ -355,8 +369,10 @@ static void a_launch_is_decided_on_record(void)
 static void forbidden_kinds_are_not_chosen(void)
 {
     allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 2));
-    allot_array *x = allot_array_full(executor, ALLOT_F32, 10, 3), *y = allot_array_new(executor, ALLOT_F32, 10);
-    allot_future *future = allot_launch(executor, probe_kernel(PROBE_SQUARE), allot_range(10), ALLOT_ARGS(allot_in(x), allot_out(y)),
+    allot_array *x = allot_array_full(executor, ALLOT_F32, 10, 3),
+                *y = allot_array_new(executor, ALLOT_F32, 10);
+    allot_future *future = allot_launch(executor, probe_kernel(PROBE_SQUARE), allot_range(10),
+                                        ALLOT_ARGS(allot_in(x), allot_out(y)),
                                         ALLOT_HINTS(.forbid = ALLOT_KIND_BIT(ALLOT_THREAD)));
     allot_status status = allot_get(future, NULL, 0, ALLOT_FOREVER);
     CHECK(status == ALLOT_OK ? strcmp(allot_future_place(future), "thread") != 0 : status == ALLOT_NO_PLACE);
@@ -416,7 +432,9 @@ static void a_trace_names_its_tasks(void)
     CHECK_STATUS(allot_trace_start(path), ALLOT_OK);
     CHECK_STATUS(allot_trace_start(path), ALLOT_INVALID);
     allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 1));
-    CHECK_STATUS(finish(allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.name = "a \"quoted\" name"))), ALLOT_OK);
+    CHECK_STATUS(
+        finish(allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.name = "a \"quoted\" name"))),
+        ALLOT_OK);
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
     CHECK_STATUS(allot_trace_stop(), ALLOT_OK);
     CHECK_STATUS(allot_trace_stop(), ALLOT_INVALID);
@@ -439,7 +457,8 @@ static void executors_open_and_close_beside_each_other(void)
     allot_future *holds[4], *all[4];
     for (int i = 0; i < 4; i++) {
         holds[i] = allot_submit(executors[i], task_gate, &gate.key, sizeof gate.key, 0, NULL);
-        all[i] = allot_submit(executors[i], task_nothing, NULL, 0, 0, ALLOT_HINTS(.after = holds, .after_count = (size_t)i + 1));
+        all[i] = allot_submit(executors[i], task_nothing, NULL, 0, 0,
+                              ALLOT_HINTS(.after = holds, .after_count = (size_t)i + 1));
     }
     gate_open(&gate); /* dependencies across executors */
     CHECK_STATUS(allot_wait_all(all, 4, ALLOT_FOREVER), ALLOT_OK);
@@ -460,7 +479,8 @@ static const test_fact facts[] = {
     { "hints that contradict each other leave no place", contradicting_hints_leave_no_place },
     { "hints are copied", hints_are_copied },
     { "inline tasks run one after the other, in order", inline_tasks_run_in_order },
-    { "B12 tasks that wait for their own tasks do not deadlock, also with one thread", nested_waits_do_not_deadlock },
+    { "B12 tasks that wait for their own tasks do not deadlock, also with one thread",
+      nested_waits_do_not_deadlock },
     { "B11 tasks can submit", tasks_can_submit },
     { "G12 ending one's own executor in a task is refused", ending_ones_own_executor_is_refused },
     { "G12 ending it in a callback is refused", ending_it_in_a_callback_is_refused_too },
@@ -469,7 +489,8 @@ static const test_fact facts[] = {
     { "forbidden kinds are not chosen", forbidden_kinds_are_not_chosen },
     { "metrics count every task", metrics_count_every_task },
     { "a trace names its tasks", a_trace_names_its_tasks },
-    { "A9 executors live beside each other, dependencies cross them", executors_open_and_close_beside_each_other },
+    { "A9 executors live beside each other, dependencies cross them",
+      executors_open_and_close_beside_each_other },
     { NULL, NULL },
 };
 

@@ -118,7 +118,8 @@ static void a_refused_task_is_a_future(void)
         allot_release(refused[i]);
     }
     CHECK_STATUS(allot_wait_all(refused, 3, 0), ALLOT_OK);
-    allot_future *dependant = allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.after = refused, .after_count = 1));
+    allot_future *dependant =
+        allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.after = refused, .after_count = 1));
     CHECK_STATUS(finish(dependant), ALLOT_DEPENDENCY);
     allot_release_all(refused, 3);
 }
@@ -129,8 +130,10 @@ static void a_refused_result_keeps_its_size_question_simple(void)
     allot_future *refused = allot_submit(executor, NULL, NULL, 0, sizeof value, NULL);
     CHECK_STATUS(allot_get(refused, &value, sizeof value, 0), ALLOT_INVALID);
     allot_release(refused);
-    refused = allot_submit(executor, task_square, &value, sizeof value, sizeof value, ALLOT_HINTS(.place_id = "nowhere:3"));
-    CHECK(allot_get(refused, &value, sizeof value, ALLOT_FOREVER) != ALLOT_INVALID); /* its own error, not one about sizes */
+    refused = allot_submit(executor, task_square, &value, sizeof value, sizeof value,
+                           ALLOT_HINTS(.place_id = "nowhere:3"));
+    CHECK(allot_get(refused, &value, sizeof value, ALLOT_FOREVER) !=
+          ALLOT_INVALID); /* its own error, not one about sizes */
     CU_ASSERT_PTR_NOT_NULL(strstr(allot_future_error(refused), "nowhere:3"));
     allot_release(refused);
 }
@@ -207,7 +210,8 @@ static void callbacks_that_race_with_the_end_are_called_once(void)
         test_gate gate = gate_create();
         allot_future *future = allot_submit(executor, task_gate, &gate.key, sizeof gate.key, 0, NULL);
         adder work[2] = { { future, &count, 0 }, { future, &count, 0 } };
-        pthread_t threads[2] = { start_thread(add_callbacks, &work[0]), start_thread(add_callbacks, &work[1]) };
+        pthread_t threads[2] = { start_thread(add_callbacks, &work[0]),
+                                 start_thread(add_callbacks, &work[1]) };
         gate_open(&gate);
         join_thread(threads[0]), join_thread(threads[1]);
         CHECK_STATUS(finish(future), ALLOT_OK);
@@ -263,7 +267,8 @@ static const test_fact facts[] = {
     { "a failed task leaves the caller's memory alone", a_failed_task_leaves_the_callers_memory },
     { "long messages and payloads are kept up to their limit", long_errors_are_kept_up_to_a_limit },
     { "A4 a refused task is a future that is done", a_refused_task_is_a_future },
-    { "asking a refused task for its result gives its own error", a_refused_result_keeps_its_size_question_simple },
+    { "asking a refused task for its result gives its own error",
+      a_refused_result_keeps_its_size_question_simple },
     { "a hold keeps the outcome", a_hold_keeps_the_outcome },
     { "a callback that is NULL is refused", a_callback_that_is_null_is_refused },
     { "a callback can register another", a_callback_can_register_another },

@@ -30,18 +30,22 @@ static void use_once(allot_kind kind)
         allot_status error = ALLOT_FAILED;
         allot_future *futures[4];
         double three = 3;
-        futures[0] = allot_submit(executor, task_square, &three, sizeof three, sizeof three, ALLOT_HINTS(.place = kind));
+        futures[0] = allot_submit(executor, task_square, &three, sizeof three, sizeof three,
+                                  ALLOT_HINTS(.place = kind));
         futures[1] = allot_submit(executor, task_fail, &error, sizeof error, 0, ALLOT_HINTS(.place = kind));
-        futures[2] = allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.place = kind, .after = futures, .after_count = 2));
-        futures[3] = allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.place = kind, .deadline_ns = 100 * SECOND));
+        futures[2] = allot_submit(executor, task_nothing, NULL, 0, 0,
+                                  ALLOT_HINTS(.place = kind, .after = futures, .after_count = 2));
+        futures[3] = allot_submit(executor, task_nothing, NULL, 0, 0,
+                                  ALLOT_HINTS(.place = kind, .deadline_ns = 100 * SECOND));
         allot_cancel(futures[3]);
         CHECK_STATUS(allot_wait_all(futures, 4, ALLOT_FOREVER), ALLOT_OK);
         CHECK_STATUS(allot_future_status(futures[2]), ALLOT_DEPENDENCY);
         allot_release_all(futures, 4);
     }
-    allot_array *x = allot_array_full(executor, ALLOT_F32, 2000, 3), *y = allot_array_new(executor, ALLOT_F32, 2000);
-    CHECK_STATUS(finish(allot_launch(executor, probe_kernel(PROBE_SQUARE), allot_range(2000), ALLOT_ARGS(allot_in(x), allot_out(y)),
-                                     ALLOT_HINTS(.place = kind))),
+    allot_array *x = allot_array_full(executor, ALLOT_F32, 2000, 3),
+                *y = allot_array_new(executor, ALLOT_F32, 2000);
+    CHECK_STATUS(finish(allot_launch(executor, probe_kernel(PROBE_SQUARE), allot_range(2000),
+                                     ALLOT_ARGS(allot_in(x), allot_out(y)), ALLOT_HINTS(.place = kind))),
                  ALLOT_OK);
     allot_array_release(x);
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
@@ -247,7 +251,8 @@ static void busy(allot_kind kind)
         return;
     test_gate gate = gate_create(); /* never opened */
     for (int i = 0; i < 10; i++)
-        allot_release(allot_submit(executor, task_gate, &gate.key, sizeof gate.key, 0, ALLOT_HINTS(.place = kind)));
+        allot_release(
+            allot_submit(executor, task_gate, &gate.key, sizeof gate.key, 0, ALLOT_HINTS(.place = kind)));
     gate_await(&gate, 2);
 }
 
@@ -281,7 +286,8 @@ static void submit_late(void)
         _exit(3);
 }
 
-/* Runs this program with an argument; returns its wait status. Also checks that what it started is gone: they would hold the pipe. */
+/* Runs this program with an argument; returns its wait status. Also checks that what it started is gone: they
+ * would hold the pipe. */
 static int run_self(const char *how)
 {
     int ends[2];
@@ -326,7 +332,8 @@ static const test_fact facts[] = {
     { "G14 rounds with the process place leave nothing", process_rounds_leave_nothing },
     { "G14 rounds with a device leave nothing", device_rounds_leave_nothing },
     { "G14 arrays leave no descriptors", shared_memory_is_gone },
-    { "H16 in a forked child every call fails with FORKED, and the parent goes on", in_a_forked_child_every_call_fails },
+    { "H16 in a forked child every call fails with FORKED, and the parent goes on",
+      in_a_forked_child_every_call_fails },
     { "H16 a forked child can exit at once", a_child_can_exit_at_once },
     { "G9 G10 a process may end with work in flight", a_process_may_end_with_work_in_flight },
     { NULL, NULL },

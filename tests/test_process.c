@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -579,8 +580,8 @@ static int count_entries(const char *path)
 
 static void leaves_nothing_behind(void) /* A5, G14, H21 */
 {
+    allot_close(ex);
     int before = count_entries("/proc/self/fd"), threads = count_entries("/proc/self/task");
-    allot_executor *kept = ex;
     for (int i = 0; i < 5; i++) {
         ex = allot_open(ALLOT_OPTIONS(.processes = WORKERS));
         double two = 2, four = 0;
@@ -591,9 +592,9 @@ static void leaves_nothing_behind(void) /* A5, G14, H21 */
             ended(submit(die, "k", 1, 0), NULL, 0);
         CU_ASSERT_EQUAL(allot_close(ex), ALLOT_OK);
     }
-    ex = kept;
     CU_ASSERT_EQUAL(count_entries("/proc/self/fd"), before);
     CU_ASSERT_EQUAL(count_entries("/proc/self/task"), threads);
+    ex = allot_open(ALLOT_OPTIONS(.processes = WORKERS));
 }
 
 static void starts_nothing_before_the_first_task(void)
@@ -602,6 +603,82 @@ static void starts_nothing_before_the_first_task(void)
     allot_executor *cold = allot_open(ALLOT_OPTIONS(.processes = WORKERS));
     CU_ASSERT_EQUAL(allot_close(cold), ALLOT_OK);
     CU_ASSERT_EQUAL(count_entries("/proc/self/fd"), before);
+}
+
+/* ---- Workers that cannot start ---- */
+
+/* One task on an executor whose workers run another program. */
+static allot_status run_with_program(const char *program, char *text, size_t text_size)
+{
+    allot_executor *kept = ex;
+    setenv("ALLOT_WORKER", program, 1);
+    ex = allot_open(ALLOT_OPTIONS(.processes = WORKERS));
+    allot_future *both[] = { submit(nothing, NULL, 0, 0), submit(nothing, NULL, 0, 0) };
+    allot_status status = ended(both[0], text, text_size);
+    CU_ASSERT_EQUAL(ended(both[1], NULL, 0), status);
+    CU_ASSERT_EQUAL(ended(submit(nothing, NULL, 0, 0), NULL, 0), status);
+    allot_close(ex);
+    unsetenv("ALLOT_WORKER");
+    ex = kept;
+    return status;
+}
+
+static void reports_workers_that_cannot_start(
+    void) /* H14, by a program that is not there: as root no limit on processes binds */
+{
+    char text[256];
+    CU_ASSERT_EQUAL(run_with_program("/nonexistent", text, sizeof text), ALLOT_SYSTEM);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "/nonexistent: No such file or directory"));
+}
+
+static void reports_workers_that_die_at_their_start(void)
+{
+    char text[256];
+    CU_ASSERT_EQUAL(run_with_program("/bin/false", text, sizeof text), ALLOT_WORKER_DIED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "die at their start; the last one exited with code 1"));
+}
+
+static void says_why_a_helper_lacks_the_function(void)
+{
+    char text[256];
+    if (access(TEST_BINARY_DIR "/allot-worker", X_OK) != 0) {
+        printf("skipped: allot-worker is not built ");
+        return;
+    }
+    CU_ASSERT_EQUAL(run_with_program(TEST_BINARY_DIR "/allot-worker", text, sizeof text), ALLOT_NOT_FOUND);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "allot_worker_main()"));
+}
+
+/* ---- A host that is killed ---- */
+
+/* Another process that runs this program as "host": it has workers busy, says so on the board, and never
+ * ends. */
+static int be_host(const char *path)
+{
+    snprintf(board_path, sizeof board_path, "%s", path);
+    shared = map_board();
+    ex = allot_open(ALLOT_OPTIONS(.processes = WORKERS));
+    allot_future *future = submit(never_return, board_path, sizeof board_path, 0);
+    submit(hold_until_told, board_path, sizeof board_path, 0);
+    allot_wait(future, ALLOT_FOREVER);
+    return EXIT_FAILURE;
+}
+
+static void workers_end_with_a_killed_host(void) /* H11 */
+{
+    reset_board();
+    char program[] = "/proc/self/exe", word[] = "host", *arguments[] = { program, word, board_path, NULL };
+    pid_t host = 0;
+    CU_ASSERT_EQUAL_FATAL(posix_spawn(&host, program, NULL, NULL, arguments, environ), 0);
+    wait_for(&shared->begun, 2);
+    pid_t worker = atomic_load(&shared->pid);
+    CU_ASSERT_EQUAL(kill(worker, 0), 0);
+    kill(host, SIGKILL);
+    waitpid(host, NULL, 0);
+    int tries = 0;
+    while (kill(worker, 0) == 0 && tries++ < 5000)
+        usleep(1000);
+    CU_ASSERT_EQUAL(kill(worker, 0), -1);
 }
 
 static void no_zombie_is_left(void) /* H21; runs last, with the executor closed */
@@ -637,12 +714,18 @@ static const test_fact facts[] = {
     { "launches over more arrays than it keeps", launches_over_more_arrays_than_it_keeps },
     { "one dead worker fails the launch", one_dead_worker_fails_the_launch },
     { "leaves nothing behind", leaves_nothing_behind },
+    { "reports workers that cannot start", reports_workers_that_cannot_start },
+    { "reports workers that die at their start", reports_workers_that_die_at_their_start },
+    { "says why a helper lacks the function", says_why_a_helper_lacks_the_function },
+    { "workers end with a killed host", workers_end_with_a_killed_host },
     { "no zombie is left", no_zombie_is_left },
     { NULL, NULL },
 };
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "host") == 0)
+        return be_host(argv[2]);
     snprintf(board_path, sizeof board_path, "/tmp/test_process.%d", (int)getpid());
     int fd = open(board_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 || ftruncate(fd, sizeof(board)) != 0 || !(shared = map_board()))

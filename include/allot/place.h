@@ -42,7 +42,7 @@ typedef struct allot_hints {
     const char *place_id;    /* an exact place, "opencl:1"; NULL: any of the kind. Copied */
     uint32_t forbid;         /* kinds not to use, ALLOT_KIND_BIT(kind) or-ed */
     int priority;            /* recorded; the queues do not sort by it yet */
-    int64_t deadline_ns;     /* from submission; 0: none. A task that is not done by then ends with ALLOT_DEADLINE:
+    int64_t deadline_ns;     /* from submission; 0: none; negative: passed already. A task that is not done by then ends with ALLOT_DEADLINE:
                                 pending ones at once, running ones as allot_stop() says */
     int64_t grace_ns;        /* of a deadline: from SIGTERM to SIGKILL; 0: 1 s */
     allot_future *const *after; /* runs only when these are done, and only if all succeeded: otherwise it ends with

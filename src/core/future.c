@@ -8,6 +8,10 @@
 #define SPIN_NS                                                                                              \
     20000 /* how long an outside waiter spins before it sleeps: about what one wake costs (docs: limits) */
 
+#define COLLECT_NS                                                                                           \
+    100000 /* the same for one that collects: a sleeping worker's wake and its call fit in, so that          \
+              the next call finds it awake */
+
 static al_continuation closed; /* what `continuations` holds once they have been taken */
 
 _Thread_local al_helper *al_helper_here;
@@ -206,7 +210,7 @@ static bool spin(const allot_future *future, int64_t deadline_ns)
         return false;
     al_collecting collecting;
     al_collecting_begin(&collecting);
-    int64_t end_ns = al_clock_now_ns() + SPIN_NS;
+    int64_t end_ns = al_clock_now_ns() + (collecting.count ? COLLECT_NS : SPIN_NS);
     if (deadline_ns < end_ns)
         end_ns = deadline_ns;
     bool done;

@@ -245,8 +245,6 @@ static allot_status read_hints(const allot_hints *given, allot_hints *hints, al_
     if ((int)hints->place < ALLOT_ANYWHERE || hints->place > ALLOT_OPENCL)
         return al_failure_set(failure, ALLOT_INVALID, "hints.place is %d: not a kind of place",
                               (int)hints->place);
-    if (hints->deadline_ns < 0)
-        return al_failure_set(failure, ALLOT_INVALID, "hints.deadline_ns is negative: it counts from the submission");
     return check_after_list(hints, failure);
 }
 

@@ -53,9 +53,14 @@ refuses_version() {
     ! configure refused "$1" && ! [ -e "$work/refused/Makefile" ]
 }
 
+# The README opens with the first example.
+readme_shows_it() {
+    awk '/^```c$/ { inside = 1; next } /^```/ && inside { exit } inside' "$top/README.md" | diff - "$top/examples/first.c"
+}
+
 # A program's first line is the example's result.
 prints_result() {
-    "$@" > "$work/printed" || return 1
+    timeout 120 "$@" > "$work/printed" || return 1
     cat "$work/printed"
     [ "$(head -n 1 "$work/printed")" = "9 2.5" ]
 }
@@ -79,11 +84,12 @@ compile_by_pkg_config() {
 
 libdir=$(sed -n 's/^CMAKE_INSTALL_LIBDIR:[A-Z]*=//p' "$build/CMakeCache.txt")
 
+fact "the README opens with the first example" readme_shows_it
 fact "it installs and can be moved" install_and_move
 fact "headers, libraries, command, package files and data are there" has include/allot/allot.h include/allot/numeric.h \
     "$libdir/liballot.so.0" "$libdir/liballot.a" "$libdir/liballot_numeric.so.0" "$libdir/liballot_numeric.a" bin/allot \
     "$libdir/pkgconfig/allot.pc" "$libdir/cmake/allot/allot-config.cmake" share/allot/data/bcsstk13.mtx
-if grep -q 'add_executable(allot_worker_helper' "$top/CMakeLists.txt"; then
+if grep -q 'add_executable(allot_worker' "$top/CMakeLists.txt"; then
     fact "the helper for worker processes is there" has libexec/allot/allot-worker
 fi
 fact "no installed text names the folders it came from" names_no_folder

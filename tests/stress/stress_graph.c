@@ -1,12 +1,18 @@
-/* Property: launches on random views of a few arrays, spread over all places, leave what the same launches leave one after the
- * other. Usage: stress_graph [SECONDS [SEED]]; TEST_SEED sets the seed too; a failure prints the one that repeats it. */
+/* Property: launches on random views of a few arrays, spread over all places, leave what the same launches
+ * leave one after the other. Usage: stress_graph [SECONDS [SEED]]; TEST_SEED sets the seed too; a failure
+ * prints the one that repeats it. */
 #include "probe_kernels.h"
 #include "random.h"
 #include "support.h"
 #include <string.h>
 #include <unistd.h>
 
-enum { ARRAYS = 4, LENGTH_MAX = 600, STEPS_MAX = 60, PLACES_MAX = 8 };
+enum {
+    ARRAYS = 4,
+    LENGTH_MAX = 600,
+    STEPS_MAX = 60,
+    PLACES_MAX = 8
+};
 
 static allot_place_info places[PLACES_MAX];
 static size_t place_count;
@@ -28,7 +34,8 @@ static size_t below(round_state *state, size_t limit)
 }
 
 /* Rows × columns with a row stride, anywhere in [begin, end); the elements never overlap. */
-static allot_view random_view(round_state *state, int array, size_t rows, size_t columns, size_t begin, size_t end)
+static allot_view random_view(round_state *state, int array, size_t rows, size_t columns, size_t begin,
+                              size_t end)
 {
     size_t most = rows > 1 ? (end - begin - columns) / (rows - 1) : columns;
     size_t stride = columns + (most > columns ? below(state, most - columns + 1) : 0);
@@ -107,10 +114,11 @@ static void step_line(round_state *state)
     allot_hints hints = random_hints(state);
     size_t kind = below(state, 3);
     if (kind == 0)
-        keep(state, allot_launch(state->executor, probe_kernel(PROBE_FILL), allot_range(count), ALLOT_ARGS(out, allot_u32(b)), &hints));
+        keep(state, allot_launch(state->executor, probe_kernel(PROBE_FILL), allot_range(count),
+                                 ALLOT_ARGS(out, allot_u32(b)), &hints));
     else
-        keep(state, allot_launch(state->executor, probe_kernel(kind == 1 ? PROBE_REVERSE : PROBE_BLUR), allot_range(count),
-                                 ALLOT_ARGS(in, out), &hints));
+        keep(state, allot_launch(state->executor, probe_kernel(kind == 1 ? PROBE_REVERSE : PROBE_BLUR),
+                                 allot_range(count), ALLOT_ARGS(in, out), &hints));
     for (size_t i = 0; i < count; i++)
         y[i] = kind == 0   ? b + (uint32_t)i
                : kind == 1 ? x[count - 1 - i]
@@ -233,6 +241,7 @@ int main(int argc, char **argv)
     }
     allot_close(executor);
     probe_kernels_free();
-    printf("%llu rounds over %zu places, seed %llu\n", (unsigned long long)rounds, place_count, (unsigned long long)seed);
+    printf("%llu rounds over %zu places, seed %llu\n", (unsigned long long)rounds, place_count,
+           (unsigned long long)seed);
     return right ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,18 +1,23 @@
-/* Property: whatever many threads do to tasks of all places at once, each task ends exactly once and what it did is there exactly
- * once. Usage: stress_tasks [SECONDS [SEED]]; TEST_SEED sets the seed too. Threads race, so a seed repeats what they do, not when. */
+/* Property: whatever many threads do to tasks of all places at once, each task ends exactly once and what it
+ * did is there exactly once. Usage: stress_tasks [SECONDS [SEED]]; TEST_SEED sets the seed too. Threads race,
+ * so a seed repeats what they do, not when. */
 #include "probe_kernels.h"
 #include "random.h"
 #include "support.h"
 #include <signal.h>
 #include <unistd.h>
 
-enum { THREADS = 6, PLACES_MAX = 8, BURST = 12 };
+enum {
+    THREADS = 6,
+    PLACES_MAX = 8,
+    BURST = 12
+};
 
 static allot_executor *executor;
 static allot_place_info places[PLACES_MAX];
 static size_t place_count;
-static test_gate tallies;        /* tally[slot]: how often the tasks of that slot ran */
-static allot_array *junk;        /* what cancelled launches may spoil */
+static test_gate tallies; /* tally[slot]: how often the tasks of that slot ran */
+static allot_array *junk; /* what cancelled launches may spoil */
 static int64_t end_ns;
 
 /* How the tasks of a slot ended, by their callbacks. */
@@ -130,9 +135,10 @@ static void burst_of_tasks(worker *work, random_state *random)
 
 static void one_launch(worker *work, random_state *random)
 {
-    allot_future *future = allot_launch(executor, probe_kernel(PROBE_AFFINE), allot_range_2d(16, 1),
-                                        ALLOT_ARGS(allot_inout_view(allot_view_2d(work->counters, 0, 16, 1, 1)), allot_u32(1), allot_u32(1)),
-                                        ALLOT_HINTS(.place_id = random_place(random, true)));
+    allot_future *future = allot_launch(
+        executor, probe_kernel(PROBE_AFFINE), allot_range_2d(16, 1),
+        ALLOT_ARGS(allot_inout_view(allot_view_2d(work->counters, 0, 16, 1, 1)), allot_u32(1), allot_u32(1)),
+        ALLOT_HINTS(.place_id = random_place(random, true)));
     work->launched++;
     if (random_next(random) % 8 == 0) {
         const uint32_t *data = allot_array_map(work->counters, ALLOT_READ);
@@ -187,8 +193,8 @@ static void check_slots(uint32_t submitted)
         uint32_t ran = gate_tally(&tallies, i), good = slots[i].succeeded, perhaps = slots[i].perhaps;
         total += slots[i].ended;
         if (slots[i].ended != slots[i].submitted || ran < good || ran > good + perhaps) {
-            printf("slot %zu: %u submitted, %u ended, %u succeeded, %u perhaps, %u ran\n", i, slots[i].submitted, slots[i].ended, good,
-                   perhaps, ran);
+            printf("slot %zu: %u submitted, %u ended, %u succeeded, %u perhaps, %u ran\n", i,
+                   slots[i].submitted, slots[i].ended, good, perhaps, ran);
             atomic_fetch_add(&wrong, 1);
         }
     }
@@ -204,7 +210,8 @@ static void check_launches(const worker *workers)
         const uint32_t *data = allot_array_map(workers[i].counters, ALLOT_READ);
         for (int j = 0; j < 16; j++)
             if (!data || data[j] != workers[i].launched) {
-                printf("thread %d: %u launches, %u counted: %s\n", i, workers[i].launched, data ? data[j] : 0, allot_last_error());
+                printf("thread %d: %u launches, %u counted: %s\n", i, workers[i].launched, data ? data[j] : 0,
+                       allot_last_error());
                 atomic_fetch_add(&wrong, 1);
                 break;
             }
@@ -237,7 +244,8 @@ int main(int argc, char **argv)
     junk = allot_array_new(executor, ALLOT_F32, 100);
     worker workers[THREADS];
     for (int i = 0; i < THREADS; i++)
-        workers[i] = (worker){ .seed = seed + (uint64_t)i, .counters = allot_array_new(executor, ALLOT_U32, 16) };
+        workers[i] =
+            (worker){ .seed = seed + (uint64_t)i, .counters = allot_array_new(executor, ALLOT_U32, 16) };
     alarm((unsigned)seconds + 60);
     end_ns = now_ns() + seconds * SECOND;
     run_threads(THREADS, stress, workers, sizeof workers[0]);
@@ -251,7 +259,7 @@ int main(int argc, char **argv)
     allot_array_release(junk);
     gate_destroy(&tallies);
     probe_kernels_free();
-    printf("%u tasks and %u launches over %zu places, %u wrong, seed %llu\n", submitted, launched, place_count, wrong,
-           (unsigned long long)seed);
+    printf("%u tasks and %u launches over %zu places, %u wrong, seed %llu\n", submitted, launched,
+           place_count, wrong, (unsigned long long)seed);
     return wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -73,7 +73,8 @@ allot_status al_worker_start(al_process *place, al_failure *failure)
     place->starting++;
     pthread_mutex_unlock(&place->lock);
     atomic_store(&place->base.counters.workers, (int)place->worker_count);
-    if (!watch(place, worker->child.pidfd, worker, 1) || !watch(place, worker->child.socket, worker, 0)) {
+    bool watched = worker->child.pidfd < 0 || watch(place, worker->child.pidfd, worker, 1);
+    if (!watched || !watch(place, worker->child.socket, worker, 0)) {
         status = al_failure_set(failure, ALLOT_SYSTEM, "cannot watch a worker process: %s", strerror(errno));
         al_spawned_signal(&worker->child, SIGKILL);
         al_worker_bury(place, worker);
@@ -214,8 +215,7 @@ static al_ended inherit(al_process *place, al_worker *worker, uint64_t turn, con
 static size_t settle(al_process *place, al_worker *worker, const char *how, al_ended *ended)
 {
     size_t count = 0;
-    int64_t now_ns = al_clock_now_ns();
-    while (al_worker_answered(place, worker, now_ns, &ended[count]))
+    while (al_worker_answered(place, worker, &ended[count]))
         count++;
     for (uint64_t turn = worker->head; turn-- > worker->tail;)
         ended[count++] = inherit(place, worker, turn, how);

@@ -72,7 +72,6 @@ static al_ended settle_prepared(al_process *place, al_worker *worker, al_job *jo
     bool skip = job->split && job->split->status != ALLOT_OK; /* another part has failed */
     if (status != ALLOT_OK || skip)
         return al_job_end(place, job, status, failure);
-    worker->given_ns = al_clock_now_ns();
     *bell = al_process_give(place, worker, job);
     return (al_ended){ .parcel = -1 };
 }
@@ -196,11 +195,15 @@ void al_keeper_arm(al_process *place)
                          notify); /* pairs with the worker's run() */
 }
 
-static void arm(al_process *place)
+/* Before sleeping. True: something was left in the queue for a worker that was awake, and another could run
+ * it. */
+static bool arm(al_process *place)
 {
     pthread_mutex_lock(&place->lock);
     al_keeper_arm(place);
+    bool left = place->queue.first && al_process_free_worker(place);
     pthread_mutex_unlock(&place->lock);
+    return left;
 }
 
 static void on_socket(al_process *place, al_worker *worker)
@@ -214,7 +217,11 @@ static void on_socket(al_process *place, al_worker *worker)
         return;
     /* It is dying, or has closed what it must keep. */
     epoll_ctl(place->epoll_fd, EPOLL_CTL_DEL, worker->child.socket, NULL);
-    al_worker_lost(place, worker);
+    worker->lost = true;
+    if (worker->child.pidfd >= 0)
+        al_worker_lost(place, worker);
+    else
+        al_spawned_signal(&worker->child, SIGKILL); /* no other sign of its death will come */
 }
 
 /* Deaths come last: a socket's event of the same round still finds its worker. */
@@ -228,9 +235,11 @@ static void handle(al_process *place, const struct epoll_event *events, int coun
         if (tagged && !(tagged & 1))
             on_socket(place, (al_worker *)(uintptr_t)tagged);
     }
-    for (int i = 0; i < count; i++)
-        if (events[i].data.u64 & 1)
-            al_worker_bury(place, (al_worker *)(uintptr_t)(events[i].data.u64 & ~UINT64_C(1)));
+    for (int i = 0; i < count; i++) {
+        al_worker *worker = (al_worker *)(uintptr_t)(events[i].data.u64 & ~UINT64_C(1));
+        if (worker && (events[i].data.u64 & 1 || (worker->child.pidfd < 0 && worker->lost)))
+            al_worker_bury(place, worker);
+    }
 }
 
 static int timeout_ms(al_process *place, int64_t until_ns)
@@ -251,7 +260,8 @@ static void sleep_until(al_process *place, int64_t until_ns)
 {
     struct epoll_event events[EVENTS];
     atomic_store(&place->asleep, true); /* seq_cst: pairs with al_process_attend() */
-    arm(place);
+    if (arm(place))
+        atomic_store(&place->attention, true);
     int count = 0;
     if (!atomic_load(&place->attention) && !al_process_collect(place))
         count = epoll_wait(place->epoll_fd, events, EVENTS, timeout_ms(place, until_ns));

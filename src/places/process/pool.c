@@ -55,6 +55,7 @@ static al_job *job_create(al_process *place, al_task *task)
 
 void al_job_discard(al_process *place, al_job *job)
 {
+    job->task = NULL;
     job->next = place->spare;
     place->spare = job;
 }
@@ -171,12 +172,22 @@ void al_ended_complete(al_process *place, al_ended *ended)
 
 /* ---- Giving ---- */
 
+static bool is_awake(const al_worker *worker)
+{
+    return !atomic_load_explicit(&worker->page->worker_sleeps, memory_order_relaxed);
+}
+
 al_worker *al_process_free_worker(al_process *place)
 {
-    for (al_worker *worker = place->workers; worker; worker = worker->next)
-        if (worker->state == AL_WORKER_READY && !worker->held && worker->head == worker->tail)
-            return worker;
-    return NULL;
+    al_worker *found = NULL;
+    for (al_worker *worker = place->workers; worker; worker = worker->next) {
+        if (worker->state != AL_WORKER_READY || worker->held || worker->head != worker->tail)
+            continue;
+        found = worker;
+        if (is_awake(worker))
+            break;
+    }
+    return found;
 }
 
 static bool knows(const al_worker *worker, uint32_t module)
@@ -224,6 +235,11 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
     return al_page_ring(worker->page);
 }
 
+static bool is_short(const al_worker *worker)
+{
+    return worker->typical_ns && worker->typical_ns < SHORT_NS;
+}
+
 /* Gives simple jobs from the queue's head to this worker as far as it has room for them. */
 static _Atomic uint32_t *feed(al_process *place, al_worker *worker)
 {
@@ -233,7 +249,7 @@ static _Atomic uint32_t *feed(al_process *place, al_worker *worker)
     for (;;) {
         al_job *job = place->queue.first;
         uint64_t waiting = worker->head - worker->tail;
-        bool deep = worker->typical_ns && worker->typical_ns < SHORT_NS && place->queue.count >= DEEP;
+        bool deep = is_short(worker) && place->queue.count >= DEEP;
         if (!job || job->split || waiting >= (deep ? AL_SLOTS : 1) || !is_simple(worker, job))
             return bell;
         al_job_queue_remove(&place->queue, job);
@@ -287,15 +303,27 @@ void al_process_attend(al_process *place)
     }
 }
 
-/* With the lock held. True: the keeper must look. */
-static bool queue_job(al_process *place, al_job *job, int64_t now_ns, _Atomic uint32_t **bell)
+/* Waking one costs more than a short call: while another is awake and at short ones, and somebody watches
+ * over the queue, the next answer will take the job along. */
+static bool need_not_wake(al_process *place, const al_worker *worker)
 {
-    bool first = !place->queue.first;
+    if (is_awake(worker) || place->queue.count >= DEEP || al_keeper_wants_notice(place))
+        return false;
+    for (const al_worker *other = place->workers; other; other = other->next)
+        if (other->head != other->tail && is_short(other) && is_awake(other))
+            return true;
+    return false;
+}
+
+/* With the lock held. True: the keeper must look. */
+static bool queue_job(al_process *place, al_job *job, _Atomic uint32_t **bell)
+{
     al_job_queue_append(&place->queue, job);
-    al_worker *worker = first ? al_process_free_worker(place) : NULL;
-    if (worker && is_simple(worker, job)) {
-        worker->given_ns = now_ns;
-        *bell = feed(place, worker);
+    al_job *first = place->queue.first;
+    al_worker *worker = first == job || place->queue.count >= DEEP ? al_process_free_worker(place) : NULL;
+    if (worker && is_simple(worker, first)) {
+        if (!need_not_wake(place, worker))
+            *bell = feed(place, worker);
         return false;
     }
     /* Without a free worker the next answer takes it along, unless a worker is to be added. */
@@ -314,10 +342,9 @@ void al_process_enqueue(al_process *place, al_task *task)
     al_job *job = found ? job_create(place, task) : NULL;
     if (job) {
         job->symbol = symbol;
-        attend = queue_job(place, job, al_clock_now_ns(), &bell);
+        attend = queue_job(place, job, &bell);
     }
     pthread_mutex_unlock(&place->lock);
-    atomic_fetch_add_explicit(&place->base.counters.enqueued, 1, memory_order_relaxed);
     al_page_wake(bell);
     if (attend)
         al_process_attend(place);
@@ -330,6 +357,8 @@ al_task *al_process_withdraw(al_process *place, al_task *which)
 {
     pthread_mutex_lock(&place->lock);
     al_job *job = which ? which->slot : place->queue.last;
+    if (which && job && job->task != which)
+        job = NULL; /* its task was dropped, and the job serves another now */
     while (!which && job && job->state != AL_JOB_QUEUED)
         job = job->previous;
     al_task *task = job && job->state == AL_JOB_QUEUED ? job->task : NULL;
@@ -344,12 +373,9 @@ al_task *al_process_withdraw(al_process *place, al_task *which)
 
 /* ---- Collecting ---- */
 
-static void note_time(al_worker *worker, int64_t now_ns, al_ended *ended)
+static void note_time(al_worker *worker, int64_t ran_ns)
 {
-    int64_t took_ns = now_ns > worker->given_ns ? now_ns - worker->given_ns : 1;
-    worker->given_ns = now_ns;
-    worker->typical_ns = worker->typical_ns ? (7 * worker->typical_ns + took_ns) / 8 : took_ns;
-    ended->busy_ns = took_ns;
+    worker->typical_ns = worker->typical_ns ? (7 * worker->typical_ns + ran_ns) / 8 : ran_ns + 1;
 }
 
 static void copy_result(const al_worker *worker, const al_job *job, uint64_t turn)
@@ -360,7 +386,7 @@ static void copy_result(const al_worker *worker, const al_job *job, uint64_t tur
                task->out_size);
 }
 
-bool al_worker_answered(al_process *place, al_worker *worker, int64_t now_ns, al_ended *ended)
+bool al_worker_answered(al_process *place, al_worker *worker, al_ended *ended)
 {
     uint64_t turn = worker->tail;
     if (turn == worker->head)
@@ -370,14 +396,16 @@ bool al_worker_answered(al_process *place, al_worker *worker, int64_t now_ns, al
         return false;
     al_job *job = worker->jobs[turn % AL_SLOTS];
     al_failure failure = { 0 };
-    allot_status status = al_slot_answer(worker->page, turn, &failure);
+    int64_t ran_ns;
+    allot_status status = al_slot_answer(worker->page, turn, &failure, &ran_ns);
     if (status == ALLOT_OK)
         copy_result(worker, job, turn);
     worker->jobs[turn % AL_SLOTS] = NULL;
     pass_over(worker);
     atomic_fetch_sub_explicit(&place->given, 1, memory_order_relaxed);
     *ended = al_job_end(place, job, status, &failure);
-    note_time(worker, now_ns, ended);
+    ended->busy_ns = ran_ns;
+    note_time(worker, ran_ns);
     return true;
 }
 
@@ -385,13 +413,11 @@ bool al_worker_answered(al_process *place, al_worker *worker, int64_t now_ns, al
 static size_t take_answers(al_process *place, al_ended *ended, _Atomic uint32_t **bell, bool *attend)
 {
     size_t count = 0;
-    int64_t now_ns = 0;
     for (al_worker *worker = place->workers; worker && count < BATCH; worker = worker->next) {
         size_t before = count;
         if (worker->head == worker->tail)
             continue;
-        now_ns = now_ns ? now_ns : al_clock_now_ns();
-        while (count < BATCH && al_worker_answered(place, worker, now_ns, &ended[count]))
+        while (count < BATCH && al_worker_answered(place, worker, &ended[count]))
             count++;
         if (count == before)
             continue;
@@ -444,11 +470,14 @@ static bool wanted(al_collector *collector)
     return atomic_load_explicit(&place_of(collector)->given, memory_order_relaxed) != 0;
 }
 
-static void rearm(al_process *place)
+/* True if something waits in the queue. */
+static bool rearm(al_process *place)
 {
     pthread_mutex_lock(&place->lock);
     al_keeper_arm(place);
+    bool waits = place->queue.first != NULL;
     pthread_mutex_unlock(&place->lock);
+    return waits;
 }
 
 static void begin(al_collector *collector)
@@ -470,8 +499,9 @@ static void end(al_collector *collector)
     al_process *place = place_of(collector);
     if (atomic_fetch_sub(&place->collectors, 1) != 1 || !atomic_load(&place->given))
         return;
-    rearm(place); /* the keeper's turn again; what came in between nobody was told of */
-    al_process_collect(place);
+    if (rearm(place)) /* the keeper's turn again */
+        al_process_attend(place);
+    al_process_collect(place); /* what came in between nobody was told of */
 }
 
 void al_process_collector_init(al_collector *collector)

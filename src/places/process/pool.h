@@ -64,6 +64,7 @@ struct al_worker {
     al_spawned child;
     al_page *page;
     al_worker_state state;
+    bool lost; /* its socket has ended */
     bool held; /* the keeper prepares a job for it */
     _Atomic uint64_t head,
         tail; /* turns: the next to give, the oldest not collected; the keeper looks without the lock */
@@ -77,7 +78,6 @@ struct al_worker {
     uint64_t uses;
     int64_t kill_ns; /* when SIGKILL is due; INT64_MAX: never */
     int64_t start_ns;
-    int64_t given_ns;   /* when the oldest call now with it was given, or the one before it answered */
     int64_t typical_ns; /* what a call took lately */
 };
 
@@ -89,7 +89,8 @@ typedef struct al_job_queue {
 struct al_process {
     al_place base; /* first */
     al_memory memory;
-    int limit; /* workers */
+    int limit;         /* workers */
+    char refusal[100]; /* why there can be none; "" if there can */
     al_symbols symbols;
     al_spawner spawner;
 
@@ -155,7 +156,7 @@ void al_job_queue_append(al_job_queue *queue, al_job *job);
 void al_job_queue_prepend(al_job_queue *queue, al_job *job);
 void al_job_queue_remove(al_job_queue *queue, al_job *job);
 
-/* A worker that can take a job now; NULL if there is none. */
+/* A worker that can take a job now, better one that is awake; NULL if there is none. */
 al_worker *al_process_free_worker(al_process *place);
 
 /* Puts a job whose task has started into the worker's next slot. Returns what to wake after the lock is free.
@@ -172,7 +173,7 @@ bool al_process_take_back(al_process *place, al_job *job);
 al_ended al_job_end(al_process *place, al_job *job, allot_status status, al_failure *failure);
 
 /* Takes the next answer from a worker; false if there is none. */
-bool al_worker_answered(al_process *place, al_worker *worker, int64_t now_ns, al_ended *ended);
+bool al_worker_answered(al_process *place, al_worker *worker, al_ended *ended);
 
 /* ---- With no lock held ---- */
 

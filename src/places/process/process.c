@@ -16,12 +16,14 @@ static void describe(const al_place *place, allot_place_info *info)
 
 static bool can_run(const al_place *place, const al_task *task, char *why, size_t why_size)
 {
-    (void)place;
+    const char *refusal = ((const al_process *)place)->refusal;
     if (task->launch && !task->launch->kernel->desc.cpu) {
         snprintf(why, why_size, "the kernel has no C variant");
         return false;
     }
-    return al_spawner_allowed(why, why_size);
+    if (refusal[0])
+        snprintf(why, why_size, "%s", refusal);
+    return !refusal[0];
 }
 
 static allot_status open_place(al_place *place, al_failure *failure)
@@ -83,6 +85,7 @@ static al_process *create(int limit)
         return NULL;
     place->limit = limit;
     place->epoll_fd = place->wake_fd = -1;
+    al_spawner_allowed(place->refusal, sizeof place->refusal);
     place->cpus_known = sched_getaffinity(0, sizeof place->cpus, &place->cpus) == 0;
     init_lock(&place->lock);
     al_process_collector_init(&place->collector);
@@ -92,6 +95,7 @@ static al_process *create(int limit)
         return NULL;
     }
     al_memory_init(&place->memory, &al_shared_memory_ops);
+    atomic_store(&place->memory.shares_host, true);
     place->base = (al_place){ .ops = &ops,
                               .kind = ALLOT_PROCESS,
                               .id = al_intern("process"),

@@ -84,14 +84,15 @@ void al_page_wake(_Atomic uint32_t *bell)
         al_futex_wake(bell, 1, AL_FUTEX_SHARED);
 }
 
-allot_status al_slot_answer(al_page *page, uint64_t turn, al_failure *failure)
+allot_status al_slot_answer(al_page *page, uint64_t turn, al_failure *failure, int64_t *ran_ns)
 {
     const al_slot *slot = al_page_slot(page, turn);
     const al_slot_body *body = al_page_body(page, turn);
     /* Each read once: a worker gone wrong may change them under our hands. */
     allot_status status = (allot_status) * (const volatile int32_t *)&slot->status;
-    size_t message_size = *(const volatile uint32_t *)&slot->message_size;
-    size_t payload_size = *(const volatile uint32_t *)&slot->payload_size;
+    size_t message_size = *(const volatile uint16_t *)&slot->message_size;
+    size_t payload_size = *(const volatile uint16_t *)&slot->payload_size;
+    *ran_ns = (int64_t)(*(const volatile uint64_t *)&slot->ran_ns & INT64_MAX);
     if (message_size > sizeof body->message)
         message_size = sizeof body->message;
     if (payload_size > sizeof body->payload)
@@ -111,11 +112,11 @@ void al_slot_respond(al_page *page, uint64_t turn, allot_status status, al_failu
     slot->message_size = 0;
     slot->payload_size = 0;
     if (failure->message) {
-        slot->message_size = (uint32_t)strnlen(failure->message, sizeof body->message);
+        slot->message_size = (uint16_t)strnlen(failure->message, sizeof body->message);
         memcpy(body->message, failure->message, slot->message_size);
     }
     if (failure->payload && failure->payload_size <= sizeof body->payload) {
-        slot->payload_size = (uint32_t)failure->payload_size;
+        slot->payload_size = (uint16_t)failure->payload_size;
         memcpy(body->payload, failure->payload, slot->payload_size);
     }
     if (failure->message || failure->payload)

@@ -16,7 +16,7 @@
 #include <allot/kernel.h>
 #include <stdatomic.h>
 
-#define AL_SLOTS      8
+#define AL_SLOTS      32
 #define AL_SLOT_BYTES 8192 /* of arguments and result together that travel in the slot itself */
 #define AL_ARRAYS_MAX 64   /* arrays that one worker has mapped at a time */
 
@@ -38,14 +38,17 @@ typedef struct al_slot {
     _Alignas(64) _Atomic uint64_t word; /* al_slot_word(); every access is seq_cst: sleeping relies on it */
     uint64_t offset;                    /* of the function from its module's load base */
     uint64_t in_size, out_size;
+    uint64_t ran_ns; /* of the answer: what the call took */
     uint32_t module;
-    uint16_t kind;             /* al_slot_kind */
-    uint16_t in_parcel;        /* not 0: arguments and result are in the parcel sent before */
+    uint8_t kind;              /* al_slot_kind */
+    bool in_parcel;            /* arguments and result are in the parcel sent before */
     _Atomic uint32_t stopping; /* not 0: the parent wants the call to end */
-    int32_t status;            /* the answer, with AL_SLOT_DONE */
-    uint32_t message_size, payload_size;
-    _Atomic uint32_t notify; /* not 0: the parent sleeps, and wants a message when the call is done */
+    _Atomic uint32_t notify;   /* not 0: the parent sleeps, and wants a message when the call is done */
+    int32_t status;            /* of the answer, as are the sizes */
+    uint16_t message_size, payload_size;
 } al_slot;
+
+_Static_assert(sizeof(al_slot) == 64, "a call and its answer cost one cache line each way");
 
 typedef struct al_slot_body {
     _Alignas(64) unsigned char bytes[AL_SLOT_BYTES];
@@ -140,7 +143,7 @@ void al_page_wake(_Atomic uint32_t *bell);
 
 /* Parent: copies the answer of a done call. *failure receives message and payload, both cut to their limits.
  */
-allot_status al_slot_answer(al_page *page, uint64_t turn, al_failure *failure);
+allot_status al_slot_answer(al_page *page, uint64_t turn, al_failure *failure, int64_t *ran_ns);
 
 /* Worker: writes the answer, emptying the failure. */
 void al_slot_respond(al_page *page, uint64_t turn, allot_status status, al_failure *failure);

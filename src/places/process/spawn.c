@@ -306,7 +306,7 @@ static allot_status start_child(const al_spawner *spawner, int socket, int page,
     if (error)
         return system_failure(failure, spawner->program, error);
     spawned->pidfd = pidfd_open(spawned->pid, 0);
-    if (spawned->pidfd >= 0)
+    if (spawned->pidfd >= 0 || errno == ENOSYS)
         return ALLOT_OK;
     error = errno;
     kill(spawned->pid, SIGKILL);
@@ -344,7 +344,8 @@ int al_spawned_reap(const al_spawned *spawned, char *how, size_t how_size)
     siginfo_t info = { 0 };
     int result;
     do
-        result = waitid(P_PIDFD, (id_t)spawned->pidfd, &info, WEXITED);
+        result = spawned->pidfd >= 0 ? waitid(P_PIDFD, (id_t)spawned->pidfd, &info, WEXITED)
+                                     : waitid(P_PID, (id_t)spawned->pid, &info, WEXITED);
     while (result != 0 && errno == EINTR);
     if (result != 0) /* the host reaps or ignores its children itself */
         snprintf(how, how_size, "died, and its exit status was taken by the program");
@@ -359,5 +360,8 @@ int al_spawned_reap(const al_spawned *spawned, char *how, size_t how_size)
 
 void al_spawned_signal(const al_spawned *spawned, int number)
 {
-    pidfd_send_signal(spawned->pidfd, number, NULL, 0);
+    if (spawned->pidfd >= 0)
+        pidfd_send_signal(spawned->pidfd, number, NULL, 0);
+    else
+        kill(spawned->pid, number);
 }

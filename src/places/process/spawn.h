@@ -24,7 +24,8 @@ bool al_spawner_allowed(char *why, size_t why_size);
 
 typedef struct al_spawned {
     pid_t pid;
-    int pidfd, socket; /* both close-on-exec */
+    int pidfd;  /* -1 where the system has none (Valgrind): the socket's end tells of the death then */
+    int socket; /* both are close-on-exec */
 } al_spawned;
 
 /* Starts one worker that maps `page`. To be called always by the same thread: workers die with the thread

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define SPIN_NS 50000      /* how long it looks for the next call before it sleeps: about what a wake costs */
@@ -179,11 +180,13 @@ static void run(worker *self, al_slot *slot)
     allot_call call = { &slot->stopping, "process", 0, 0, { 0 } };
     al_code code = NULL;
     atomic_store_explicit(&current_stopping, &slot->stopping, memory_order_relaxed);
+    int64_t start_ns = al_clock_now_ns();
     allot_status status = find_code(self, slot, &code, &call.failure);
     if (status == ALLOT_OK && slot->kind == AL_SLOT_PART)
         status = run_part(self, code, &call);
     else if (status == ALLOT_OK)
         status = run_function(self, slot, code, &call);
+    slot->ran_ns = (uint64_t)(al_clock_now_ns() - start_ns);
     unmap(&self->parcel);
     fflush(NULL); /* who sees the result sees what was printed before it */
     al_slot_respond(self->page, self->turn, status, &call.failure);
@@ -259,6 +262,7 @@ _Noreturn void al_worker_main(const al_door *door)
     close(door->page);
     if (!self.page)
         _exit(EXIT_FAILURE);
+    prctl(PR_SET_NAME, "allot-worker");
     struct sigaction action = { .sa_handler = on_terminate };
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
