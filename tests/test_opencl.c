@@ -5,6 +5,7 @@
 #include "core/launch.h"
 #include "places/opencl/opencl.h"
 #include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -668,6 +669,44 @@ static void nobody_needs_to_wait(void)
     allot_kernel_release(axpy);
 }
 
+static _Atomic int freed, freed_in_callback;
+
+static void free_memory(void *memory, void *user)
+{
+    (void)user;
+    freed_in_callback += (al_opencl_here() & AL_OPENCL_CALLED_BACK) != 0;
+    free(memory);
+    freed++;
+}
+
+/* B5, and no code of the user's in a driver's thread. */
+static void memory_is_given_back_outside_callbacks(void)
+{
+    enum {
+        N = 1024,
+        ROUNDS = 50
+    };
+    allot_kernel *axpy = make_axpy();
+    EACH_PLACE(place)
+    {
+        freed = freed_in_callback = 0;
+        for (int i = 0; i < ROUNDS; i++) {
+            allot_array *x = counting(ALLOT_F32, N);
+            allot_array *y =
+                allot_array_wrap(NOBODY, ALLOT_F32, N, calloc(N, sizeof(float)), free_memory, NULL);
+            allot_future *future =
+                send(place, axpy, allot_range(N), ALLOT_ARGS(allot_f32(1), allot_in(x), allot_inout(y)));
+            allot_array_release(x);
+            allot_array_release(y);
+            allot_release(future);
+        }
+        while (freed < ROUNDS)
+            sched_yield();
+        CU_ASSERT_EQUAL(freed_in_callback, 0);
+    }
+    allot_kernel_release(axpy);
+}
+
 static void what_has_not_started_can_be_taken_back(void)
 {
     enum {
@@ -836,6 +875,7 @@ static const test_fact facts[] = {
     { "a thousand launches build once (I9)", a_thousand_launches_build_once },
     { "arguments of threads never mix (I10)", arguments_of_threads_never_mix },
     { "nobody needs to wait", nobody_needs_to_wait },
+    { "the user's memory is freed once, outside callbacks (B5)", memory_is_given_back_outside_callbacks },
     { "what has not started can be taken back", what_has_not_started_can_be_taken_back },
     { "cancelled launches do not run", cancelled_launches_do_not_run },
     { "describes itself", describes_itself },

@@ -58,23 +58,13 @@ static allot_status check_sizes(const al_opencl *self, const al_launch *launch, 
 
 /* ---- After the driver is done ---- */
 
-/* A launch in the driver's hands. Who enqueued it and the callback each hold it. */
-typedef struct flight {
-    al_opencl *self;
-    al_task *task;
-    al_opencl_program *program;
-    size_t global[3];
-    int64_t enqueued_ns;
-    _Atomic unsigned holders;
-} flight;
-
-static void release_flight(flight *flown)
+static void release_flight(al_opencl_flight *flight)
 {
-    al_opencl *self = flown->self;
+    al_opencl *self = flight->self;
     /* acq_rel: the last holder sees all that the other did. */
-    if (atomic_fetch_sub_explicit(&flown->holders, 1, memory_order_acq_rel) != 1)
+    if (atomic_fetch_sub_explicit(&flight->holders, 1, memory_order_acq_rel) != 1)
         return;
-    free(flown);
+    free(flight);
     al_opencl_land(self);
 }
 
@@ -83,31 +73,33 @@ static bool release_unless_last(_Atomic uint32_t *count)
 {
     uint32_t references = atomic_load_explicit(count, memory_order_relaxed);
     while (references > 1)
-        /* acq_rel: as allot_release() and allot_array_release() do. */
+        /* acq_rel: as allot_array_release() does. */
         if (atomic_compare_exchange_weak_explicit(count, &references, references - 1, memory_order_acq_rel,
                                                   memory_order_relaxed))
             return true;
     return false;
 }
 
-/* Lets go of a done task in a driver's callback. Where that would free an array, whose memory may be the
- * user's to free, the place's own thread does it. That thread is not woken for less: often the waiter was
- * quicker than this. */
-static void release_task(al_opencl *self, al_task *task)
+/* Lets go of the arrays in a driver's callback, but of those that nobody else holds any more: the place's own
+ * thread frees them, as their memory may be the user's to free. That thread is not woken for less. */
+static void end_in_callback(al_opencl_flight *flight)
 {
-    bool harmless = true;
-    if (release_unless_last(&task->future.references))
-        return;
-    for (size_t i = 0; i < task->launch->arg_count; i++) {
-        allot_array **array = &task->launch->args[i].view.array;
-        if (*array && release_unless_last(&(*array)->references))
-            *array = NULL;
-        harmless = harmless && !*array;
-    }
-    if (harmless)
-        allot_release(&task->future);
+    size_t left = 0;
+    for (size_t i = 0; i < flight->array_count; i++)
+        if (!release_unless_last(&flight->arrays[i]->references))
+            flight->arrays[left++] = flight->arrays[i];
+    flight->array_count = left;
+    if (left)
+        al_opencl_leave_over(flight->self, flight);
     else
-        al_opencl_leave_over(self, task);
+        al_opencl_flight_end(flight);
+}
+
+void al_opencl_flight_end(al_opencl_flight *flight)
+{
+    for (size_t i = 0; i < flight->array_count; i++)
+        allot_array_release(flight->arrays[i]);
+    release_flight(flight);
 }
 
 /* Codes of the CL_INVALID_ kind say that a call was wrong, not that the device failed. */
@@ -133,7 +125,7 @@ static void note_outcome(al_opencl *self, cl_int code, const char *message)
 
 /* The launch's share of an in-order queue's time: it began when it was enqueued or when the one before it
  * ended. */
-static int64_t measure(const flight *flown)
+static int64_t measure(const al_opencl_flight *flown)
 {
     int64_t now_ns = al_clock_now_ns();
     int64_t before_ns = atomic_exchange_explicit(&flown->self->ended_ns, now_ns, memory_order_relaxed);
@@ -141,7 +133,7 @@ static int64_t measure(const flight *flown)
     return now_ns > began_ns ? now_ns - began_ns : 0;
 }
 
-static void complete(const flight *flown, cl_int code)
+static void complete(const al_opencl_flight *flown, cl_int code)
 {
     al_opencl *self = flown->self;
     al_launch *launch = flown->task->launch;
@@ -163,15 +155,13 @@ static void complete(const flight *flown, cl_int code)
 static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
 {
     (void)event;
-    flight *flown = user;
+    al_opencl_flight *flown = user;
     unsigned before = al_opencl_enter(AL_OPENCL_CALLED_BACK);
     (void)atomic_load_explicit(&flown->holders, memory_order_acquire); /* pairs with watch() */
-    allot_hold(&flown->task->future);
     al_opencl_programs_put(&flown->self->programs, flown->program,
                            code == CL_COMPLETE ? flown->global : NULL);
     complete(flown, code < 0 ? code : CL_COMPLETE);
-    release_task(flown->self, flown->task);
-    release_flight(flown);
+    end_in_callback(flown);
     al_opencl_leave(before);
 }
 
@@ -308,28 +298,48 @@ static void learn_to_trust(al_opencl *self, cl_event event)
         atomic_store_explicit(&self->direct, true, memory_order_relaxed);
 }
 
+/* What the callback needs; NULL when memory is out. */
+static al_opencl_flight *make_flight(const order *given, al_task *task)
+{
+    al_launch *launch = given->launch;
+    al_opencl_flight *flight = malloc(sizeof *flight + launch->arg_count * sizeof flight->arrays[0]);
+    if (!flight)
+        return NULL;
+    *flight = (al_opencl_flight){ .self = given->self, .task = task, .program = given->program };
+    memcpy(flight->global, given->sizes.global, sizeof flight->global);
+    for (size_t i = 0; i < launch->arg_count; i++)
+        if (al_argument_is_array(&launch->args[i]))
+            flight->arrays[flight->array_count++] = allot_array_hold(launch->args[i].view.array);
+    flight->enqueued_ns = al_clock_now_ns();
+    /* release: pairs with on_done(), which no rule of OpenCL's orders behind this. */
+    atomic_store_explicit(&flight->holders, 2, memory_order_release);
+    return flight;
+}
+
+static void discard_flight(al_opencl_flight *flight)
+{
+    for (size_t i = 0; i < flight->array_count; i++)
+        allot_array_release(flight->arrays[i]);
+    free(flight);
+}
+
 /* Hands the launch over to the callback. When this succeeds, the task may be gone. */
 static cl_int watch(order *given, al_task *task, cl_event event)
 {
     al_opencl *self = given->self;
-    flight *flown = malloc(sizeof *flown);
+    al_opencl_flight *flight = make_flight(given, task);
     given->call = "clSetEventCallback";
-    if (!flown)
+    if (!flight)
         return CL_OUT_OF_HOST_MEMORY;
-    *flown = (flight){ .self = self, .task = task, .program = given->program };
-    memcpy(flown->global, given->sizes.global, sizeof flown->global);
-    flown->enqueued_ns = al_clock_now_ns();
-    /* release: pairs with on_done(), which no rule of OpenCL's orders behind this. */
-    atomic_store_explicit(&flown->holders, 2, memory_order_release);
-    cl_int code = clSetEventCallback(event, CL_COMPLETE, on_done, flown);
+    cl_int code = clSetEventCallback(event, CL_COMPLETE, on_done, flight);
     if (code != CL_SUCCESS) {
-        free(flown);
+        discard_flight(flight);
         return code;
     }
     clFlush(self->device.compute); /* should it fail, the event ends with an error */
     learn_to_trust(self, event);
     clReleaseEvent(event);
-    release_flight(flown);
+    release_flight(flight);
     return CL_SUCCESS;
 }
 

@@ -104,11 +104,11 @@ void al_opencl_land(al_opencl *self)
     pthread_mutex_unlock(&self->lock);
 }
 
-void al_opencl_leave_over(al_opencl *self, al_task *task)
+void al_opencl_leave_over(al_opencl *self, al_opencl_flight *flight)
 {
     pthread_mutex_lock(&self->lock);
-    task->next = self->leftovers;
-    self->leftovers = task;
+    flight->next = self->leftovers;
+    self->leftovers = flight;
     pthread_cond_signal(&self->changed);
     pthread_mutex_unlock(&self->lock);
 }
@@ -116,14 +116,14 @@ void al_opencl_leave_over(al_opencl *self, al_task *task)
 /* What callbacks left for this thread to free. */
 static void clear_leftovers(al_opencl *self)
 {
-    al_task *task = self->leftovers;
+    al_opencl_flight *flight = self->leftovers;
     self->leftovers = NULL;
     pthread_mutex_unlock(&self->lock);
     al_opencl_memory_sweep(&self->memory);
-    while (task) {
-        al_task *next = task->next;
-        al_task_drop(task);
-        task = next;
+    while (flight) {
+        al_opencl_flight *next = flight->next;
+        al_opencl_flight_end(flight);
+        flight = next;
     }
     pthread_mutex_lock(&self->lock);
 }

@@ -23,22 +23,21 @@ typedef struct al_opencl {
     _Atomic bool opened;
     _Atomic bool direct; /* the driver was seen to return before a launch was done: any thread may enqueue */
     _Atomic unsigned failures; /* of the device, in a row */
-    _Atomic int64_t
-        ended_ns; /* when the latest launch ended: the next one of an in-order queue started no earlier */
+    _Atomic int64_t ended_ns;  /* when the latest launch ended: the next one in order began no earlier */
     pthread_t thread;
     bool has_thread;
-    pthread_mutex_t lock;   /* guards all below */
-    pthread_cond_t changed; /* for the submission thread */
-    al_queue queue;         /* its tasks' slot is this place */
-    al_task *leftovers; /* done; their last reference fell in a driver's thread, which must not free arrays */
+    pthread_mutex_t lock;               /* guards all below */
+    pthread_cond_t changed;             /* for the submission thread */
+    al_queue queue;                     /* its tasks' slot is this place */
+    struct al_opencl_flight *leftovers; /* over, but for what a driver's thread must not free */
     unsigned flights;
     bool closing;
 } al_opencl;
 
 /* Says that one launch that was counted in `flights` is over. */
 void al_opencl_land(al_opencl *self);
-/* Leaves the last reference of a done task to the submission thread. */
-void al_opencl_leave_over(al_opencl *self, al_task *task);
+/* Leaves the end of a launch to the submission thread. */
+void al_opencl_leave_over(al_opencl *self, struct al_opencl_flight *flight);
 /* Says whether the device takes the task's kernel and element types, and if not, why. */
 bool al_opencl_accepts(const al_opencl *self, const al_task *task, char *why, size_t why_size);
 
