@@ -108,6 +108,8 @@ bool al_future_drop(allot_future *future)
 
 bool al_future_add(allot_future *future, al_continuation *continuation)
 {
+    if (is_done(state_of(future)))
+        return false;
     al_continuation *head = atomic_load_explicit(&future->continuations, memory_order_acquire);
     do {
         if (head == &closed)
