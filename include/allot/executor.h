@@ -55,7 +55,7 @@ ALLOT_API allot_future *allot_submit(allot_executor *executor, allot_function fu
 /* Launches a kernel over a range. `args` are the values of the kernel's parameters in their order (ALLOT_ARGS makes
  * the two arguments `args, count`); arrays are held until the launch is done. With no hints the place is chosen by
  * predicted cost. Launches on overlapping data of an array take effect in the order of submission as the
- * kernel's parameters demand: readers together, a writer alone. A launch that does not succeed leaves what it
+ * kernel's parameters demand: readers together, a writer alone. A launch that was accepted and does not succeed leaves what it
  * should have written unusable: reading that is an error (ALLOT_DEPENDENCY, with the root cause) until it is written
  * again. An empty range succeeds with nothing done.
  * Refused with ALLOT_INVALID: a wrong number or type of arguments, a view that overflows its array or is too short for

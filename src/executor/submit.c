@@ -29,7 +29,8 @@ static void retire(al_terms *terms)
 {
     al_task *task = terms->task;
     al_control_disarm(terms);
-    if (task->launch && allot_future_status(&task->future) != ALLOT_OK)
+    bool ordered = terms->node.access_count != 0; /* one that was refused has no turn, and spoils nothing */
+    if (ordered && allot_future_status(&task->future) != ALLOT_OK)
         poison_outputs(task); /* in its turn: after those before it, before those after it */
     al_graph_release(&terms->node);
     al_choose_learn(task->executor, task);
