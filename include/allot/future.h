@@ -90,7 +90,7 @@ typedef void (*allot_callback)(allot_future *future, void *user);
 /* Calls `callback` once when the future is done. Callbacks of one future run in the order of registration, in a thread of
  * the executor's own that runs nothing else (so they may submit, wait and release, but a callback that blocks
  * delays the others); when the future is done already, at once in the caller's thread. The future is held for the
- * callback. Errors: ALLOT_INVALID, ALLOT_NO_MEMORY (then it will not be called). */
+ * callback. Errors, and then it will not be called: ALLOT_INVALID, ALLOT_NO_MEMORY, ALLOT_SYSTEM (no thread to be had). */
 ALLOT_API allot_status allot_on_done(allot_future *future, allot_callback callback, void *user);
 
 /* ---- Lifetime ---- */
