@@ -72,6 +72,15 @@ static void kinds_can_be_left_out(void)
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
 }
 
+static void devices_alone_refuse_plain_functions(void)
+{
+    allot_executor *executor = open_with(ALLOT_OPTIONS(.places = ALLOT_KIND_BIT(ALLOT_OPENCL)));
+    CHECK_STATUS(finish(allot_submit(executor, task_nothing, NULL, 0, 0, NULL)), ALLOT_NO_PLACE);
+    CHECK(allot_places(executor, NULL, 0) <= 16); /* waits until they are found, if there are any */
+    CHECK_STATUS(finish(allot_submit(executor, task_nothing, NULL, 0, 0, NULL)), ALLOT_NO_PLACE);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
 static void places_are_listed(void)
 {
     allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 2));
@@ -455,6 +464,7 @@ static const test_fact facts[] = {
     { "A3 the default is the usable CPUs", defaults_are_the_usable_cpus },
     { "A1 A2 absurd worker counts are refused", absurd_worker_counts_are_refused },
     { "kinds can be left out", kinds_can_be_left_out },
+    { "an executor of devices alone refuses plain functions", devices_alone_refuse_plain_functions },
     { "places are listed, in a stable order", places_are_listed },
     { "A10 an unknown place is named", an_unknown_place_is_named },
     { "hints that contradict each other leave no place", contradicting_hints_leave_no_place },

@@ -316,9 +316,10 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
     al_task *task = al_task_create(function, in, in_size, out_size);
     if (!task)
         return abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
-    if (given || executor->places[0]->kind != ALLOT_THREAD)
+    if (given || !(executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD)))
         return accept(executor, task, &hints);
-    /* No hints: it is not decided, it goes to the thread place, which is the first. */
+    /* No hints: it is not decided, it goes to the thread place, which is the first if there is one. An executor of
+     * devices alone has no place at all until they are found. */
     adopt(executor, task, false);
     al_future_add(&task->future, &task->end);
     if (!al_executor_ensure_open(executor, executor->places[0]))
