@@ -9,10 +9,30 @@
 
 /* ---- The end ---- */
 
+/* What a launch that did not succeed should have written must not be read as if it had. Not before the launches
+ * that were submitted before it are over: they may read it still, and what they write does not make it usable. */
+static void poison_outputs(al_task *task)
+{
+    if (!task->launch || allot_future_status(&task->future) == ALLOT_OK)
+        return;
+    char cause[1024];
+    const char *error = allot_future_error(&task->future);
+    if (allot_future_status(&task->future) == ALLOT_DEPENDENCY)
+        snprintf(cause, sizeof cause, "%s", error); /* it leads to the root already */
+    else
+        snprintf(cause, sizeof cause, "%s did not succeed: %s", task->name, error);
+    for (size_t i = 0; i < task->launch->arg_count; i++) {
+        const al_argument *argument = &task->launch->args[i];
+        if (al_argument_is_array(argument) && argument->access & ALLOT_WRITE)
+            al_array_poison(argument->view.array, argument->begin, argument->end, cause);
+    }
+}
+
 static void retire(al_terms *terms)
 {
     al_task *task = terms->task;
     al_control_disarm(terms);
+    poison_outputs(task);
     al_graph_release(&terms->node);
     al_choose_learn(task->executor, task);
     if (task->launch)
@@ -31,28 +51,10 @@ static void settle(al_terms *terms)
     al_gate_leave(executor);
 }
 
-/* What a launch that did not succeed should have written must not be read as if it had. */
-static void poison_outputs(al_task *task)
-{
-    char cause[1024];
-    const char *error = allot_future_error(&task->future);
-    if (allot_future_status(&task->future) == ALLOT_DEPENDENCY)
-        snprintf(cause, sizeof cause, "%s", error); /* it leads to the root already */
-    else
-        snprintf(cause, sizeof cause, "%s did not succeed: %s", task->name, error);
-    for (size_t i = 0; i < task->launch->arg_count; i++) {
-        const al_argument *argument = &task->launch->args[i];
-        if (al_argument_is_array(argument) && argument->access & ALLOT_WRITE)
-            al_array_poison(argument->view.array, argument->begin, argument->end, cause);
-    }
-}
-
 static void ended(al_continuation *self, allot_future *future)
 {
     (void)self;
     al_task *task = al_task_from(future);
-    if (task->launch && allot_future_status(future) != ALLOT_OK)
-        poison_outputs(task);
     if (task->terms)
         settle(task->terms);
     else
