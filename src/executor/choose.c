@@ -54,6 +54,14 @@ static void list_places(const allot_executor *executor, char *text, size_t size)
         used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", executor->places[i]->id);
 }
 
+static bool exists(const allot_executor *executor, const char *place_id)
+{
+    for (size_t i = 0; i < place_count(executor); i++)
+        if (strcmp(executor->places[i]->id, place_id) == 0)
+            return true;
+    return false;
+}
+
 static allot_status nobody(allot_executor *executor, const al_task *task, al_failure *failure)
 {
     const al_terms *terms = task->terms;
@@ -73,7 +81,7 @@ static allot_status nobody(allot_executor *executor, const al_task *task, al_fai
         return al_failure_set(failure, ALLOT_NO_DEVICE, "%s: no such device (places: %s)%s%s",
                               terms->place_id ? terms->place_id : "opencl", ids,
                               executor->devices_message[0] ? ": " : "", executor->devices_message);
-    if (!asked_for && terms->place_id)
+    if (!asked_for && terms->place_id && !exists(executor, terms->place_id))
         return al_failure_set(failure, ALLOT_NOT_FOUND, "no place is called '%s': there are %s",
                               terms->place_id, ids);
     if (!asked_for)
