@@ -44,6 +44,26 @@ static bool possible(const al_place *place, const al_task *task, char *why, size
     return place->ops->can_run(place, task, why, size);
 }
 
+static bool names_device(const al_terms *terms)
+{
+    return terms->kind == ALLOT_OPENCL || (terms->place_id && strncmp(terms->place_id, "opencl", 6) == 0);
+}
+
+bool al_choose_needs_devices(const allot_executor *executor, const al_task *task)
+{
+    const al_terms *terms = task->terms;
+    char why[256];
+    if (names_device(terms))
+        return true;
+    if (!task->launch || !task->launch->kernel->desc.opencl_source || terms->kind != ALLOT_ANYWHERE ||
+        terms->place_id || terms->forbid & ALLOT_KIND_BIT(ALLOT_OPENCL))
+        return false;
+    for (size_t i = 0; i < place_count(executor); i++)
+        if (possible(executor->places[i], task, why, sizeof why))
+            return false;
+    return true;
+}
+
 /* ---- What is wrong if nobody can ---- */
 
 static void list_places(const allot_executor *executor, char *text, size_t size)
@@ -76,8 +96,7 @@ static allot_status nobody(allot_executor *executor, const al_task *task, al_fai
                                      place->id, why);
         asked_for += allowed;
     }
-    if (!asked_for &&
-        (terms->kind == ALLOT_OPENCL || (terms->place_id && !strncmp(terms->place_id, "opencl", 6))))
+    if (!asked_for && names_device(terms))
         return al_failure_set(failure, ALLOT_NO_DEVICE, "%s: no such device (places: %s)%s%s",
                               terms->place_id ? terms->place_id : "opencl", ids,
                               executor->devices_message[0] ? ": " : "", executor->devices_message);

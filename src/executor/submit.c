@@ -105,11 +105,6 @@ static void release_after(al_terms *terms)
         allot_release(terms->after[i].future);
 }
 
-static bool names_device(const al_terms *terms)
-{
-    return terms->kind == ALLOT_OPENCL || (terms->place_id && strncmp(terms->place_id, "opencl", 6) == 0);
-}
-
 static void unlink_arming(al_terms *terms)
 {
     allot_executor *executor = terms->task->executor;
@@ -145,7 +140,7 @@ void al_submit_go(al_terms *terms)
 {
     al_task *task = terms->task;
     bool ended_early = allot_done(&task->future);
-    if (!ended_early && names_device(terms) && al_devices_await(task->executor, terms))
+    if (!ended_early && al_choose_needs_devices(task->executor, task) && al_devices_await(task->executor, terms))
         return; /* comes back when the search is over */
     unlink_arming(terms);
     if (!ended_early) {
