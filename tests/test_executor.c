@@ -76,6 +76,36 @@ static void kinds_can_be_left_out(void)
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
 }
 
+static void devices_alone_refuse_plain_functions(void)
+{
+    allot_executor *executor = open_with(ALLOT_OPTIONS(.places = ALLOT_KIND_BIT(ALLOT_OPENCL)));
+    CHECK_STATUS(finish(allot_submit(executor, task_nothing, NULL, 0, 0, NULL)), ALLOT_NO_PLACE);
+    CHECK(allot_places(executor, NULL, 0) <= 16); /* waits until they are found, if there are any */
+    CHECK_STATUS(finish(allot_submit(executor, task_nothing, NULL, 0, 0, NULL)), ALLOT_NO_PLACE);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
+static void a_launch_for_devices_alone_waits_until_they_are_known(void)
+{
+    static const allot_param params[] = { { .name = "x", .access = ALLOT_READ_WRITE, .distribution = ALLOT_SLICED } };
+    allot_kernel *kernel = allot_kernel_create(
+        ALLOT_KERNEL(.name = "next", .params = params, .param_count = 1,
+                     .opencl_source = "kernel void next(global T *x) { x[get_global_id(0)] += 1; }"));
+    allot_executor *executor = open_with(NULL);
+    allot_array *x = allot_array_full(executor, ALLOT_F32, 10, 1);
+    REQUIRE(kernel && x);
+    allot_future *first = allot_launch(executor, kernel, allot_range(10), ALLOT_ARGS(allot_inout(x)), NULL);
+    allot_status status = allot_get(first, NULL, 0, ALLOT_FOREVER);
+    if (has_place(executor, ALLOT_OPENCL))
+        CHECK_STATUS(status, ALLOT_OK);
+    else
+        CHECK_STATUS(status, ALLOT_NO_PLACE);
+    allot_release(first);
+    allot_array_release(x);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+    allot_kernel_release(kernel);
+}
+
 static void places_are_listed(void)
 {
     allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 2));
@@ -474,6 +504,8 @@ static const test_fact facts[] = {
     { "A3 the default is the usable CPUs", defaults_are_the_usable_cpus },
     { "A1 A2 absurd worker counts are refused", absurd_worker_counts_are_refused },
     { "kinds can be left out", kinds_can_be_left_out },
+    { "an executor of devices alone refuses plain functions", devices_alone_refuse_plain_functions },
+    { "a launch that only devices can run waits until they are known", a_launch_for_devices_alone_waits_until_they_are_known },
     { "places are listed, in a stable order", places_are_listed },
     { "A10 an unknown place is named", an_unknown_place_is_named },
     { "hints that contradict each other leave no place", contradicting_hints_leave_no_place },

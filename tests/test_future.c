@@ -1,4 +1,5 @@
 /* Futures: what include/allot/future.h says beyond the contract of places. */
+#include "core/task.h"
 #include "support.h"
 #include <string.h>
 
@@ -260,6 +261,18 @@ static void statuses_have_words(void)
     CU_ASSERT_STRING_EQUAL(allot_version(), "0.1.0");
 }
 
+/* Like the one that is handed out where memory is out. */
+static void a_refusal_made_in_advance_can_be_depended_on(void)
+{
+    static al_task refusal = { .future = { .state = ALLOT_STATE_FAILED, .references = 1, .status = ALLOT_NO_MEMORY },
+                               .place_id = "",
+                               .name = "task" };
+    allot_future *after = &refusal.future;
+    allot_future *dependant = allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.after = &after, .after_count = 1));
+    CHECK_STATUS(allot_wait(dependant, 10 * SECOND), ALLOT_OK);
+    CHECK_STATUS(finish(dependant), ALLOT_DEPENDENCY);
+}
+
 static const test_fact facts[] = {
     { "A4 NULL is reported, not followed", null_is_reported },
     { "A4 a NULL among others is refused", a_null_among_others_is_refused },
@@ -269,6 +282,7 @@ static const test_fact facts[] = {
     { "A4 a refused task is a future that is done", a_refused_task_is_a_future },
     { "asking a refused task for its result gives its own error",
       a_refused_result_keeps_its_size_question_simple },
+    { "a refusal that was made in advance can be depended on", a_refusal_made_in_advance_can_be_depended_on },
     { "a hold keeps the outcome", a_hold_keeps_the_outcome },
     { "a callback that is NULL is refused", a_callback_that_is_null_is_refused },
     { "a callback can register another", a_callback_can_register_another },

@@ -44,6 +44,26 @@ static bool possible(const al_place *place, const al_task *task, char *why, size
     return place->ops->can_run(place, task, why, size);
 }
 
+static bool names_device(const al_terms *terms)
+{
+    return terms->kind == ALLOT_OPENCL || (terms->place_id && strncmp(terms->place_id, "opencl", 6) == 0);
+}
+
+bool al_choose_needs_devices(const allot_executor *executor, const al_task *task)
+{
+    const al_terms *terms = task->terms;
+    char why[256];
+    if (names_device(terms))
+        return true;
+    if (!task->launch || !task->launch->kernel->desc.opencl_source || terms->kind != ALLOT_ANYWHERE ||
+        terms->place_id || terms->forbid & ALLOT_KIND_BIT(ALLOT_OPENCL))
+        return false;
+    for (size_t i = 0; i < place_count(executor); i++)
+        if (possible(executor->places[i], task, why, sizeof why))
+            return false;
+    return true;
+}
+
 /* ---- What is wrong if nobody can ---- */
 
 static void list_places(const allot_executor *executor, char *text, size_t size)
@@ -67,13 +87,12 @@ static allot_status not_there(const allot_executor *executor, const al_terms *te
 {
     char ids[256];
     const char *asked = terms->place_id ? terms->place_id : allot_kind_name(terms->kind);
-    bool device = terms->kind == ALLOT_OPENCL || strncmp(asked, "opencl", 6) == 0;
     list_places(executor, ids, sizeof ids);
     if (terms->place_id && is_named(executor, terms->place_id))
         return al_failure_set(failure, ALLOT_NO_PLACE,
                               "the hints contradict each other: place_id '%s', place %s", terms->place_id,
                               allot_kind_name(terms->kind));
-    if (device)
+    if (names_device(terms))
         return al_failure_set(failure, ALLOT_NO_DEVICE, "%s: no such device (places: %s)%s%s", asked, ids,
                               executor->devices_message[0] ? ": " : "", executor->devices_message);
     if (terms->place_id)

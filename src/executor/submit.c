@@ -9,7 +9,8 @@
 
 /* ---- The end ---- */
 
-/* What a launch that did not succeed should have written must not be read as if it had. */
+/* What a launch that did not succeed should have written must not be read as if it had. Not before the launches
+ * that were submitted before it are over: they may read it still, and what they write does not make it usable. */
 static void poison_outputs(al_task *task)
 {
     char cause[1024];
@@ -31,7 +32,7 @@ static void retire(al_terms *terms)
     al_control_disarm(terms);
     bool ordered = terms->node.access_count != 0; /* one that was refused has no turn, and spoils nothing */
     if (ordered && allot_future_status(&task->future) != ALLOT_OK)
-        poison_outputs(task); /* in its turn: after those before it, before those after it */
+        poison_outputs(task);
     al_graph_release(&terms->node);
     al_choose_learn(task->executor, task);
     if (task->launch)
@@ -104,11 +105,6 @@ static void release_after(al_terms *terms)
         allot_release(terms->after[i].future);
 }
 
-static bool names_device(const al_terms *terms)
-{
-    return terms->kind == ALLOT_OPENCL || (terms->place_id && strncmp(terms->place_id, "opencl", 6) == 0);
-}
-
 static void unlink_arming(al_terms *terms)
 {
     allot_executor *executor = terms->task->executor;
@@ -144,7 +140,7 @@ void al_submit_go(al_terms *terms)
 {
     al_task *task = terms->task;
     bool ended_early = allot_done(&task->future);
-    if (!ended_early && names_device(terms) && al_devices_await(task->executor, terms))
+    if (!ended_early && al_choose_needs_devices(task->executor, task) && al_devices_await(task->executor, terms))
         return; /* comes back when the search is over */
     unlink_arming(terms);
     if (!ended_early) {
@@ -315,9 +311,10 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
     al_task *task = al_task_create(function, in, in_size, out_size);
     if (!task)
         return abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
-    if (given || executor->places[0]->kind != ALLOT_THREAD)
+    if (given || !(executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD)))
         return accept(executor, task, &hints);
-    /* No hints: it is not decided, it goes to the thread place, which is the first. */
+    /* No hints: it is not decided, it goes to the thread place, which is the first if there is one. An executor of
+     * devices alone has no place at all until they are found. */
     adopt(executor, task, false);
     al_future_add(&task->future, &task->end);
     if (!al_executor_ensure_open(executor, executor->places[0]))
