@@ -92,7 +92,7 @@ static size_t place_count;
 
 static inline bool can_compute(const allot_place_info *place, allot_type type)
 {
-    return place->state != ALLOT_PLACE_ASIDE && (type != ALLOT_F64 || place->has_f64);
+    return type != ALLOT_F64 || place->has_f64;
 }
 
 static inline const allot_hints *at_place(const allot_place_info *place)
@@ -135,8 +135,14 @@ static inline int numeric_main(const char *suite_name, const test_fact *facts)
     place_count = allot_places(executor, places, PLACES_MAX);
     if (place_count > PLACES_MAX)
         place_count = PLACES_MAX;
-    for (size_t i = 0; i < place_count; i++)
-        printf("%s: %s %s\n", places[i].id, places[i].name, places[i].message);
+    size_t usable = 0;
+    for (size_t i = 0; i < place_count; i++) {
+        bool aside = places[i].state == ALLOT_PLACE_ASIDE;
+        printf("%s: %s%s%s\n", places[i].id, places[i].name, aside ? " left out: " : "", places[i].message);
+        if (!aside)
+            places[usable++] = places[i];
+    }
+    place_count = usable;
     if (place_count == 0)
         return EXIT_FAILURE; /* the CPU's places are always there: facts about all places would say nothing */
     int result = test_main(suite_name, facts);

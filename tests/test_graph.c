@@ -280,6 +280,47 @@ static void a_long_chain_does_not_sink_the_stack(void)
     gate_destroy(&gate), gate_destroy(&second_gate);
 }
 
+/* What a cancelled writer spoils takes effect in its turn: not for the reader before it. */
+static void a_cancelled_writer_does_not_spoil_an_earlier_read(void)
+{
+    allot_array *x = allot_array_full(executor, ALLOT_F32, 4, 3),
+                *y = allot_array_new(executor, ALLOT_F32, 4);
+    test_gate gate = gate_create();
+    allot_future *hold = gate_on(y, 0, &gate);
+    allot_future *reader = square(x, 0, 4, y, 0); /* waits for y */
+    allot_future *writer = square(y, 0, 4, x, 0); /* waits for the reader */
+    CHECK(allot_cancel(writer));
+    gate_open(&gate);
+    CHECK_STATUS(finish(reader), ALLOT_OK);
+    CHECK_STATUS(finish(writer), ALLOT_CANCELLED);
+    CHECK_STATUS(finish(hold), ALLOT_OK);
+    CU_ASSERT_PTR_NULL(allot_array_map(x, ALLOT_READ)); /* after it, x is spoilt */
+    CHECK_STATUS(allot_last_status(), ALLOT_DEPENDENCY);
+    gate_destroy(&gate);
+    allot_array_release(x), allot_array_release(y);
+}
+
+/* And an earlier write does not make good again what the cancelled one spoils after it. */
+static void a_cancelled_writer_spoils_after_an_earlier_write(void)
+{
+    allot_array *x = allot_array_full(executor, ALLOT_F32, 4, 3),
+                *y = allot_array_full(executor, ALLOT_F32, 4, 2);
+    test_gate gate = gate_create();
+    allot_future *first = gate_on(x, 0, &gate);
+    allot_future *second = square(y, 0, 1, x, 0);
+    gate_await(&gate, 1);
+    CHECK(allot_cancel(second));
+    gate_open(&gate);
+    CHECK_STATUS(finish(first), ALLOT_OK);
+    CHECK_STATUS(finish(second), ALLOT_CANCELLED);
+    float *data = allot_array_map(x, ALLOT_READ);
+    CU_ASSERT_PTR_NULL(data);
+    if (data)
+        CHECK_STATUS(allot_array_unmap(x), ALLOT_OK);
+    gate_destroy(&gate);
+    allot_array_release(x), allot_array_release(y);
+}
+
 static void many_dependants_of_one_task(void)
 {
     test_gate gate = gate_create();
@@ -320,6 +361,10 @@ static const test_fact facts[] = {
     { "halo and whole parameters see what lies beyond the index", halo_and_whole_read_beyond_their_index },
     { "reads spread over places see the same data", reads_spread_over_places },
     { "hints.after and the order of arrays join", after_and_arrays_join },
+    { "a cancelled writer spoils nothing for a reader before it",
+      a_cancelled_writer_does_not_spoil_an_earlier_read },
+    { "what a cancelled writer spoils stays so after the writer before it",
+      a_cancelled_writer_spoils_after_an_earlier_write },
     { "one task may have many dependants, and a task many dependencies", many_dependants_of_one_task },
     { "long chains start and fail without sinking the stack", a_long_chain_does_not_sink_the_stack },
     { NULL, NULL },

@@ -35,6 +35,7 @@ struct al_task {
     _Atomic uint32_t stop;  /* AL_STOP_*: read by the running code through allot_call_stopping() */
     allot_decision *decision;         /* NULL: not decided; owned */
     int64_t submitted_ns, decided_ns, started_ns; /* 0 unless it is traced or decided */
+    _Atomic int64_t charged_ns; /* what its place's backlog carries for it; 0 once it has been taken off */
     const char *name; /* for messages and traces: never NULL; owned by launch, terms or static */
     size_t in_size, out_size;
     void *in, *out; /* aligned to 16, behind this struct; NULL when empty */

@@ -70,8 +70,9 @@ static allot_status not_there(const allot_executor *executor, const al_terms *te
     bool device = terms->kind == ALLOT_OPENCL || strncmp(asked, "opencl", 6) == 0;
     list_places(executor, ids, sizeof ids);
     if (terms->place_id && is_named(executor, terms->place_id))
-        return al_failure_set(failure, ALLOT_NO_PLACE, "the hints contradict each other: place_id '%s', place %s",
-                              terms->place_id, allot_kind_name(terms->kind));
+        return al_failure_set(failure, ALLOT_NO_PLACE,
+                              "the hints contradict each other: place_id '%s', place %s", terms->place_id,
+                              allot_kind_name(terms->kind));
     if (device)
         return al_failure_set(failure, ALLOT_NO_DEVICE, "%s: no such device (places: %s)%s%s", asked, ids,
                               executor->devices_message[0] ? ": " : "", executor->devices_message);
@@ -187,7 +188,17 @@ static allot_decision *record(allot_executor *executor, const al_task *task)
     return decision;
 }
 
-static al_choice decide(const allot_executor *executor, const al_task *task, const allot_decision *decision)
+/* Why the one place that is left was taken. */
+static const char *without_choice(allot_executor *executor, const al_task *task)
+{
+    if (task->terms->kind != ALLOT_ANYWHERE || task->terms->place_id)
+        return "asked for";
+    if (al_devices_searching(executor))
+        return "the only place so far: devices are still being looked for";
+    return "the only place that can run it";
+}
+
+static al_choice decide(allot_executor *executor, const al_task *task, const allot_decision *decision)
 {
     al_snapshot snapshot = { decision->candidates, decision->candidate_count,
                              seconds(atomic_load_explicit(&executor->busy_ns, memory_order_relaxed)),
@@ -197,20 +208,21 @@ static al_choice decide(const allot_executor *executor, const al_task *task, con
     for (size_t i = 0; i < decision->candidate_count; i++)
         open += decision->candidates[i].possible;
     if (open == 1) {
-        bool asked = task->terms->kind != ALLOT_ANYWHERE || task->terms->place_id;
-        snprintf(choice.why, sizeof choice.why, "%s", asked ? "asked for" : "the only place that can run it");
+        snprintf(choice.why, sizeof choice.why, "%s", without_choice(executor, task));
         choice.explores = false;
     }
     return choice;
 }
 
-static void charge(allot_executor *executor, al_terms *terms, al_place *place, const allot_candidate *candidate)
+static void charge(allot_executor *executor, al_task *task, al_place *place, const allot_candidate *candidate)
 {
-    terms->charged = place;
-    terms->charged_ns = (int64_t)((candidate->run_s + candidate->compile_s) * 1e9);
-    atomic_fetch_add_explicit(&place->backlog_ns, terms->charged_ns, memory_order_relaxed);
+    al_terms *terms = task->terms;
+    terms->decided = place;
+    terms->predicted_ns = (int64_t)((candidate->run_s + candidate->compile_s) * 1e9);
+    atomic_store_explicit(&task->charged_ns, terms->predicted_ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&place->backlog_ns, terms->predicted_ns, memory_order_relaxed);
     if (terms->explores) /* now, so that launches submitted at once do not all spend the same budget */
-        atomic_fetch_add_explicit(&executor->explored_ns, terms->charged_ns, memory_order_relaxed);
+        atomic_fetch_add_explicit(&executor->explored_ns, terms->predicted_ns, memory_order_relaxed);
 }
 
 static al_place *choose_for_launch(allot_executor *executor, al_task *task, allot_status *status)
@@ -235,7 +247,7 @@ static al_place *choose_for_launch(allot_executor *executor, al_task *task, allo
     memcpy(decision->why, choice.why, sizeof decision->why);
     if (place) {
         task->terms->explores = choice.explores;
-        charge(executor, task->terms, place, &decision->candidates[choice.chosen]);
+        charge(executor, task, place, &decision->candidates[choice.chosen]);
     }
     task->decided_ns = al_clock_now_ns();
     task->decision = decision;
@@ -256,24 +268,25 @@ al_place *al_choose(allot_executor *executor, al_task *task, allot_status *statu
 
 static void learn_run(allot_executor *executor, const al_terms *terms, const al_launch *launch)
 {
-    al_model_key key = key_of(terms->charged, launch);
+    al_model_key key = key_of(terms->decided, launch);
     al_model_learn(executor->model, &key, launch->work, seconds(launch->ran_ns),
                    seconds(launch->compiled_ns));
     if (launch->moved.count)
-        al_model_learn_transfer(executor->model, terms->charged->id, launch->moved.bytes, launch->moved.count,
+        al_model_learn_transfer(executor->model, terms->decided->id, launch->moved.bytes, launch->moved.count,
                                 seconds((int64_t)launch->moved.ns));
     int64_t spent_ns = launch->ran_ns + launch->compiled_ns;
     atomic_fetch_add_explicit(&executor->busy_ns, spent_ns, memory_order_relaxed);
     if (terms->explores)
-        atomic_fetch_add_explicit(&executor->explored_ns, spent_ns - terms->charged_ns, memory_order_relaxed);
+        atomic_fetch_add_explicit(&executor->explored_ns, spent_ns - terms->predicted_ns,
+                                  memory_order_relaxed);
 }
 
 void al_choose_learn(allot_executor *executor, al_task *task)
 {
     al_terms *terms = task->terms;
-    if (!terms->charged)
+    if (!terms->decided)
         return;
-    atomic_fetch_sub_explicit(&terms->charged->backlog_ns, terms->charged_ns, memory_order_relaxed);
+    al_place_discharge(terms->decided, task); /* one that never ran */
     if (allot_future_status(&task->future) == ALLOT_OK && task->launch->items)
         learn_run(executor, terms, task->launch);
 }

@@ -1,4 +1,5 @@
 #include "executor/control.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "executor/executor.h"
 #include <stddef.h>
@@ -119,6 +120,10 @@ static void go_off(al_job *job)
 void al_control_arm_deadline(al_terms *terms)
 {
     al_service *timers = &terms->task->executor->timers;
+    if (al_clock_passed(terms->deadline_ns)) {
+        stop(terms->task, AL_STOP_DEADLINE, terms->grace_ns);
+        return;
+    }
     if (!al_service_start(timers)) {
         al_log(AL_LOG_ERROR, "%s: its deadline cannot be watched: no thread to be had", terms->task->name);
         return;

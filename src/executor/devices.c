@@ -94,6 +94,14 @@ bool al_devices_search(allot_executor *executor)
     return known;
 }
 
+bool al_devices_searching(allot_executor *executor)
+{
+    pthread_mutex_lock(&executor->lock);
+    bool searching = executor->devices == AL_DEVICES_SEARCHING;
+    pthread_mutex_unlock(&executor->lock);
+    return searching;
+}
+
 void al_devices_wait(allot_executor *executor)
 {
     pthread_mutex_lock(&executor->lock);

@@ -62,7 +62,9 @@ bool al_executor_ensure_open(allot_executor *executor, al_place *place);
 
 /* Starts the search for devices unless it was; true once they are known. */
 bool al_devices_search(allot_executor *executor);
-/* The same, and waits. */
+/* True while the search runs. */
+bool al_devices_searching(allot_executor *executor);
+/* Starts the search unless it was, and waits for its end. */
 void al_devices_wait(allot_executor *executor);
 /* Queues a task for the end of the search; false if it has ended. */
 bool al_devices_await(allot_executor *executor, al_terms *terms);

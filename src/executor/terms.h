@@ -34,8 +34,8 @@ struct al_terms {
     int64_t grace_ns;
     al_job timer; /* of the deadline; holds the task while it is set */
     bool timer_set;
-    struct al_place *charged; /* whose backlog carries charged_ns */
-    int64_t charged_ns;
+    struct al_place *decided; /* the place that a decision chose; NULL: none was made */
+    int64_t predicted_ns;     /* what it was expected to cost there */
     bool explores;
     al_terms *next, *previous; /* the executor's list of arming tasks */
     al_terms *next_for_devices;

@@ -38,9 +38,17 @@ static void trace(const al_place *place, const al_task *task, allot_status statu
     al_trace_task(task->name, place->id, submitted_ns, task->started_ns, al_clock_now_ns(), status);
 }
 
+void al_place_discharge(al_place *place, al_task *task)
+{
+    int64_t charged_ns = atomic_load_explicit(&task->charged_ns, memory_order_relaxed);
+    if (charged_ns && atomic_compare_exchange_strong(&task->charged_ns, &charged_ns, 0))
+        atomic_fetch_sub_explicit(&place->backlog_ns, charged_ns, memory_order_relaxed);
+}
+
 void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure,
                        int64_t busy_ns)
 {
+    al_place_discharge(place, task); /* before it is seen to be done: the next decision should not count it */
     count(status == ALLOT_OK ? &place->counters.succeeded : &place->counters.failed);
     if (busy_ns)
         atomic_fetch_add_explicit(&place->counters.busy_ns, (uint64_t)busy_ns, memory_order_relaxed);

@@ -105,6 +105,9 @@ void al_place_complete(al_place *place, al_task *task, allot_status status, al_f
 /* Fills the call that a launch's part runs under. */
 allot_call al_place_call(const al_place *place, al_task *task);
 
+/* Takes what a decided task was expected to cost off the place's backlog; does nothing the second time. */
+void al_place_discharge(al_place *place, al_task *task);
+
 /* Sets the place aside for good reason (a lost device): the executor gives it no more tasks. */
 void al_place_set_aside(al_place *place, const char *reason);
 

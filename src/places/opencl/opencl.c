@@ -179,6 +179,7 @@ static allot_status open_place(al_place *place, al_failure *failure)
     if (error)
         return al_failure_set(failure, ALLOT_SYSTEM, "no thread for %s: %s", place->id, strerror(error));
     self->has_thread = true;
+    atomic_store(&self->memory.base.shares_host, atomic_load(&self->device.shares_pages));
     atomic_store_explicit(&self->opened, true, memory_order_release); /* pairs with describe() */
     return ALLOT_OK;
 }

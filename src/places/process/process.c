@@ -95,6 +95,7 @@ static al_process *create(int limit)
         return NULL;
     }
     al_memory_init(&place->memory, &al_shared_memory_ops);
+    atomic_store(&place->memory.shares_host, true);
     place->base = (al_place){ .ops = &ops,
                               .kind = ALLOT_PROCESS,
                               .id = al_intern("process"),
