@@ -206,7 +206,8 @@ static bool arm(al_process *place)
     return left;
 }
 
-static void on_socket(al_process *place, al_worker *worker)
+/* True if it is to be taken as the worker's death. */
+static bool on_socket(al_process *place, al_worker *worker)
 {
     al_wire_message message;
     al_wire_result result;
@@ -214,32 +215,31 @@ static void on_socket(al_process *place, al_worker *worker)
         if (message.kind == AL_WIRE_HELLO)
             al_worker_greet(place, worker);
     if (result == AL_WIRE_EMPTY)
-        return;
+        return false;
     /* It is dying, or has closed what it must keep. */
     epoll_ctl(place->epoll_fd, EPOLL_CTL_DEL, worker->child.socket, NULL);
-    worker->lost = true;
+    al_worker_lost(place, worker);
     if (worker->child.pidfd >= 0)
-        al_worker_lost(place, worker);
-    else
-        al_spawned_signal(&worker->child, SIGKILL); /* no other sign of its death will come */
+        return false;
+    al_spawned_signal(&worker->child, SIGKILL); /* no other sign of its death will come */
+    return true;
 }
 
-/* Deaths come last: a socket's event of the same round still finds its worker. */
-static void handle(al_process *place, const struct epoll_event *events, int count)
+/* Deaths come last: a socket's event of the same round still finds its worker. Each worker has one sign of
+ * its death. */
+static void handle(al_process *place, struct epoll_event *events, int count)
 {
     for (int i = 0; i < count; i++) {
         uint64_t tagged = events[i].data.u64;
         uint64_t ignored;
         if (!tagged && read(place->wake_fd, &ignored, sizeof ignored) < 0)
             continue;
-        if (tagged && !(tagged & 1))
-            on_socket(place, (al_worker *)(uintptr_t)tagged);
+        if (tagged && !(tagged & 1) && on_socket(place, (al_worker *)(uintptr_t)tagged))
+            events[i].data.u64 |= 1;
     }
-    for (int i = 0; i < count; i++) {
-        al_worker *worker = (al_worker *)(uintptr_t)(events[i].data.u64 & ~UINT64_C(1));
-        if (worker && (events[i].data.u64 & 1 || (worker->child.pidfd < 0 && worker->lost)))
-            al_worker_bury(place, worker);
-    }
+    for (int i = 0; i < count; i++)
+        if (events[i].data.u64 & 1)
+            al_worker_bury(place, (al_worker *)(uintptr_t)(events[i].data.u64 & ~UINT64_C(1)));
 }
 
 static int timeout_ms(al_process *place, int64_t until_ns)

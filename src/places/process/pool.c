@@ -5,8 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BATCH 16 /* answers taken under one hold of the lock */
-
 /* Calls are put behind one that runs only where calls have been short and many wait: a task in a slot counts
  * as started, and one that waited there for a long one could be neither cancelled nor run elsewhere. */
 #define SHORT_NS 20000
@@ -131,45 +129,6 @@ void al_job_refuse(al_process *place, al_job *job, allot_status status, al_failu
     al_ended_complete(place, &ended);
 }
 
-/* Reads a result that did not fit the slot. */
-static bool read_parcel(al_task *task, int parcel)
-{
-    size_t done = 0, offset = al_slot_out_offset(task->in_size);
-    while (done < task->out_size) {
-        ssize_t got = pread(parcel, (char *)task->out + done, task->out_size - done, (off_t)(offset + done));
-        if (got > 0)
-            done += (size_t)got;
-        else if (got == 0 || errno != EINTR)
-            return false;
-    }
-    return true;
-}
-
-static void complete_launch(al_process *place, al_ended *ended)
-{
-    al_launch *launch = ended->task->launch;
-    launch->ran_ns = al_clock_now_ns() - ended->split->start_ns;
-    ended->busy_ns = launch->ran_ns;
-    if (ended->status == ALLOT_OK)
-        al_launch_publish(launch, place->base.memory);
-    free(ended->split);
-}
-
-void al_ended_complete(al_process *place, al_ended *ended)
-{
-    if (!ended->task)
-        return;
-    if (ended->parcel >= 0) {
-        if (ended->status == ALLOT_OK && !read_parcel(ended->task, ended->parcel))
-            ended->status = al_failure_set(&ended->failure, ALLOT_SYSTEM, "cannot read the result back: %s",
-                                           strerror(errno));
-        close(ended->parcel);
-    }
-    if (ended->split)
-        complete_launch(place, ended);
-    al_place_complete(&place->base, ended->task, ended->status, &ended->failure, ended->busy_ns);
-}
-
 /* ---- Giving ---- */
 
 static bool is_awake(const al_worker *worker)
@@ -240,8 +199,7 @@ static bool is_short(const al_worker *worker)
     return worker->typical_ns && worker->typical_ns < SHORT_NS;
 }
 
-/* Gives simple jobs from the queue's head to this worker as far as it has room for them. */
-static _Atomic uint32_t *feed(al_process *place, al_worker *worker)
+_Atomic uint32_t *al_process_feed(al_process *place, al_worker *worker)
 {
     _Atomic uint32_t *bell = NULL;
     if (worker->state != AL_WORKER_READY || worker->held)
@@ -262,8 +220,7 @@ static _Atomic uint32_t *feed(al_process *place, al_worker *worker)
     }
 }
 
-/* Turns whose jobs were taken back are over once they are the oldest. */
-static void pass_over(al_worker *worker)
+void al_worker_pass_over(al_worker *worker)
 {
     while (worker->tail != worker->head && !worker->jobs[worker->tail % AL_SLOTS])
         worker->tail++;
@@ -275,15 +232,14 @@ bool al_process_take_back(al_process *place, al_job *job)
     if (!al_slot_change(slot, job->turn, AL_SLOT_QUEUED, AL_SLOT_DROPPED))
         return false;
     job->worker->jobs[job->turn % AL_SLOTS] = NULL; /* the turn is passed over by both sides */
-    pass_over(job->worker);
+    al_worker_pass_over(job->worker);
     job->worker = NULL;
     job->state = AL_JOB_WAITING;
     atomic_fetch_sub_explicit(&place->given, 1, memory_order_relaxed);
     return true;
 }
 
-/* Lets an idle worker run what another has in its slots and has not begun. */
-static _Atomic uint32_t *steal(al_process *place, al_worker *worker)
+_Atomic uint32_t *al_process_steal(al_process *place, al_worker *worker)
 {
     for (al_worker *other = place->workers; other; other = other->next) {
         al_job *job = other->head - other->tail < 2 ? NULL : other->jobs[(other->head - 1) % AL_SLOTS];
@@ -323,7 +279,7 @@ static bool queue_job(al_process *place, al_job *job, _Atomic uint32_t **bell)
     al_worker *worker = first == job || place->queue.count >= DEEP ? al_process_free_worker(place) : NULL;
     if (worker && is_simple(worker, first)) {
         if (!need_not_wake(place, worker))
-            *bell = feed(place, worker);
+            *bell = al_process_feed(place, worker);
         return false;
     }
     /* Without a free worker the next answer takes it along, unless a worker is to be added. */
@@ -369,142 +325,4 @@ al_task *al_process_withdraw(al_process *place, al_task *which)
     }
     pthread_mutex_unlock(&place->lock);
     return task;
-}
-
-/* ---- Collecting ---- */
-
-static void note_time(al_worker *worker, int64_t ran_ns)
-{
-    worker->typical_ns = worker->typical_ns ? (7 * worker->typical_ns + ran_ns) / 8 : ran_ns + 1;
-}
-
-static void copy_result(const al_worker *worker, const al_job *job, uint64_t turn)
-{
-    const al_task *task = job->task;
-    if (!job->split && job->parcel < 0 && task->out_size)
-        memcpy(task->out, al_page_body(worker->page, turn)->bytes + al_slot_out_offset(task->in_size),
-               task->out_size);
-}
-
-bool al_worker_answered(al_process *place, al_worker *worker, al_ended *ended)
-{
-    uint64_t turn = worker->tail;
-    if (turn == worker->head)
-        return false;
-    const al_slot *slot = al_page_slot(worker->page, turn);
-    if (atomic_load(&slot->word) != al_slot_word(turn, AL_SLOT_DONE))
-        return false;
-    al_job *job = worker->jobs[turn % AL_SLOTS];
-    al_failure failure = { 0 };
-    int64_t ran_ns;
-    allot_status status = al_slot_answer(worker->page, turn, &failure, &ran_ns);
-    if (status == ALLOT_OK)
-        copy_result(worker, job, turn);
-    worker->jobs[turn % AL_SLOTS] = NULL;
-    pass_over(worker);
-    atomic_fetch_sub_explicit(&place->given, 1, memory_order_relaxed);
-    *ended = al_job_end(place, job, status, &failure);
-    ended->busy_ns = ran_ns;
-    note_time(worker, ran_ns);
-    return true;
-}
-
-/* With the lock held: takes up to BATCH answers and gives the workers what is next. */
-static size_t take_answers(al_process *place, al_ended *ended, _Atomic uint32_t **bell, bool *attend)
-{
-    size_t count = 0;
-    for (al_worker *worker = place->workers; worker && count < BATCH; worker = worker->next) {
-        size_t before = count;
-        if (worker->head == worker->tail)
-            continue;
-        while (count < BATCH && al_worker_answered(place, worker, &ended[count]))
-            count++;
-        if (count == before)
-            continue;
-        _Atomic uint32_t *rung = feed(place, worker);
-        if (worker->head == worker->tail && !place->queue.first && worker->state == AL_WORKER_READY &&
-            !worker->held)
-            rung = steal(place, worker);
-        if (rung && *bell) /* two sleepers at once are rare */
-            al_page_wake(rung);
-        else if (rung)
-            *bell = rung;
-        *attend |= worker->head == worker->tail && place->queue.first;
-    }
-    return count;
-}
-
-/* With the lock, which is released. */
-static bool collect_and_unlock(al_process *place)
-{
-    al_ended ended[BATCH];
-    _Atomic uint32_t *bell = NULL;
-    bool attend = false;
-    size_t count = take_answers(place, ended, &bell, &attend);
-    pthread_mutex_unlock(&place->lock);
-    al_page_wake(bell);
-    if (attend)
-        al_process_attend(place);
-    for (size_t i = 0; i < count; i++)
-        al_ended_complete(place, &ended[i]);
-    return count > 0;
-}
-
-bool al_process_collect(al_process *place)
-{
-    if (!atomic_load_explicit(&place->given, memory_order_relaxed))
-        return false;
-    pthread_mutex_lock(&place->lock);
-    return collect_and_unlock(place);
-}
-
-/* ---- Collecting by threads that wait ---- */
-
-static al_process *place_of(al_collector *collector)
-{
-    return (al_process *)((char *)collector - offsetof(al_process, collector));
-}
-
-static bool wanted(al_collector *collector)
-{
-    return atomic_load_explicit(&place_of(collector)->given, memory_order_relaxed) != 0;
-}
-
-/* True if something waits in the queue. */
-static bool rearm(al_process *place)
-{
-    pthread_mutex_lock(&place->lock);
-    al_keeper_arm(place);
-    bool waits = place->queue.first != NULL;
-    pthread_mutex_unlock(&place->lock);
-    return waits;
-}
-
-static void begin(al_collector *collector)
-{
-    al_process *place = place_of(collector);
-    if (atomic_fetch_add(&place->collectors, 1) == 0)
-        rearm(place);
-}
-
-static void collect(al_collector *collector)
-{
-    al_process *place = place_of(collector);
-    if (atomic_load_explicit(&place->given, memory_order_relaxed) && pthread_mutex_trylock(&place->lock) == 0)
-        collect_and_unlock(place);
-}
-
-static void end(al_collector *collector)
-{
-    al_process *place = place_of(collector);
-    if (atomic_fetch_sub(&place->collectors, 1) != 1 || !atomic_load(&place->given))
-        return;
-    if (rearm(place)) /* the keeper's turn again */
-        al_process_attend(place);
-    al_process_collect(place); /* what came in between nobody was told of */
-}
-
-void al_process_collector_init(al_collector *collector)
-{
-    *collector = (al_collector){ NULL, 0, wanted, begin, collect, end };
 }

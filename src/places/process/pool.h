@@ -64,7 +64,6 @@ struct al_worker {
     al_spawned child;
     al_page *page;
     al_worker_state state;
-    bool lost; /* its socket has ended */
     bool held; /* the keeper prepares a job for it */
     _Atomic uint64_t head,
         tail; /* turns: the next to give, the oldest not collected; the keeper looks without the lock */
@@ -125,7 +124,7 @@ static inline al_process *al_process_from(al_place *place)
     return place->kind == ALLOT_PROCESS ? (al_process *)place : NULL;
 }
 
-/* ---- pool.c: the queue and the slots; any thread ---- */
+/* ---- pool.c: the queue and the slots; collect.c: the answers; any thread ---- */
 
 void al_process_enqueue(al_process *place, al_task *task);
 al_task *al_process_withdraw(al_process *place, al_task *which);
@@ -162,6 +161,16 @@ al_worker *al_process_free_worker(al_process *place);
 /* Puts a job whose task has started into the worker's next slot. Returns what to wake after the lock is free.
  */
 _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *job);
+
+/* Gives simple jobs, those that need no message before, from the queue's head to this worker as far as it has
+ * room for them. Returns what to wake. */
+_Atomic uint32_t *al_process_feed(al_process *place, al_worker *worker);
+
+/* Lets an idle worker run what another has in its slots and has not begun. */
+_Atomic uint32_t *al_process_steal(al_process *place, al_worker *worker);
+
+/* Turns whose jobs were taken back or collected are over once they are the oldest. */
+void al_worker_pass_over(al_worker *worker);
 
 /* Lets go of a job without a task. */
 void al_job_discard(al_process *place, al_job *job);
