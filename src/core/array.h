@@ -37,7 +37,8 @@ typedef struct al_memory_ops {
 } al_memory_ops;
 
 struct al_memory {
-    _Atomic bool shares_host; /* its copies of arrays with pages of their own are those pages: nothing moves */
+    _Atomic bool
+        shares_host; /* its copies of arrays with pages of their own are those pages: nothing moves */
     const al_memory_ops *ops;
     pthread_mutex_t lock; /* guards `copies` and `leaving`; no other lock is taken under it */
     al_copy *copies;

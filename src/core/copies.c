@@ -282,7 +282,8 @@ size_t al_array_missing(allot_array *array, al_memory *memory, size_t begin, siz
     const al_copy *copy = memory ? find_copy(array, memory) : NULL;
     const al_ranges *valid = memory ? (copy ? &copy->valid : NULL) : &array->host_valid;
     al_range gap = { begin, begin };
-    bool shares = copy ? copy->shares_pages : memory && atomic_load(&memory->shares_host) && array->host_bytes;
+    bool shares =
+        copy ? copy->shares_pages : memory && atomic_load(&memory->shares_host) && array->host_bytes;
     if (shares)
         missing = 0;
     else if (!valid)

@@ -108,7 +108,8 @@ bool al_future_drop(allot_future *future)
 
 bool al_future_add(allot_future *future, al_continuation *continuation)
 {
-    if (is_done(state_of(future))) /* also the one that was never anything else: it has nobody to close its list */
+    if (is_done(state_of(
+            future))) /* also the one that was never anything else: it has nobody to close its list */
         return false;
     al_continuation *head = atomic_load_explicit(&future->continuations, memory_order_acquire);
     do {

@@ -50,7 +50,8 @@ bool al_future_drop(allot_future *future);
 /* Adds a continuation; false if the future is done already (then the continuation was not run). */
 bool al_future_add(allot_future *future, al_continuation *continuation);
 
-/* Lets waiters sleep at once. Costs them a wake, and the driver of a device on the CPU, which wakes threads of its own, nothing. */
+/* Lets waiters sleep at once. Costs them a wake, and the driver of a device on the CPU, which wakes threads
+ * of its own, nothing. */
 void al_future_no_spin(allot_future *future);
 
 /* ---- The epoch: for whoever waits for one of several things ----

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More parts than workers, so that one that is held up (another process's turn, a denser row) delays the end by a fraction only. */
+/* More parts than workers, so that one that is held up (another process's turn, a denser row) delays the end
+ * by a fraction only. */
 #define PARTS_A_WORKER 4
 
 /* ---- Checks ----

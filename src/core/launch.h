@@ -35,7 +35,8 @@ al_launch *al_launch_create(const allot_kernel *kernel, allot_ndrange range, con
                             size_t arg_count, allot_status *status, al_failure *failure);
 void al_launch_destroy(al_launch *launch);
 
-/* Lets go of the arrays early: the launch is over, but its future may still be held. The arguments must not be used any more. */
+/* Lets go of the arrays early: the launch is over, but its future may still be held. The arguments must not
+ * be used any more. */
 void al_launch_release_arrays(al_launch *launch);
 
 static inline bool al_argument_is_array(const al_argument *argument)

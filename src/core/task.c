@@ -50,7 +50,7 @@ static void destroy(al_task *task)
     }
     al_launch_destroy(task->launch);
     free(task->terms);
-    free(task->decision);
+    free(atomic_load(&task->decision));
     free(task);
 }
 
@@ -82,8 +82,7 @@ const char *allot_future_place(const allot_future *future)
         return "";
     const al_task *task = (const al_task *)future;
     /* acquire: pairs with the dispatcher's release of `place`, which comes after place_id. */
-    return allot_done(future) || atomic_load_explicit(&task->place, memory_order_acquire) ? task->place_id
-                                                                                          : "";
+    return atomic_load_explicit(&task->place, memory_order_acquire) ? task->place_id : "";
 }
 
 bool al_task_start(al_task *task)
@@ -131,7 +130,7 @@ static double seconds(int64_t ns)
 /* Before the task is seen to be done, so that who sees it may read the outcome. */
 static void record_outcome(al_task *task, allot_status status)
 {
-    allot_decision *decision = task->decision;
+    allot_decision *decision = atomic_load_explicit(&task->decision, memory_order_acquire);
     const al_launch *launch = task->launch;
     if (!decision || !launch)
         return;
@@ -153,6 +152,14 @@ void al_task_complete(al_task *task, allot_status status, al_failure *failure)
     allot_state end = status == ALLOT_OK ? ALLOT_STATE_SUCCEEDED : ALLOT_STATE_FAILED;
     al_future_finish(&task->future, end, status, message);
     al_task_drop(task);
+}
+
+bool al_task_end_pending(al_task *task, allot_status status)
+{
+    if (!al_task_start(task))
+        return false;
+    al_future_finish(&task->future, ALLOT_STATE_FAILED, status, NULL);
+    return true;
 }
 
 allot_future *al_task_refused(allot_status status, al_failure *failure)

@@ -33,10 +33,11 @@ struct al_task {
     struct al_terms *terms; /* the executor's record of hints and dependencies, one block freed with the task;
                                NULL for most */
     _Atomic uint32_t stop;  /* AL_STOP_*: read by the running code through allot_call_stopping() */
-    allot_decision *decision;         /* NULL: not decided; owned */
+    _Atomic(allot_decision *)
+        decision; /* NULL: not decided; owned. Complete when it is stored, but for its outcome */
     int64_t submitted_ns, decided_ns, started_ns; /* 0 unless it is traced or decided */
     _Atomic int64_t charged_ns; /* what its place's backlog carries for it; 0 once it has been taken off */
-    const char *name; /* for messages and traces: never NULL; owned by launch, terms or static */
+    const char *name;           /* for messages and traces: never NULL; owned by launch, terms or static */
     size_t in_size, out_size;
     void *in, *out; /* aligned to 16, behind this struct; NULL when empty */
 };
@@ -70,6 +71,11 @@ allot_status al_task_call(al_task *task, al_failure *failure);
 /* The task whose code runs in this thread; NULL outside. Places set it around launches; al_task_call does it
  * itself. */
 extern _Thread_local al_task *al_task_here;
+
+/* Ends a task in the place of its owner, who still has it and will be told by al_task_start() that it is
+ * over. False if it has started. For what ends tasks before they run: a stop, a deadline. Its decision, if
+ * there is one, stays without an outcome. */
+bool al_task_end_pending(al_task *task, allot_status status);
 
 /* A future that is done already, with this error; never NULL. The failure is emptied. */
 allot_future *al_task_refused(allot_status status, al_failure *failure);

@@ -9,8 +9,8 @@
  * failure if none can run it. */
 al_place *al_choose(allot_executor *executor, al_task *task, allot_status *status, al_failure *failure);
 
-/* True if only a device can take the task, whether any is known yet or not: because its hints name one, or because
- * no other place can run it. */
+/* True if only a device can take the task, whether any is known yet or not: because its hints name one, or
+ * because no other place can run it. */
 bool al_choose_needs_devices(const allot_executor *executor, const al_task *task);
 
 /* The task is over: takes its charge off the place and teaches the model what it cost. */

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "executor/executor.h"
 #include <stddef.h>
+#include <stdlib.h>
 
 /* ---- Cancel ---- */
 
@@ -31,22 +32,40 @@ bool allot_cancel(allot_future *future)
     return cancelled || allot_cancelled(future);
 }
 
-/* Each place gives back what is queued; what waits for dependencies is on the executor's own list. */
-static bool cancel_one_arming(allot_executor *executor)
+/* Holds the first `capacity` tasks that wait for dependencies and are not done; returns how many there are.
+ */
+static size_t hold_arming(allot_executor *executor, allot_future **futures, size_t capacity)
 {
+    size_t count = 0;
     pthread_mutex_lock(&executor->lock);
-    al_terms *terms = executor->arming;
-    while (terms && allot_done(&terms->task->future))
-        terms = terms->next;
-    allot_future *future = terms ? allot_hold(&terms->task->future) : NULL;
+    for (al_terms *terms = executor->arming; terms; terms = terms->next) {
+        if (allot_done(&terms->task->future))
+            continue;
+        if (count < capacity)
+            futures[count] = allot_hold(&terms->task->future);
+        count++;
+    }
     pthread_mutex_unlock(&executor->lock);
-    if (!future)
-        return false;
-    al_future_drop(future);
-    allot_release(future);
-    return true;
+    return count;
 }
 
+/* As many at once as memory allows; nothing is added meanwhile, since later ones are cancelled as they come.
+ */
+static void cancel_arming(allot_executor *executor)
+{
+    allot_future *one;
+    for (size_t count; (count = hold_arming(executor, NULL, 0));) {
+        allot_future **many = malloc(count * sizeof(allot_future *)), **futures = many ? many : &one;
+        size_t room = many ? count : 1, held = hold_arming(executor, futures, room);
+        for (size_t i = 0; i < held && i < room; i++) {
+            al_future_drop(futures[i]);
+            allot_release(futures[i]);
+        }
+        free(many);
+    }
+}
+
+/* Each place gives back what is queued. */
 static void cancel_queued(al_place *place)
 {
     for (al_task *task; (task = place->ops->withdraw(place, NULL));) {
@@ -58,8 +77,7 @@ static void cancel_queued(al_place *place)
 
 void al_control_cancel_pending(allot_executor *executor)
 {
-    while (cancel_one_arming(executor)) {
-    }
+    cancel_arming(executor);
     size_t count = atomic_load_explicit(&executor->place_count, memory_order_acquire);
     for (size_t i = 0; i < count; i++)
         if (atomic_load(&executor->places[i]->state) == ALLOT_PLACE_READY)
@@ -67,14 +85,6 @@ void al_control_cancel_pending(allot_executor *executor)
 }
 
 /* ---- Stop ---- */
-
-static void end_pending(al_task *task, allot_status status)
-{
-    al_failure none = { 0 };
-    allot_hold(&task->future); /* the reference that completing drops; the owner's stays with the owner */
-    al_task_complete(task, status, &none);
-    withdraw(task);
-}
 
 static void end_running(al_task *task, int reason, int64_t grace_ns)
 {
@@ -90,8 +100,8 @@ static void stop(al_task *task, int reason, int64_t grace_ns)
     allot_executor *executor = al_executor_pin(task);
     if (!executor)
         return; /* done */
-    if (al_task_start(task))
-        end_pending(task, reason == AL_STOP_ASKED ? ALLOT_STOPPED : ALLOT_DEADLINE);
+    if (al_task_end_pending(task, reason == AL_STOP_ASKED ? ALLOT_STOPPED : ALLOT_DEADLINE))
+        withdraw(task);
     else if (!allot_done(&task->future))
         end_running(task, reason, grace_ns);
     al_executor_unpin(executor);

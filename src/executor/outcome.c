@@ -26,8 +26,7 @@ const allot_decision *allot_future_decision(const allot_future *future)
     if (!future)
         return NULL;
     const al_task *task = (const al_task *)future;
-    bool placed = atomic_load_explicit(&task->place, memory_order_acquire) != NULL;
-    return placed || allot_done(future) ? task->decision : NULL;
+    return atomic_load_explicit(&((al_task *)task)->decision, memory_order_acquire);
 }
 
 allot_status allot_explain(const allot_future *future, FILE *stream)

@@ -9,8 +9,9 @@
 
 /* ---- The end ---- */
 
-/* What a launch that did not succeed should have written must not be read as if it had. Not before the launches
- * that were submitted before it are over: they may read it still, and what they write does not make it usable. */
+/* What a launch that did not succeed should have written must not be read as if it had. Not before the
+ * launches that were submitted before it are over: they may read it still, and what they write does not make
+ * it usable. */
 static void poison_outputs(al_task *task)
 {
     char cause[1024];
@@ -140,7 +141,8 @@ void al_submit_go(al_terms *terms)
 {
     al_task *task = terms->task;
     bool ended_early = allot_done(&task->future);
-    if (!ended_early && al_choose_needs_devices(task->executor, task) && al_devices_await(task->executor, terms))
+    if (!ended_early && al_choose_needs_devices(task->executor, task) &&
+        al_devices_await(task->executor, terms))
         return; /* comes back when the search is over */
     unlink_arming(terms);
     if (!ended_early) {
@@ -313,8 +315,8 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
         return abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
     if (given || !(executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD)))
         return accept(executor, task, &hints);
-    /* No hints: it is not decided, it goes to the thread place, which is the first if there is one. An executor of
-     * devices alone has no place at all until they are found. */
+    /* No hints: it is not decided, it goes to the thread place, which is the first if there is one. An
+     * executor of devices alone has no place at all until they are found. */
     adopt(executor, task, false);
     al_future_add(&task->future, &task->end);
     if (!al_executor_ensure_open(executor, executor->places[0]))
