@@ -1,4 +1,5 @@
-/* What every test program shares: a table of facts, one main. Each line of the table is one test that states a fact. */
+/* What every test program shares: a table of facts, one main. Each line of the table is one test that states
+ * a fact. */
 #ifndef TEST_H
 #define TEST_H
 

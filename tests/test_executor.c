@@ -87,7 +87,9 @@ static void devices_alone_refuse_plain_functions(void)
 
 static void a_launch_for_devices_alone_waits_until_they_are_known(void)
 {
-    static const allot_param params[] = { { .name = "x", .access = ALLOT_READ_WRITE, .distribution = ALLOT_SLICED } };
+    static const allot_param params[] = {
+        { .name = "x", .access = ALLOT_READ_WRITE, .distribution = ALLOT_SLICED }
+    };
     allot_kernel *kernel = allot_kernel_create(
         ALLOT_KERNEL(.name = "next", .params = params, .param_count = 1,
                      .opencl_source = "kernel void next(global T *x) { x[get_global_id(0)] += 1; }"));
@@ -505,7 +507,8 @@ static const test_fact facts[] = {
     { "A1 A2 absurd worker counts are refused", absurd_worker_counts_are_refused },
     { "kinds can be left out", kinds_can_be_left_out },
     { "an executor of devices alone refuses plain functions", devices_alone_refuse_plain_functions },
-    { "a launch that only devices can run waits until they are known", a_launch_for_devices_alone_waits_until_they_are_known },
+    { "a launch that only devices can run waits until they are known",
+      a_launch_for_devices_alone_waits_until_they_are_known },
     { "places are listed, in a stable order", places_are_listed },
     { "A10 an unknown place is named", an_unknown_place_is_named },
     { "hints that contradict each other leave no place", contradicting_hints_leave_no_place },

@@ -264,11 +264,14 @@ static void statuses_have_words(void)
 /* Like the one that is handed out where memory is out. */
 static void a_refusal_made_in_advance_can_be_depended_on(void)
 {
-    static al_task refusal = { .future = { .state = ALLOT_STATE_FAILED, .references = 1, .status = ALLOT_NO_MEMORY },
-                               .place_id = "",
-                               .name = "task" };
+    static al_task refusal = {
+        .future = { .state = ALLOT_STATE_FAILED, .references = 1, .status = ALLOT_NO_MEMORY },
+        .place_id = "",
+        .name = "task"
+    };
     allot_future *after = &refusal.future;
-    allot_future *dependant = allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.after = &after, .after_count = 1));
+    allot_future *dependant =
+        allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.after = &after, .after_count = 1));
     CHECK_STATUS(allot_wait(dependant, 10 * SECOND), ALLOT_OK);
     CHECK_STATUS(finish(dependant), ALLOT_DEPENDENCY);
 }

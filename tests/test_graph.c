@@ -361,7 +361,8 @@ static void a_cancelled_writer_harms_nothing_before_it(void)
 {
     allot_array *x = allot_array_full(executor, ALLOT_U32, 10, 2);
     test_gate gate = gate_create();
-    allot_future *hold = allot_submit(executor, task_gate, &gate.key, sizeof gate.key, 0, ALLOT_HINTS(.place = ALLOT_INLINE));
+    allot_future *hold =
+        allot_submit(executor, task_gate, &gate.key, sizeof gate.key, 0, ALLOT_HINTS(.place = ALLOT_INLINE));
     gate_await(&gate, 1);
     allot_future *first = affine(x, 3, 0, "inline"), *second = affine(x, 3, 0, "inline");
     CHECK(allot_cancel(second)); /* while the first, which reads what it writes, has not started */
@@ -403,8 +404,10 @@ static const test_fact facts[] = {
     { "what a cancelled writer spoils stays so after the writer before it",
       a_cancelled_writer_spoils_after_an_earlier_write },
     { "one task may have many dependants, and a task many dependencies", many_dependants_of_one_task },
-    { "a cancelled writer harms nothing that was submitted before it", a_cancelled_writer_harms_nothing_before_it },
-    { "what runs before a cancelled writer does not stand in for it", what_runs_before_it_does_not_stand_in_for_a_cancelled_writer },
+    { "a cancelled writer harms nothing that was submitted before it",
+      a_cancelled_writer_harms_nothing_before_it },
+    { "what runs before a cancelled writer does not stand in for it",
+      what_runs_before_it_does_not_stand_in_for_a_cancelled_writer },
     { "long chains start and fail without sinking the stack", a_long_chain_does_not_sink_the_stack },
     { NULL, NULL },
 };

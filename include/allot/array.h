@@ -45,7 +45,7 @@ ALLOT_API const char *allot_type_name(allot_type type);
 ALLOT_API allot_type allot_type_named(const char *name);
 
 /* ---- Making ----
- * Each returns NULL on failure (allot_last_error() says why: count too large, out of memory, executor closed). The
+ * Each returns NULL on failure (allot_last_error() says why: count too large, out of memory). The
  * caller owns one reference. Data is aligned to a page, shared with worker processes without a copy, and lives until
  * the last reference is gone: also past allot_close(). A count of 0 is fine. */
 
@@ -63,7 +63,8 @@ ALLOT_API allot_array *allot_array_from(allot_executor *executor, allot_type typ
 typedef void (*allot_array_free)(void *data, void *user);
 
 /* Wraps memory that the caller already has, aligned to the element's size (else ALLOT_INVALID), with no copy: it is copied only for
- * places that cannot reach it. Until `free_data` (may be NULL) is called, the caller touches the memory only between map and unmap. */
+ * places that cannot reach it. Until `free_data` (may be NULL: then until the executor is closed and the last reference gone) is called, by whichever
+ * thread drops the last reference but never by a driver's, the caller touches the memory only between map and unmap. */
 ALLOT_API allot_array *allot_array_wrap(allot_executor *executor, allot_type type, size_t count, void *data,
                                         allot_array_free free_data, void *user);
 

@@ -59,7 +59,9 @@ ALLOT_API allot_future *allot_submit(allot_executor *executor, allot_function fu
  * should have written unusable: reading that is an error (ALLOT_DEPENDENCY, with the root cause) until it is written
  * again. An empty range succeeds with nothing done.
  * Refused with ALLOT_INVALID: a wrong number or type of arguments, a view that overflows its array or is too short for
- * the range, one array written by one parameter and used by another in overlapping parts; the message names the parameter. */
+ * the range, one array written by one parameter and used by another where their bytes from first to last overlap; the message names the
+ * parameter. Across launches, too, views are told apart by their bytes from first to last: interleaved strided views take turns.
+ * A launch that is cancelled while it waits keeps its turn: those after it still wait for those before it. */
 ALLOT_API allot_future *allot_launch(allot_executor *executor, const allot_kernel *kernel, allot_ndrange range,
                                      const allot_arg *args, size_t arg_count, const allot_hints *hints);
 
@@ -76,7 +78,7 @@ typedef enum allot_shutdown_mode {
 ALLOT_API allot_status allot_shutdown(allot_executor *executor, allot_shutdown_mode mode);
 
 /* Drains, stops the places and frees the executor; NULL is fine. Afterwards only futures, arrays and kernels made
- * with it may be used: arrays keep their data. Returns ALLOT_WOULD_DEADLOCK, with the executor still open, when called from a
+ * with it may be used: arrays keep their data. Callbacks have ended when it returns. Returns ALLOT_WOULD_DEADLOCK, with the executor still open, when called from a
  * task or callback of this executor; arrays that are still mapped must be unmapped by another thread or before.
  * A process may exit without it: the threads end with it and worker processes follow. */
 ALLOT_API allot_status allot_close(allot_executor *executor);

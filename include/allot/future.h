@@ -3,9 +3,11 @@
  *     pending ──► running ──► succeeded │ failed
  *        └──────► cancelled
  *
- * No other transition is observable. A future is counted: allot_submit and allot_launch hand one reference to
+ * No other transition is observable: what fails before it runs (refused, a failed dependency, a deadline) goes through
+ * running for an instant. A future is counted: allot_submit and allot_launch hand one reference to
  * the caller, who ends it with allot_release(). A future outlives its executor. Passing NULL where a future is
- * expected is reported as ALLOT_INVALID (false, 0 or NULL by functions that do not return a status). */
+ * expected is reported as ALLOT_INVALID by functions that return a status; the others answer false, 0, NULL, the text of
+ * ALLOT_INVALID or ALLOT_STATE_FAILED. */
 #ifndef ALLOT_FUTURE_H
 #define ALLOT_FUTURE_H
 
@@ -50,7 +52,8 @@ ALLOT_API allot_status allot_wait_any(allot_future *const *futures, size_t count
 
 /* Waits up to timeout_ns, then copies the result to `out` and returns ALLOT_OK; or returns the task's error; or
  * ALLOT_CANCELLED; or ALLOT_TIMEOUT when it is not done yet (then allot_done() is false). `size` must be the result
- * size given at submission (else ALLOT_INVALID); with out NULL and size 0 only the status is fetched.
+ * size given at submission: a success with another size is reported as ALLOT_INVALID. With out NULL and size 0 only the
+ * status is fetched.
  * May be called any number of times, from any threads. */
 ALLOT_API allot_status allot_get(allot_future *future, void *out, size_t size, int64_t timeout_ns);
 

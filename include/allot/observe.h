@@ -31,7 +31,7 @@ typedef struct allot_metrics {
     size_t size;              /* sizeof(allot_metrics), set by the caller */
     uint64_t submitted;       /* tasks and launches accepted */
     uint64_t refused;         /* futures handed out already failed */
-    uint64_t unfinished;      /* accepted and not done */
+    uint64_t unfinished;      /* accepted and not done, and callbacks that have not ended; may lag a moment behind a future */
     uint64_t cpu_ns;          /* CPU time of this process */
     uint64_t resident_bytes;  /* memory of this process */
     size_t place_count;

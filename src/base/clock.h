@@ -9,7 +9,8 @@
 /* Nanoseconds since some fixed moment; steps of the wall clock do not touch it. */
 int64_t al_clock_now_ns(void);
 
-/* The moment that a timeout from now ends, without overflow; ALLOT_FOREVER stays INT64_MAX, what is negative means now. */
+/* The moment that a timeout from now ends, without overflow; ALLOT_FOREVER stays INT64_MAX, what is negative
+ * means now. */
 int64_t al_clock_deadline_ns(int64_t timeout_ns);
 
 /* True once the moment has come; never for INT64_MAX. */

@@ -11,7 +11,8 @@ typedef enum al_futex_scope {
     AL_FUTEX_SHARED   /* the word lies in memory shared with other processes */
 } al_futex_scope;
 
-/* Sleeps while *word == expected, until a wake, a signal or the deadline. May return early: look at the word again. */
+/* Sleeps while *word == expected, until a wake, a signal or the deadline. May return early: look at the word
+ * again. */
 void al_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns, al_futex_scope scope);
 
 /* Wakes up to `count` sleepers. */

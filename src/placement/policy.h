@@ -12,16 +12,16 @@ typedef struct al_snapshot {
 } al_snapshot;
 
 typedef struct al_choice {
-    int chosen;        /* index; -1: no candidate is possible */
-    bool explores;     /* tried although another looked cheaper: its time counts as explored */
+    int chosen;    /* index; -1: no candidate is possible */
+    bool explores; /* tried although another looked cheaper: its time counts as explored */
     char why[160];
 } al_choice;
 
 /* The most of the busy time that exploration may take. */
 #define AL_EXPLORE_SHARE 0.05
 
-/* Lowest predicted total wins. A place without samples is tried when its optimistic total beats the best known place's expected total,
- * or when its expected total fits what is left of the exploration budget. */
+/* Lowest predicted total wins. A place without samples is tried when its optimistic total beats the best
+ * known place's expected total, or when its expected total fits what is left of the exploration budget. */
 al_choice al_policy_choose(const al_snapshot *snapshot);
 
 #endif
