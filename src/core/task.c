@@ -109,8 +109,7 @@ static al_failure *kept(al_failure *failure)
     return copy;
 }
 
-/* A stop that was asked for decides how the task ended, whatever its code returned. */
-static allot_status final_status(const al_task *task, allot_status status)
+allot_status al_task_stop_status(const al_task *task)
 {
     switch (atomic_load_explicit(&task->stop, memory_order_acquire)) {
     case AL_STOP_ASKED:
@@ -118,7 +117,7 @@ static allot_status final_status(const al_task *task, allot_status status)
     case AL_STOP_DEADLINE:
         return ALLOT_DEADLINE;
     default:
-        return status;
+        return ALLOT_OK;
     }
 }
 
@@ -146,7 +145,9 @@ static void record_outcome(al_task *task, allot_status status)
 
 void al_task_complete(al_task *task, allot_status status, al_failure *failure)
 {
-    status = final_status(task, status);
+    allot_status stopped = al_task_stop_status(task);
+    if (stopped != ALLOT_OK)
+        status = stopped;
     al_failure *message = kept(failure);
     record_outcome(task, status);
     allot_state end = status == ALLOT_OK ? ALLOT_STATE_SUCCEEDED : ALLOT_STATE_FAILED;

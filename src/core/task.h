@@ -72,6 +72,10 @@ allot_status al_task_call(al_task *task, al_failure *failure);
  * itself. */
 extern _Thread_local al_task *al_task_here;
 
+/* How a stop that was asked for ends the task, whatever its code returns: ALLOT_STOPPED, ALLOT_DEADLINE;
+ * ALLOT_OK: none was. */
+allot_status al_task_stop_status(const al_task *task);
+
 /* Ends a task in the place of its owner, who still has it and will be told by al_task_start() that it is
  * over. False if it has started. For what ends tasks before they run: a stop, a deadline. Its decision, if
  * there is one, stays without an outcome. */

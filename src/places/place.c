@@ -39,6 +39,15 @@ static void trace(const al_place *place, const al_task *task, allot_status statu
     al_trace_task(task->name, place->id, submitted_ns, task->started_ns, al_clock_now_ns(), status);
 }
 
+bool al_place_runs_c(const al_place *place, const al_task *task, char *why, size_t why_size)
+{
+    (void)place;
+    if (!task->launch || task->launch->kernel->desc.cpu)
+        return true;
+    snprintf(why, why_size, "the kernel has no C variant");
+    return false;
+}
+
 void al_place_discharge(al_place *place, al_task *task)
 {
     int64_t charged_ns = atomic_load_explicit(&task->charged_ns, memory_order_relaxed);

@@ -105,6 +105,9 @@ void al_place_complete(al_place *place, al_task *task, allot_status status, al_f
 /* Fills the call that a launch's part runs under. */
 allot_call al_place_call(const al_place *place, al_task *task);
 
+/* The can_run of a place that runs C: plain functions, and launches that have a C variant. */
+bool al_place_runs_c(const al_place *place, const al_task *task, char *why, size_t why_size);
+
 /* Takes what a decided task was expected to cost off the place's backlog; does nothing the second time. */
 void al_place_discharge(al_place *place, al_task *task);
 

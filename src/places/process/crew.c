@@ -166,7 +166,7 @@ static al_ended stop_job(al_process *place, al_job *job, int64_t grace_ns)
     if (!back && job->state != AL_JOB_WAITING)
         return (al_ended){ .parcel = -1 };
     job->state = AL_JOB_HELD;
-    return al_job_end(place, job, al_stop_status(job->task), &failure);
+    return al_job_end(place, job, al_task_stop_status(job->task), &failure);
 }
 
 void al_process_stop(al_process *place, al_task *task, int64_t grace_ns)
@@ -201,7 +201,7 @@ static al_ended inherit(al_process *place, al_worker *worker, uint64_t turn, con
         return (al_ended){ .parcel = -1 };
     }
     atomic_fetch_sub_explicit(&place->given, 1, memory_order_relaxed);
-    allot_status status = al_stop_status(job->task);
+    allot_status status = al_task_stop_status(job->task);
     if (status != ALLOT_OK)
         al_failure_set(&failure, status, "%s; its worker process (pid %d) %s", allot_status_text(status),
                        (int)worker->child.pid, how);

@@ -68,7 +68,7 @@ static al_ended settle_prepared(al_process *place, al_worker *worker, al_job *jo
                                 al_failure *failure, _Atomic uint32_t **bell)
 {
     if (status == ALLOT_OK) /* a stop that came meanwhile found it in no slot */
-        status = al_stop_status(job->task);
+        status = al_task_stop_status(job->task);
     bool skip = job->split && job->split->status != ALLOT_OK; /* another part has failed */
     if (status != ALLOT_OK || skip)
         return al_job_end(place, job, status, failure);

@@ -58,18 +58,6 @@ void al_job_discard(al_process *place, al_job *job)
     place->spare = job;
 }
 
-allot_status al_stop_status(const al_task *task)
-{
-    switch (atomic_load_explicit(&task->stop, memory_order_acquire)) {
-    case AL_STOP_ASKED:
-        return ALLOT_STOPPED;
-    case AL_STOP_DEADLINE:
-        return ALLOT_DEADLINE;
-    default:
-        return ALLOT_OK;
-    }
-}
-
 /* The parts of a launch that has failed and that no worker has begun need not run. */
 static void skip_parts(al_process *place, al_split *split)
 {

@@ -192,9 +192,6 @@ void al_job_refuse(al_process *place, al_job *job, allot_status status, al_failu
 /* Completes what al_job_end() or al_worker_answered() ended. */
 void al_ended_complete(al_process *place, al_ended *ended);
 
-/* What ended a task that was stopped. */
-allot_status al_stop_status(const al_task *task);
-
 /* ---- memory.c: arrays that workers can map ---- */
 
 typedef struct al_shared_copy {

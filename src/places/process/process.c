@@ -17,10 +17,8 @@ static void describe(const al_place *place, allot_place_info *info)
 static bool can_run(const al_place *place, const al_task *task, char *why, size_t why_size)
 {
     const char *refusal = ((const al_process *)place)->refusal;
-    if (task->launch && !task->launch->kernel->desc.cpu) {
-        snprintf(why, why_size, "the kernel has no C variant");
+    if (!al_place_runs_c(place, task, why, why_size))
         return false;
-    }
     if (refusal[0])
         snprintf(why, why_size, "%s", refusal);
     return !refusal[0];

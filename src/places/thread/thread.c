@@ -19,15 +19,6 @@ static void describe(const al_place *place, allot_place_info *info)
     info->has_f64 = true;
 }
 
-static bool can_run(const al_place *place, const al_task *task, char *why, size_t why_size)
-{
-    (void)place;
-    if (!task->launch || task->launch->kernel->desc.cpu)
-        return true;
-    snprintf(why, why_size, "the kernel has no C variant");
-    return false;
-}
-
 static allot_status open_place(al_place *place, al_failure *failure)
 {
     return al_pool_start(pool_from(place), failure);
@@ -57,7 +48,9 @@ static void close_place(al_place *place)
     free(pool);
 }
 
-static const al_place_ops ops = { describe, can_run, open_place, enqueue, withdraw, stop, close_place };
+static const al_place_ops ops = {
+    describe, al_place_runs_c, open_place, enqueue, withdraw, stop, close_place
+};
 
 static size_t discover(const al_place_config *config, al_place **places, size_t capacity, char *message,
                        size_t message_size)
