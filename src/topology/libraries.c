@@ -31,19 +31,30 @@ static void set_found(int index, const char *version)
     libraries[index].found = *version != '\0';
 }
 
+/* What a function of the running program answers; NULL if it has none of that name. */
+static const char *ask(const char *name)
+{
+    void *symbol = dlsym(RTLD_DEFAULT, name);
+    char *(*function)(void);
+    memcpy(&function, &symbol, sizeof function); /* ISO C has no cast from void * to a function */
+    return symbol ? function() : NULL;
+}
+
 /* OpenBLAS comes with liballot_numeric or with the program itself, so it is asked for at run time. It answers
- * "OpenBLAS 0.3.21 DYNAMIC_ARCH ...". */
+ * "OpenBLAS 0.3.21 DYNAMIC_ARCH ...", and which processor's kernels it chose: on one that is newer than itself these
+ * may be several times slower than they could be, which people who compare should see. */
 static void find_openblas(void)
 {
-    static char version[32];
-    void *symbol = dlsym(RTLD_DEFAULT, "openblas_get_config");
-    if (!symbol)
+    static char version[96];
+    char number[32] = "";
+    const char *config = ask("openblas_get_config"), *core = ask("openblas_get_corename");
+    if (!config)
         return;
-    char *(*get_config)(void);
-    memcpy(&get_config, &symbol, sizeof get_config); /* ISO C has no cast from void * to a function */
     libraries[LIBRARY_OPENBLAS].found = true;
-    if (sscanf(get_config(), "OpenBLAS %31s", version) == 1)
-        libraries[LIBRARY_OPENBLAS].version = version;
+    if (sscanf(config, "OpenBLAS %31s", number) != 1)
+        return;
+    snprintf(version, sizeof version, core ? "%s, %.40s kernels" : "%s", number, core);
+    libraries[LIBRARY_OPENBLAS].version = version;
 }
 
 static void find_libraries(void)
