@@ -382,6 +382,59 @@ static void a_launch_is_decided_on_record(void)
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
 }
 
+typedef struct raced_launches {
+    allot_future *_Atomic futures[4];
+    _Atomic bool over;
+} raced_launches;
+
+/* Stops launches in whatever state they are and looks at them meanwhile. */
+static void *stop_and_explain(void *of)
+{
+    raced_launches *raced = of;
+    FILE *nowhere = fopen("/dev/null", "w");
+    while (!atomic_load(&raced->over)) {
+        for (int i = 0; i < 4; i++) {
+            allot_future *future = atomic_exchange(&raced->futures[i], NULL);
+            if (!future)
+                continue;
+            allot_stop(future, 0);
+            for (bool done = false; !done;) {
+                done = allot_done(future);
+                const allot_decision *decision = allot_future_decision(future);
+                if (done && decision)
+                    CHECK(decision->done);
+                CHECK_STATUS(allot_explain(future, nowhere), ALLOT_OK);
+                CHECK(strcmp(allot_future_place(future), "process") != 0);
+            }
+            allot_release(future);
+        }
+    }
+    fclose(nowhere);
+    return NULL;
+}
+
+static void a_decision_can_be_read_while_its_launch_is_stopped(void)
+{
+    raced_launches raced = { .over = false };
+    allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 2, .places = ALLOT_KIND_BIT(ALLOT_THREAD)));
+    pthread_t stopper = start_thread(stop_and_explain, &raced);
+    for (int round = 0; round < ROUNDS(5000); round++) {
+        allot_array *x = allot_array_full(executor, ALLOT_U32, 64, 1);
+        for (int i = 0; i < 4; i++) {
+            allot_future *future = allot_launch(executor, probe_kernel(PROBE_FILL), allot_range(64),
+                                                ALLOT_ARGS(allot_out(x), allot_u32(7)), NULL);
+            allot_release(atomic_exchange(&raced.futures[i], future));
+        }
+        allot_array_release(x);
+    }
+    CHECK_STATUS(allot_shutdown(executor, ALLOT_DRAIN), ALLOT_OK);
+    atomic_store(&raced.over, true);
+    join_thread(stopper);
+    for (int i = 0; i < 4; i++)
+        allot_release(raced.futures[i]);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
 static void forbidden_kinds_are_not_chosen(void)
 {
     allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 2));
@@ -498,6 +551,7 @@ static const test_fact facts[] = {
     { "G12 ending it in a callback is refused", ending_it_in_a_callback_is_refused_too },
     { "a plain task is not decided, and explain says so", a_plain_task_is_not_decided },
     { "a launch is decided on record", a_launch_is_decided_on_record },
+    { "a decision can be read while its launch is stopped", a_decision_can_be_read_while_its_launch_is_stopped },
     { "forbidden kinds are not chosen", forbidden_kinds_are_not_chosen },
     { "metrics count every task", metrics_count_every_task },
     { "a trace names its tasks", a_trace_names_its_tasks },

@@ -158,7 +158,7 @@ typedef struct allot_decision {
 } allot_decision;
 
 /* The decision behind a launch. NULL for a plain function, which is not decided but goes where its hints say or to the thread place,
- * and before the place is chosen (a launch waits for its dependencies first). Valid while the future is held; its outcome is
+ * before the place is chosen (a launch waits for its dependencies first), and where the launch was ended before that. Valid while the future is held; its outcome is
  * complete once allot_done() is true. */
 ALLOT_API const allot_decision *allot_future_decision(const allot_future *future);
 

@@ -50,7 +50,7 @@ static void destroy(al_task *task)
     }
     al_launch_destroy(task->launch);
     free(task->terms);
-    free(task->decision);
+    free(atomic_load_explicit(&task->decision, memory_order_relaxed));
     free(task);
 }
 
@@ -81,9 +81,9 @@ const char *allot_future_place(const allot_future *future)
     if (!future)
         return "";
     const al_task *task = (const al_task *)future;
-    /* acquire: pairs with the dispatcher's release of `place`, which comes after place_id. */
-    return allot_done(future) || atomic_load_explicit(&task->place, memory_order_acquire) ? task->place_id
-                                                                                          : "";
+    /* acquire: pairs with the dispatcher's release of `place`, which comes after place_id. That the task is done says
+     * nothing: it may have been cancelled on its way to the place. */
+    return atomic_load_explicit(&task->place, memory_order_acquire) ? task->place_id : "";
 }
 
 bool al_task_start(al_task *task)
@@ -131,7 +131,7 @@ static double seconds(int64_t ns)
 /* Before the task is seen to be done, so that who sees it may read the outcome. */
 static void record_outcome(al_task *task, allot_status status)
 {
-    allot_decision *decision = task->decision;
+    allot_decision *decision = atomic_load_explicit(&task->decision, memory_order_acquire);
     const al_launch *launch = task->launch;
     if (!decision || !launch)
         return;

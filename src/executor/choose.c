@@ -248,7 +248,7 @@ static al_place *choose_for_launch(allot_executor *executor, al_task *task, allo
         charge(executor, task->terms, place, &decision->candidates[choice.chosen]);
     }
     task->decided_ns = al_clock_now_ns();
-    task->decision = decision;
+    atomic_store_explicit(&task->decision, decision, memory_order_release);
     return place;
 }
 

@@ -27,7 +27,7 @@ bool al_place_start(al_place *place, al_task *task)
         return false;
     }
     count(&place->counters.started);
-    if (task->decision || atomic_load_explicit(&al_trace_on, memory_order_relaxed))
+    if (atomic_load_explicit(&task->decision, memory_order_relaxed) || atomic_load_explicit(&al_trace_on, memory_order_relaxed))
         task->started_ns = al_clock_now_ns();
     return true;
 }
