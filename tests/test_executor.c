@@ -125,6 +125,51 @@ static void places_are_listed(void)
     CU_ASSERT_EQUAL(allot_places(NULL, NULL, 0), 0);
 }
 
+/* What allot_place_info might have been in an older header. */
+typedef struct older_info {
+    size_t size;
+    char id[32];
+    allot_kind kind;
+    allot_place_state state;
+} older_info;
+
+static void places_fit_an_older_callers_entries(void)
+{
+    allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 2));
+    older_info infos[3];
+    memset(infos, 0xee, sizeof infos);
+    for (int i = 0; i < 2; i++)
+        infos[i].size = sizeof infos[i];
+    CHECK(allot_places(executor, (allot_place_info *)infos, 2) >= 2);
+    CU_ASSERT_STRING_EQUAL(infos[0].id, "thread");
+    CU_ASSERT_STRING_EQUAL(infos[1].id, "process");
+    CU_ASSERT_EQUAL((unsigned char)infos[2].id[0], 0xee);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
+static void *list_places(void *of)
+{
+    allot_executor *executor = of;
+    for (int i = 0; i < 200; i++) {
+        allot_place_info info = { .size = sizeof info };
+        allot_places(executor, &info, 1);
+        CHECK(info.state == ALLOT_PLACE_COLD || info.state == ALLOT_PLACE_READY);
+    }
+    return NULL;
+}
+
+static void a_place_that_is_coming_up_is_cold_or_ready(void)
+{
+    for (int round = 0; round < ROUNDS(50); round++) {
+        allot_executor *executor = open_with(
+            ALLOT_OPTIONS(.threads = 16, .places = ALLOT_KIND_BIT(ALLOT_THREAD) | ALLOT_KIND_BIT(ALLOT_INLINE)));
+        pthread_t looking = start_thread(list_places, executor);
+        CHECK_STATUS(finish(allot_submit(executor, task_nothing, NULL, 0, 0, NULL)), ALLOT_OK);
+        join_thread(looking);
+        CHECK_STATUS(allot_close(executor), ALLOT_OK);
+    }
+}
+
 /* ---- Hints ---- */
 
 static void an_unknown_place_is_named(void)
@@ -541,6 +586,8 @@ static const test_fact facts[] = {
     { "an executor of devices alone refuses plain functions", devices_alone_refuse_plain_functions },
     { "a launch that only devices can run waits until they are known", a_launch_for_devices_alone_waits_until_they_are_known },
     { "places are listed, in a stable order", places_are_listed },
+    { "places fit the entries of a caller with an older header", places_fit_an_older_callers_entries },
+    { "a place that is coming up is cold or ready", a_place_that_is_coming_up_is_cold_or_ready },
     { "A10 an unknown place is named", an_unknown_place_is_named },
     { "hints that contradict each other leave no place", contradicting_hints_leave_no_place },
     { "hints are copied", hints_are_copied },

@@ -69,7 +69,8 @@ void al_place_describe(const al_place *place, allot_place_info *info)
     snprintf(whole.id, sizeof whole.id, "%s", place->id);
     whole.shares_memory = place->memory == NULL;
     place->ops->describe(place, &whole);
-    whole.state = (allot_place_state)atomic_load((_Atomic int *)&place->state);
+    int state = atomic_load((_Atomic int *)&place->state);
+    whole.state = state < 0 ? ALLOT_PLACE_COLD : (allot_place_state)state; /* below 0: it is being brought up */
     if (whole.state == ALLOT_PLACE_ASIDE)
         memcpy(whole.message, place->message, sizeof whole.message);
     whole.size = info->size < sizeof whole ? info->size : sizeof whole;
