@@ -1,4 +1,5 @@
 /* The executor: options, places, hints, tasks within tasks, decisions, metrics; what executor.h, place.h and observe.h promise. */
+#include "places/place.h"
 #include "probe_kernels.h"
 #include "support.h"
 #include <sched.h>
@@ -168,6 +169,29 @@ static void a_place_that_is_coming_up_is_cold_or_ready(void)
         join_thread(looking);
         CHECK_STATUS(allot_close(executor), ALLOT_OK);
     }
+}
+
+static pthread_barrier_t together;
+
+static void *lose(void *of)
+{
+    pthread_barrier_wait(&together);
+    al_place_set_aside(of, "its device is lost");
+    return NULL;
+}
+
+static void a_place_that_is_lost_twice_says_why_once(void)
+{
+    allot_set_log(NULL, NULL, ALLOT_LOG_ERROR);
+    pthread_barrier_init(&together, NULL, 2);
+    for (int round = 0; round < ROUNDS(200); round++) {
+        al_place place = { .id = "none", .state = ALLOT_PLACE_READY };
+        pthread_t threads[2] = { start_thread(lose, &place), start_thread(lose, &place) };
+        join_thread(threads[0]), join_thread(threads[1]);
+        CU_ASSERT_STRING_EQUAL(place.message, "its device is lost");
+    }
+    pthread_barrier_destroy(&together);
+    allot_set_log(NULL, NULL, ALLOT_LOG_WARNING);
 }
 
 /* ---- Hints ---- */
@@ -588,6 +612,7 @@ static const test_fact facts[] = {
     { "places are listed, in a stable order", places_are_listed },
     { "places fit the entries of a caller with an older header", places_fit_an_older_callers_entries },
     { "a place that is coming up is cold or ready", a_place_that_is_coming_up_is_cold_or_ready },
+    { "a place that is lost twice at once says why once", a_place_that_is_lost_twice_says_why_once },
     { "A10 an unknown place is named", an_unknown_place_is_named },
     { "hints that contradict each other leave no place", contradicting_hints_leave_no_place },
     { "hints are copied", hints_are_copied },
