@@ -451,6 +451,43 @@ static void a_launch_is_decided_on_record(void)
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
 }
 
+static allot_work account_for_too_much(allot_type type, allot_ndrange range, const allot_value *args)
+{
+    (void)type, (void)range, (void)args;
+    return (allot_work){ 1e300, 1e300 };
+}
+
+static allot_status compute_nothing(allot_call *call, const allot_part *part)
+{
+    (void)call, (void)part;
+    return ALLOT_OK;
+}
+
+static void an_absurd_account_of_work_is_survived(void)
+{
+    static const allot_param params[] = { { .name = "x", .access = ALLOT_READ_WRITE, .distribution = ALLOT_SLICED } };
+    allot_kernel *kernel = allot_kernel_create(ALLOT_KERNEL(.name = "boaster", .params = params, .param_count = 1,
+                                                            .cpu = compute_nothing, .work = account_for_too_much));
+    allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 1));
+    test_gate gate = gate_create();
+    allot_future *hold = allot_submit(executor, task_gate, &gate.key, sizeof gate.key, 0, NULL), *futures[2];
+    gate_await(&gate, 1);
+    for (int i = 0; i < 2; i++) {
+        allot_array *x = allot_array_new(executor, ALLOT_F32, 10);
+        futures[i] = allot_launch(executor, kernel, allot_range(10), ALLOT_ARGS(allot_inout(x)), ALLOT_HINTS(.place = ALLOT_THREAD));
+        allot_array_release(x);
+    }
+    const allot_decision *second = allot_future_decision(futures[1]); /* the first is queued on its place */
+    CHECK(second && second->chosen >= 0 && second->candidates[second->chosen].ready_s > 0);
+    gate_open(&gate);
+    CHECK_STATUS(finish(futures[0]), ALLOT_OK);
+    CHECK_STATUS(finish(futures[1]), ALLOT_OK);
+    CHECK_STATUS(finish(hold), ALLOT_OK);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+    allot_kernel_release(kernel);
+    gate_destroy(&gate);
+}
+
 typedef struct raced_launches {
     allot_future *_Atomic futures[4];
     _Atomic bool over;
@@ -623,6 +660,7 @@ static const test_fact facts[] = {
     { "G12 ending it in a callback is refused", ending_it_in_a_callback_is_refused_too },
     { "a plain task is not decided, and explain says so", a_plain_task_is_not_decided },
     { "a launch is decided on record", a_launch_is_decided_on_record },
+    { "an absurd account of a kernel's work is survived", an_absurd_account_of_work_is_survived },
     { "a decision can be read while its launch is stopped", a_decision_can_be_read_while_its_launch_is_stopped },
     { "forbidden kinds are not chosen", forbidden_kinds_are_not_chosen },
     { "metrics count every task", metrics_count_every_task },

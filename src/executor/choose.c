@@ -214,10 +214,17 @@ static al_choice decide(const allot_executor *executor, const al_task *task, con
     return choice;
 }
 
+/* What a kernel's own account says may be any number: it must fit, and be no gift to its place. */
+static int64_t charge_ns(double run_s)
+{
+    const double most_s = 1e6;
+    return run_s >= 0 && run_s < most_s ? (int64_t)(run_s * 1e9) : run_s < 0 ? 0 : (int64_t)(most_s * 1e9);
+}
+
 static void charge(allot_executor *executor, al_terms *terms, al_place *place, const allot_candidate *candidate)
 {
     terms->charged = place;
-    terms->charged_ns = (int64_t)((candidate->run_s + candidate->compile_s) * 1e9);
+    terms->charged_ns = charge_ns(candidate->run_s + candidate->compile_s);
     atomic_fetch_add_explicit(&place->backlog_ns, terms->charged_ns, memory_order_relaxed);
     if (terms->explores) /* now, so that launches submitted at once do not all spend the same budget */
         atomic_fetch_add_explicit(&executor->explored_ns, terms->charged_ns, memory_order_relaxed);
