@@ -25,7 +25,7 @@ typedef enum allot_state {
     ALLOT_STATE_CANCELLED  /* done: cancelled before it started */
 } allot_state;
 
-/* The state now. */
+/* The state now; of NULL ALLOT_STATE_FAILED. */
 ALLOT_API allot_state allot_future_state(const allot_future *future);
 /* True once it has ended, in whatever way. */
 ALLOT_API bool allot_done(const allot_future *future);
@@ -36,7 +36,13 @@ ALLOT_API bool allot_cancelled(const allot_future *future);
 
 /* ---- Waiting: "is it done?" ----
  * Each answers ALLOT_OK or ALLOT_TIMEOUT, never a task's own error. The clock is monotonic. Called from a task on
- * a thread place, a wait runs other tasks of that place meanwhile, so that nested waiting does not deadlock. */
+ * a thread place, a wait runs other tasks of that place meanwhile, so that a task can wait for those that it submitted.
+ * They run on its stack, so
+ *   - it goes on, also past its timeout, only when the one that was taken up has returned;
+ *   - a task must not wait for one that was submitted before it and waits itself, nor for a lock or a mapping that such
+ *     a one holds while it waits: it may lie below it on the same stack. hints.after orders them without that;
+ *   - thousands of tasks that all wait for one thing can use up a stack. hints.after costs none.
+ * On other places a wait just waits: a task on the inline place that waits for another one there waits for ever. */
 
 /* Waits for one. */
 ALLOT_API allot_status allot_wait(allot_future *future, int64_t timeout_ns);
@@ -90,7 +96,7 @@ typedef void (*allot_callback)(allot_future *future, void *user);
 /* Calls `callback` once when the future is done. Callbacks of one future run in the order of registration, in a thread of
  * the executor's own that runs nothing else (so they may submit, wait and release, but a callback that blocks
  * delays the others); when the future is done already, at once in the caller's thread. The future is held for the
- * callback. Errors: ALLOT_INVALID, ALLOT_NO_MEMORY (then it will not be called). */
+ * callback. Errors: ALLOT_INVALID, ALLOT_NO_MEMORY, ALLOT_SYSTEM (no thread to be had); then it will not be called. */
 ALLOT_API allot_status allot_on_done(allot_future *future, allot_callback callback, void *user);
 
 /* ---- Lifetime ---- */
