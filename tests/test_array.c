@@ -1,5 +1,6 @@
 /* Arrays: what include/allot/array.h says of making, mapping, views, transfers and what failed launches
  * leave. */
+#include "core/array.h"
 #include "probe_kernels.h"
 #include "support.h"
 #include <sched.h>
@@ -551,6 +552,83 @@ static void a_cancelled_launch_spoils_too(void)
     allot_array_release(x), allot_array_release(y);
 }
 
+/* ---- A memory of the test's own ---- */
+
+typedef struct plain_copy {
+    al_copy base; /* first */
+    unsigned char bytes[64];
+} plain_copy;
+
+static allot_status plain_create(al_memory *memory, allot_array *array, al_copy **copy, al_failure *failure)
+{
+    (void)memory, (void)array, (void)failure;
+    *copy = calloc(1, sizeof(plain_copy));
+    return *copy ? ALLOT_OK : ALLOT_NO_MEMORY;
+}
+
+static allot_status plain_upload(al_copy *copy, size_t begin, size_t end, al_failure *failure)
+{
+    (void)failure;
+    memcpy(((plain_copy *)copy)->bytes + begin, copy->array->host + begin, end - begin);
+    return ALLOT_OK;
+}
+
+static allot_status plain_download(al_copy *copy, size_t begin, size_t end, al_failure *failure)
+{
+    (void)failure;
+    memcpy(copy->array->host + begin, ((plain_copy *)copy)->bytes + begin, end - begin);
+    return ALLOT_OK;
+}
+
+static void plain_destroy(al_copy *copy)
+{
+    free(copy);
+}
+
+static const al_memory_ops plain_ops = { plain_create, plain_upload, plain_download, plain_destroy };
+
+/* Fills the array with sevens that are current in the memory alone. */
+static void fill_there(allot_array *array, al_memory *memory)
+{
+    al_copy *copy = NULL;
+    CHECK_STATUS(al_array_acquire(array, memory, 0, array->size_bytes, ALLOT_WRITE, &copy, NULL, NULL),
+                 ALLOT_OK);
+    REQUIRE(copy != NULL);
+    memset(((plain_copy *)copy)->bytes, 7, array->size_bytes);
+    al_array_publish(array, memory, 0, array->size_bytes);
+}
+
+static void a_memory_that_goes_away_brings_its_data_back(void)
+{
+    allot_array *x = allot_array_new(executor, ALLOT_U8, 16);
+    al_memory memory;
+    al_memory_init(&memory, &plain_ops);
+    fill_there(x, &memory);
+    al_memory_fini(&memory);
+    const uint8_t *data = allot_array_map(x, ALLOT_READ);
+    CHECK(data && data[0] == 7 && data[15] == 7);
+    CHECK_STATUS(allot_array_unmap(x), ALLOT_OK);
+    allot_array_release(x);
+}
+
+static void a_memory_that_goes_away_spares_what_is_being_written(void)
+{
+    allot_array *x = allot_array_new(executor, ALLOT_U8, 16);
+    al_memory memory;
+    al_memory_init(&memory, &plain_ops);
+    fill_there(x, &memory);
+    uint8_t *data = allot_array_map(x, ALLOT_WRITE);
+    REQUIRE(data != NULL);
+    memset(data, 1, 16);
+    al_memory_fini(
+        &memory); /* an executor that closes while another thread, or another executor's task, writes */
+    CHECK_STATUS(allot_array_unmap(x), ALLOT_OK);
+    data = allot_array_map(x, ALLOT_READ);
+    CHECK(data && data[0] == 1 && data[15] == 1);
+    CHECK_STATUS(allot_array_unmap(x), ALLOT_OK);
+    allot_array_release(x);
+}
+
 static void the_root_cause_travels(void)
 {
     enum {
@@ -604,6 +682,9 @@ static const test_fact facts[] = {
     { "writing again heals", writing_again_heals },
     { "a cancelled launch spoils too", a_cancelled_launch_spoils_too },
     { "the root cause travels along", the_root_cause_travels },
+    { "a memory that goes away brings its data back", a_memory_that_goes_away_brings_its_data_back },
+    { "a memory that goes away spares what is being written",
+      a_memory_that_goes_away_spares_what_is_being_written },
     { NULL, NULL },
 };
 

@@ -1,5 +1,6 @@
 /* The executor: options, places, hints, tasks within tasks, decisions, metrics; what executor.h, place.h and
  * observe.h promise. */
+#include "places/place.h"
 #include "probe_kernels.h"
 #include "support.h"
 #include <sched.h>
@@ -131,6 +132,76 @@ static void places_are_listed(void)
     CU_ASSERT_PTR_NOT_NULL(allot_devices_message(executor));
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
     CU_ASSERT_EQUAL(allot_places(NULL, NULL, 0), 0);
+}
+
+/* What allot_place_info might have been in an older header. */
+typedef struct older_info {
+    size_t size;
+    char id[32];
+    allot_kind kind;
+    allot_place_state state;
+} older_info;
+
+static void places_fit_an_older_callers_entries(void)
+{
+    allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 2));
+    older_info infos[3];
+    memset(infos, 0xee, sizeof infos);
+    for (int i = 0; i < 2; i++)
+        infos[i].size = sizeof infos[i];
+    CHECK(allot_places(executor, (allot_place_info *)infos, 2) >= 2);
+    CU_ASSERT_STRING_EQUAL(infos[0].id, "thread");
+    CU_ASSERT_STRING_EQUAL(infos[1].id, "process");
+    CU_ASSERT_EQUAL((unsigned char)infos[2].id[0], 0xee);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
+static void *list_places(void *of)
+{
+    allot_executor *executor = of;
+    for (int i = 0; i < 200; i++) {
+        allot_place_info info = { .size = sizeof info };
+        allot_places(executor, &info, 1);
+        CHECK(info.state == ALLOT_PLACE_COLD || info.state == ALLOT_PLACE_READY);
+    }
+    return NULL;
+}
+
+static void a_place_that_is_coming_up_is_cold_or_ready(void)
+{
+    for (int round = 0; round < ROUNDS(50); round++) {
+        allot_executor *executor =
+            open_with(ALLOT_OPTIONS(.threads = 16,
+                                    .places = ALLOT_KIND_BIT(ALLOT_THREAD) | ALLOT_KIND_BIT(ALLOT_INLINE)));
+        pthread_t looking = start_thread(list_places, executor);
+        CHECK_STATUS(finish(allot_submit(executor, task_nothing, NULL, 0, 0, NULL)), ALLOT_OK);
+        join_thread(looking);
+        CHECK_STATUS(allot_close(executor), ALLOT_OK);
+    }
+}
+
+static _Atomic uint32_t together; /* a place is lost in a few instructions: only who spins is there in time */
+
+static void *lose(void *of)
+{
+    atomic_fetch_add(&together, 1);
+    while (atomic_load(&together) < 2) {
+    }
+    al_place_set_aside(of, "its device is lost");
+    return NULL;
+}
+
+static void a_place_that_is_lost_twice_says_why_once(void)
+{
+    allot_set_log(NULL, NULL, ALLOT_LOG_ERROR);
+    for (int round = 0; round < ROUNDS(5000); round++) {
+        al_place place = { .id = "none", .state = ALLOT_PLACE_READY };
+        atomic_store(&together, 0);
+        pthread_t threads[2] = { start_thread(lose, &place), start_thread(lose, &place) };
+        join_thread(threads[0]), join_thread(threads[1]);
+        CU_ASSERT_STRING_EQUAL(place.message, "its device is lost");
+    }
+    allot_set_log(NULL, NULL, ALLOT_LOG_WARNING);
 }
 
 /* ---- Hints ---- */
@@ -398,6 +469,100 @@ static void a_launch_is_decided_on_record(void)
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
 }
 
+static allot_work account_for_too_much(allot_type type, allot_ndrange range, const allot_value *args)
+{
+    (void)type, (void)range, (void)args;
+    return (allot_work){ 1e300, 1e300 };
+}
+
+static allot_status compute_nothing(allot_call *call, const allot_part *part)
+{
+    (void)call, (void)part;
+    return ALLOT_OK;
+}
+
+static void an_absurd_account_of_work_is_survived(void)
+{
+    static const allot_param params[] = {
+        { .name = "x", .access = ALLOT_READ_WRITE, .distribution = ALLOT_SLICED }
+    };
+    allot_kernel *kernel =
+        allot_kernel_create(ALLOT_KERNEL(.name = "boaster", .params = params, .param_count = 1,
+                                         .cpu = compute_nothing, .work = account_for_too_much));
+    allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 1));
+    test_gate gate = gate_create();
+    allot_future *hold = allot_submit(executor, task_gate, &gate.key, sizeof gate.key, 0, NULL), *futures[2];
+    gate_await(&gate, 1);
+    for (int i = 0; i < 2; i++) {
+        allot_array *x = allot_array_new(executor, ALLOT_F32, 10);
+        futures[i] = allot_launch(executor, kernel, allot_range(10), ALLOT_ARGS(allot_inout(x)),
+                                  ALLOT_HINTS(.place = ALLOT_THREAD));
+        allot_array_release(x);
+    }
+    const allot_decision *second = allot_future_decision(futures[1]); /* the first is queued on its place */
+    CHECK(second && second->chosen >= 0 && second->candidates[second->chosen].ready_s > 0);
+    gate_open(&gate);
+    CHECK_STATUS(finish(futures[0]), ALLOT_OK);
+    CHECK_STATUS(finish(futures[1]), ALLOT_OK);
+    CHECK_STATUS(finish(hold), ALLOT_OK);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+    allot_kernel_release(kernel);
+    gate_destroy(&gate);
+}
+
+typedef struct raced_launches {
+    allot_future *_Atomic futures[4];
+    _Atomic bool over;
+} raced_launches;
+
+/* Stops launches in whatever state they are and looks at them meanwhile. */
+static void *stop_and_explain(void *of)
+{
+    raced_launches *raced = of;
+    FILE *nowhere = fopen("/dev/null", "w");
+    while (!atomic_load(&raced->over)) {
+        for (int i = 0; i < 4; i++) {
+            allot_future *future = atomic_exchange(&raced->futures[i], NULL);
+            if (!future)
+                continue;
+            allot_stop(future, 0);
+            for (bool done = false; !done;) {
+                done = allot_done(future);
+                const allot_decision *decision = allot_future_decision(future);
+                if (done && decision)
+                    CHECK(decision->done);
+                CHECK_STATUS(allot_explain(future, nowhere), ALLOT_OK);
+                CHECK(strcmp(allot_future_place(future), "process") != 0);
+            }
+            allot_release(future);
+        }
+    }
+    fclose(nowhere);
+    return NULL;
+}
+
+static void a_decision_can_be_read_while_its_launch_is_stopped(void)
+{
+    raced_launches raced = { .over = false };
+    allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 2, .places = ALLOT_KIND_BIT(ALLOT_THREAD)));
+    pthread_t stopper = start_thread(stop_and_explain, &raced);
+    for (int round = 0; round < ROUNDS(5000); round++) {
+        allot_array *x = allot_array_full(executor, ALLOT_U32, 64, 1);
+        for (int i = 0; i < 4; i++) {
+            allot_future *future = allot_launch(executor, probe_kernel(PROBE_FILL), allot_range(64),
+                                                ALLOT_ARGS(allot_out(x), allot_u32(7)), NULL);
+            allot_release(atomic_exchange(&raced.futures[i], future));
+        }
+        allot_array_release(x);
+    }
+    CHECK_STATUS(allot_shutdown(executor, ALLOT_DRAIN), ALLOT_OK);
+    atomic_store(&raced.over, true);
+    join_thread(stopper);
+    for (int i = 0; i < 4; i++)
+        allot_release(raced.futures[i]);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
 static void forbidden_kinds_are_not_chosen(void)
 {
     allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 2));
@@ -510,6 +675,9 @@ static const test_fact facts[] = {
     { "a launch that only devices can run waits until they are known",
       a_launch_for_devices_alone_waits_until_they_are_known },
     { "places are listed, in a stable order", places_are_listed },
+    { "places fit the entries of a caller with an older header", places_fit_an_older_callers_entries },
+    { "a place that is coming up is cold or ready", a_place_that_is_coming_up_is_cold_or_ready },
+    { "a place that is lost twice at once says why once", a_place_that_is_lost_twice_says_why_once },
     { "A10 an unknown place is named", an_unknown_place_is_named },
     { "hints that contradict each other leave no place", contradicting_hints_leave_no_place },
     { "hints are copied", hints_are_copied },
@@ -521,6 +689,9 @@ static const test_fact facts[] = {
     { "G12 ending it in a callback is refused", ending_it_in_a_callback_is_refused_too },
     { "a plain task is not decided, and explain says so", a_plain_task_is_not_decided },
     { "a launch is decided on record", a_launch_is_decided_on_record },
+    { "an absurd account of a kernel's work is survived", an_absurd_account_of_work_is_survived },
+    { "a decision can be read while its launch is stopped",
+      a_decision_can_be_read_while_its_launch_is_stopped },
     { "forbidden kinds are not chosen", forbidden_kinds_are_not_chosen },
     { "metrics count every task", metrics_count_every_task },
     { "a trace names its tasks", a_trace_names_its_tasks },

@@ -1,4 +1,5 @@
 /* Lifetimes: rounds that leave nothing behind, forks, ends of the process with work in flight. */
+#include "core/array.h"
 #include "probe_kernels.h"
 #include "support.h"
 #include <errno.h>
@@ -170,6 +171,9 @@ static const char *call_everything(const inherited *from)
         return "places";
     if (allot_shutdown(from->executor, ALLOT_DRAIN) != ALLOT_FORKED)
         return "shutdown";
+    allot_array_stats stats = { .size = sizeof stats };
+    if (allot_array_get_stats(from->array, &stats) != ALLOT_FORKED)
+        return "array_get_stats";
     allot_release(from->pending), allot_release(from->done), allot_array_release(from->array);
     if (allot_close(from->executor) != ALLOT_FORKED)
         return "close";
@@ -213,7 +217,9 @@ static void in_a_forked_child_every_call_fails(void)
     from.pending = allot_submit(from.executor, task_gate, &gate.key, sizeof gate.key, 0, NULL);
     probe_kernel(PROBE_SLOW);
     gate_await(&gate, 1);
+    pthread_mutex_lock(&from.array->lock); /* as a thread that moves it holds it at the moment of the fork */
     check_child(&from);
+    pthread_mutex_unlock(&from.array->lock);
     gate_open(&gate); /* the parent is as it was */
     CHECK_STATUS(finish(from.pending), ALLOT_OK);
     CHECK_STATUS(finish(allot_submit(from.executor, task_nothing, NULL, 0, 0, NULL)), ALLOT_OK);

@@ -59,7 +59,8 @@ ALLOT_API allot_array *allot_array_full(allot_executor *executor, allot_type typ
 /* `count` elements copied from `data`. */
 ALLOT_API allot_array *allot_array_from(allot_executor *executor, allot_type type, size_t count, const void *data);
 
-/* Called once with the wrapped memory when the last reference is gone and nothing uses it any more. */
+/* Called once with the wrapped memory when the last reference is gone and nothing uses it any more; in whatever thread that
+ * happens, a worker's too, so it must not wait. */
 typedef void (*allot_array_free)(void *data, void *user);
 
 /* Wraps memory that the caller already has, aligned to the element's size (else ALLOT_INVALID), with no copy: it is copied only for

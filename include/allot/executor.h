@@ -80,6 +80,7 @@ ALLOT_API allot_status allot_shutdown(allot_executor *executor, allot_shutdown_m
 /* Drains, stops the places and frees the executor; NULL is fine. Afterwards only futures, arrays and kernels made
  * with it may be used: arrays keep their data. Callbacks have ended when it returns. Returns ALLOT_WOULD_DEADLOCK, with the executor still open, when called from a
  * task or callback of this executor; arrays that are still mapped must be unmapped by another thread or before.
+ * No other call on this executor may be in progress or follow in any thread.
  * A process may exit without it: the threads end with it and worker processes follow. */
 ALLOT_API allot_status allot_close(allot_executor *executor);
 

@@ -27,7 +27,7 @@ typedef enum allot_state {
     ALLOT_STATE_CANCELLED  /* done: cancelled before it started */
 } allot_state;
 
-/* The state now. */
+/* The state now; of NULL ALLOT_STATE_FAILED. */
 ALLOT_API allot_state allot_future_state(const allot_future *future);
 /* True once it has ended, in whatever way. */
 ALLOT_API bool allot_done(const allot_future *future);
@@ -38,7 +38,13 @@ ALLOT_API bool allot_cancelled(const allot_future *future);
 
 /* ---- Waiting: "is it done?" ----
  * Each answers ALLOT_OK or ALLOT_TIMEOUT, never a task's own error. The clock is monotonic. Called from a task on
- * a thread place, a wait runs other tasks of that place meanwhile, so that nested waiting does not deadlock. */
+ * a thread place, a wait runs other tasks of that place meanwhile, so that a task can wait for those that it submitted.
+ * They run on its stack, so
+ *   - it goes on, also past its timeout, only when the one that was taken up has returned;
+ *   - a task must not wait for one that was submitted before it and waits itself, nor for a lock or a mapping that such
+ *     a one holds while it waits: it may lie below it on the same stack. hints.after orders them without that;
+ *   - thousands of tasks that all wait for one thing can use up a stack. hints.after costs none.
+ * On other places a wait just waits: a task on the inline place that waits for another one there waits for ever. */
 
 /* Waits for one. */
 ALLOT_API allot_status allot_wait(allot_future *future, int64_t timeout_ns);

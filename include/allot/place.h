@@ -84,7 +84,7 @@ typedef struct allot_place_info {
 } allot_place_info;
 
 /* Finds every place, devices too (waits for that search: its first time in a process costs tens to hundreds of milliseconds), and
- * copies up to `capacity` of them to infos, whose entries' `size` the caller set. Returns how many places there are; 0 on NULL.
+ * copies up to `capacity` of them to infos. The caller sets `size` of every entry to sizeof(allot_place_info): the entries lie that far apart. Returns how many places there are; 0 on NULL.
  * Their order is stable while the executor is open. */
 ALLOT_API size_t allot_places(allot_executor *executor, allot_place_info *infos, size_t capacity);
 
@@ -158,7 +158,7 @@ typedef struct allot_decision {
 } allot_decision;
 
 /* The decision behind a launch. NULL for a plain function, which is not decided but goes where its hints say or to the thread place,
- * and before the place is chosen (a launch waits for its dependencies first). Valid while the future is held; its outcome is
+ * before the place is chosen (a launch waits for its dependencies first), and where the launch was ended before that. Valid while the future is held; its outcome is
  * complete once allot_done() is true. */
 ALLOT_API const allot_decision *allot_future_decision(const allot_future *future);
 

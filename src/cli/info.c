@@ -140,7 +140,7 @@ static void print_libraries(void)
     const allot_library *libraries = allot_libraries(&count);
     puts("\nLibraries");
     for (size_t i = 0; i < count; i++)
-        printf("  %-12s %-12s %s\n", libraries[i].name,
+        printf("  %-12s %-26s %s\n", libraries[i].name,
                !libraries[i].found       ? "not found"
                : libraries[i].version[0] ? libraries[i].version
                                          : "found",

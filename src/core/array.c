@@ -158,7 +158,9 @@ allot_array *allot_array_hold(allot_array *array)
 
 void allot_array_release(allot_array *array)
 {
-    if (array && atomic_fetch_sub_explicit(&array->references, 1, memory_order_acq_rel) == 1)
+    if (!array || al_forked()) /* there its locks may be held for ever, and its copies are the parent's */
+        return;
+    if (atomic_fetch_sub_explicit(&array->references, 1, memory_order_acq_rel) == 1)
         destroy(array);
 }
 
@@ -176,6 +178,8 @@ allot_status allot_array_get_stats(const allot_array *array, allot_array_stats *
 {
     if (!array || !stats || !stats->size)
         return ALLOT_INVALID;
+    if (al_forked())
+        return ALLOT_FORKED;
     allot_array *locked = (allot_array *)array;
     pthread_mutex_lock(&locked->lock);
     allot_array_stats now = array->stats;

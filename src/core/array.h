@@ -87,8 +87,9 @@ void al_memory_fini(al_memory *memory);
 void al_memory_forget(al_copy *copy);
 
 /* Makes bytes [begin, end) current in `memory` (NULL: the host's) if the access reads; for ALLOT_WRITE only
- * makes room. *copy (if not NULL) receives the copy there. Adds to *moved. Poisoned bytes that are to be
- * read: ALLOT_DEPENDENCY with the root cause. */
+ * makes room, and the bytes are current nowhere until they are published or poisoned. *copy (if not NULL)
+ * receives the copy there. Adds to *moved. Poisoned bytes that are to be read: ALLOT_DEPENDENCY with the root
+ * cause. */
 allot_status al_array_acquire(allot_array *array, al_memory *memory, size_t begin, size_t end,
                               allot_access access, al_copy **copy, al_moved *moved, al_failure *failure);
 

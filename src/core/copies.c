@@ -218,12 +218,29 @@ static allot_status check_poison(allot_array *array, size_t begin, size_t end, a
     return poisoned ? ALLOT_DEPENDENCY : ALLOT_OK;
 }
 
+/* What is about to be overwritten is current nowhere from now on: a memory that goes away meanwhile must not
+ * bring its bytes back over the new ones. */
+static allot_status give_up(allot_array *array, size_t begin, size_t end, al_failure *failure)
+{
+    pthread_mutex_lock(&array->lock);
+    bool there = reserve_all(array);
+    if (there) {
+        for (al_copy *copy = array->copies; copy; copy = copy->next_of_array)
+            al_ranges_remove(&copy->valid, begin, end);
+        al_ranges_remove(&array->host_valid, begin, end);
+    }
+    pthread_mutex_unlock(&array->lock);
+    return there ? ALLOT_OK : al_failure_set(failure, ALLOT_NO_MEMORY, "out of memory");
+}
+
 static allot_status acquire(allot_array *array, al_memory *memory, size_t begin, size_t end,
                             allot_access access, al_copy **copy, al_moved *moved, al_failure *failure)
 {
     al_copy *here = NULL;
     allot_status status = memory ? have_copy(array, memory, &here, failure) : ALLOT_OK;
-    if (status == ALLOT_OK && access & ALLOT_READ)
+    if (status == ALLOT_OK && !(access & ALLOT_READ))
+        status = give_up(array, begin, end, failure);
+    else if (status == ALLOT_OK)
         status = memory ? bring_to_copy(here, begin, end, moved, failure)
                         : bring_to_host(array, begin, end, moved, failure);
     if (copy)

@@ -81,7 +81,8 @@ const char *allot_future_place(const allot_future *future)
     if (!future)
         return "";
     const al_task *task = (const al_task *)future;
-    /* acquire: pairs with the dispatcher's release of `place`, which comes after place_id. */
+    /* acquire: pairs with the dispatcher's release of `place`, which comes after place_id. That the task is
+     * done says nothing: it may have been cancelled on its way to the place. */
     return atomic_load_explicit(&task->place, memory_order_acquire) ? task->place_id : "";
 }
 

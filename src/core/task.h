@@ -33,8 +33,9 @@ struct al_task {
     struct al_terms *terms; /* the executor's record of hints and dependencies, one block freed with the task;
                                NULL for most */
     _Atomic uint32_t stop;  /* AL_STOP_*: read by the running code through allot_call_stopping() */
-    _Atomic(allot_decision *)
-        decision; /* NULL: not decided; owned. Complete when it is stored, but for its outcome */
+    /* NULL: not decided; owned. Released when complete but for its outcome; acquired by whoever is not the
+     * owner: the task may be ended by somebody else while it is decided, and then has no outcome there. */
+    allot_decision *_Atomic decision;
     int64_t submitted_ns, decided_ns, started_ns; /* 0 unless it is traced or decided */
     _Atomic int64_t charged_ns; /* what its place's backlog carries for it; 0 once it has been taken off */
     const char *name;           /* for messages and traces: never NULL; owned by launch, terms or static */

@@ -233,11 +233,18 @@ static al_choice decide(allot_executor *executor, const al_task *task, const all
     return choice;
 }
 
+/* What a kernel's own account says may be any number: it must fit, and be no gift to its place. */
+static int64_t charge_ns(double run_s)
+{
+    const double most_s = 1e6;
+    return run_s >= 0 && run_s < most_s ? (int64_t)(run_s * 1e9) : run_s < 0 ? 0 : (int64_t)(most_s * 1e9);
+}
+
 static void charge(allot_executor *executor, al_task *task, al_place *place, const allot_candidate *candidate)
 {
     al_terms *terms = task->terms;
     terms->decided = place;
-    terms->predicted_ns = (int64_t)((candidate->run_s + candidate->compile_s) * 1e9);
+    terms->predicted_ns = charge_ns(candidate->run_s + candidate->compile_s);
     atomic_store_explicit(&task->charged_ns, terms->predicted_ns, memory_order_relaxed);
     atomic_fetch_add_explicit(&place->backlog_ns, terms->predicted_ns, memory_order_relaxed);
     if (terms->explores) /* now, so that launches submitted at once do not all spend the same budget */

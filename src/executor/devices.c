@@ -144,8 +144,10 @@ size_t allot_places(allot_executor *executor, allot_place_info *infos, size_t ca
         return 0;
     al_devices_wait(executor);
     size_t count = atomic_load(&executor->place_count);
+    size_t stride =
+        infos && capacity ? infos->size : 0; /* the caller's, whose header may be older or newer */
     for (size_t i = 0; i < count && i < capacity && infos; i++)
-        al_place_describe(executor->places[i], &infos[i]);
+        al_place_describe(executor->places[i], (allot_place_info *)((char *)infos + i * stride));
     return count;
 }
 

@@ -26,18 +26,30 @@ const allot_decision *allot_future_decision(const allot_future *future)
     if (!future)
         return NULL;
     const al_task *task = (const al_task *)future;
-    return atomic_load_explicit(&((al_task *)task)->decision, memory_order_acquire);
+    if (!allot_done(future))
+        return atomic_load_explicit(&task->place, memory_order_acquire) ? task->decision : NULL;
+    const allot_decision *decision = atomic_load_explicit(&task->decision, memory_order_acquire);
+    return decision && decision->done ? decision : NULL; /* else it was ended while it was decided */
+}
+
+/* While the task runs its outcome may be written at any moment: then only what came before is looked at. */
+static void print(const allot_decision *decision, bool done, FILE *stream)
+{
+    allot_decision shown = { 0 };
+    memcpy(&shown, decision, done ? sizeof shown : offsetof(allot_decision, done));
+    al_decision_print(&shown, stream);
 }
 
 allot_status allot_explain(const allot_future *future, FILE *stream)
 {
     if (!future || !stream)
         return ALLOT_INVALID;
+    bool done = allot_done(future);
     const allot_decision *decision = allot_future_decision(future);
     const char *place = allot_future_place(future);
     if (decision)
-        al_decision_print(decision, stream);
-    else if (*place)
+        print(decision, done, stream);
+    else if (*place && !al_task_from((allot_future *)future)->launch)
         fprintf(stream, "nothing to decide: a plain function went to %s\n", place);
     else
         fprintf(stream, "no place was chosen%s%s\n", allot_done(future) ? ": " : " yet",

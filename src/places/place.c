@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "core/launch.h"
 #include "observe/trace.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,11 +75,16 @@ allot_call al_place_call(const al_place *place, al_task *task)
 
 void al_place_set_aside(al_place *place, const char *reason)
 {
-    if (atomic_load(&place->state) == ALLOT_PLACE_ASIDE)
-        return;
-    snprintf(place->message, sizeof place->message, "%s", reason);
-    atomic_store(&place->state, ALLOT_PLACE_ASIDE);
-    al_log(AL_LOG_WARNING, "place %s is set aside: %s", place->id, reason);
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the writing of every place's message */
+    pthread_mutex_lock(&lock);
+    bool first = atomic_load(&place->state) != ALLOT_PLACE_ASIDE;
+    if (first) {
+        snprintf(place->message, sizeof place->message, "%s", reason);
+        atomic_store(&place->state, ALLOT_PLACE_ASIDE);
+    }
+    pthread_mutex_unlock(&lock);
+    if (first)
+        al_log(AL_LOG_WARNING, "place %s is set aside: %s", place->id, reason);
 }
 
 void al_place_describe(const al_place *place, allot_place_info *info)
@@ -87,7 +93,9 @@ void al_place_describe(const al_place *place, allot_place_info *info)
     snprintf(whole.id, sizeof whole.id, "%s", place->id);
     whole.shares_memory = place->memory == NULL;
     place->ops->describe(place, &whole);
-    whole.state = (allot_place_state)atomic_load((_Atomic int *)&place->state);
+    int state = atomic_load((_Atomic int *)&place->state);
+    whole.state =
+        state < 0 ? ALLOT_PLACE_COLD : (allot_place_state)state; /* below 0: it is being brought up */
     if (whole.state == ALLOT_PLACE_ASIDE)
         memcpy(whole.message, place->message, sizeof whole.message);
     whole.size = info->size < sizeof whole ? info->size : sizeof whole;

@@ -63,7 +63,7 @@ struct al_place {
     int width;         /* how much it can do at once: configured workers, compute units. Never changes */
     al_counters counters;
     /* Kept by the executor, not by the place: */
-    _Atomic int state; /* allot_place_state */
+    _Atomic int state; /* allot_place_state; below 0 while it is brought up */
     char message[256]; /* why it is aside; written once, before state */
     _Atomic int64_t
         backlog_ns; /* predicted run time of the decided launches that are queued or running here */

@@ -41,8 +41,8 @@ static const char *ask(const char *name)
 }
 
 /* OpenBLAS comes with liballot_numeric or with the program itself, so it is asked for at run time. It answers
- * "OpenBLAS 0.3.21 DYNAMIC_ARCH ...", and which processor's kernels it chose: on one that is newer than itself these
- * may be several times slower than they could be, which people who compare should see. */
+ * "OpenBLAS 0.3.21 DYNAMIC_ARCH ...", and which processor's kernels it chose: on one that is newer than
+ * itself these may be several times slower than they could be, which people who compare should see. */
 static void find_openblas(void)
 {
     static char version[96];
