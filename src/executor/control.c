@@ -1,6 +1,7 @@
 #include "executor/control.h"
 #include "base/log.h"
 #include "executor/executor.h"
+#include "executor/submit.h"
 #include <stddef.h>
 
 /* ---- Cancel ---- */
@@ -30,14 +31,15 @@ bool allot_cancel(allot_future *future)
     return cancelled || allot_cancelled(future);
 }
 
-/* Each place gives back what is queued; what waits for dependencies is on the executor's own list. */
+/* Each place gives back what is queued; what waits for dependencies is on the executor's own list. It leaves that
+ * list here, not when its dependencies are met, so that nobody has to pass by it again. */
 static bool cancel_one_arming(allot_executor *executor)
 {
     pthread_mutex_lock(&executor->lock);
     al_terms *terms = executor->arming;
-    while (terms && allot_done(&terms->task->future))
-        terms = terms->next;
     allot_future *future = terms ? allot_hold(&terms->task->future) : NULL;
+    if (terms)
+        al_submit_unlist(terms);
     pthread_mutex_unlock(&executor->lock);
     if (!future)
         return false;

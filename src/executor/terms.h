@@ -37,7 +37,8 @@ struct al_terms {
     struct al_place *charged; /* whose backlog carries charged_ns */
     int64_t charged_ns;
     bool explores;
-    al_terms *next, *previous; /* the executor's list of arming tasks */
+    al_terms *next, *previous; /* the executor's list of arming tasks, guarded by its lock */
+    bool listed;               /* in that list */
     al_terms *next_for_devices;
     size_t after_count;
     al_after *after;
