@@ -204,6 +204,36 @@ static void a_place_that_is_lost_twice_says_why_once(void)
     allot_set_log(NULL, NULL, ALLOT_LOG_WARNING);
 }
 
+static void *cancel_pending(void *of)
+{
+    CHECK_STATUS(allot_shutdown(of, ALLOT_CANCEL_PENDING), ALLOT_OK);
+    return NULL;
+}
+
+static void many_waiting_tasks_are_cancelled_soon(void)
+{
+    enum { MANY = 60000 };
+    allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 1, .places = ALLOT_KIND_BIT(ALLOT_THREAD)));
+    allot_future **futures = calloc(MANY, sizeof(*futures));
+    REQUIRE(futures != NULL);
+    test_gate gate = gate_create();
+    allot_future *hold = allot_submit(executor, task_gate, &gate.key, sizeof gate.key, 0, NULL);
+    gate_await(&gate, 1);
+    for (int i = 0; i < MANY; i++)
+        futures[i] = allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.after = &hold, .after_count = 1));
+    pthread_t closing = start_thread(cancel_pending, executor);
+    CHECK_STATUS(allot_wait_all(futures, MANY, 5 * SECOND), ALLOT_OK); /* each passing by all the others took 50 s */
+    gate_open(&gate);
+    join_thread(closing);
+    for (int i = 0; i < MANY; i++)
+        CHECK(allot_cancelled(futures[i]));
+    CHECK_STATUS(finish(hold), ALLOT_OK);
+    allot_release_all(futures, MANY);
+    free(futures);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+    gate_destroy(&gate);
+}
+
 /* ---- Hints ---- */
 
 static void an_unknown_place_is_named(void)
@@ -678,6 +708,7 @@ static const test_fact facts[] = {
     { "places fit the entries of a caller with an older header", places_fit_an_older_callers_entries },
     { "a place that is coming up is cold or ready", a_place_that_is_coming_up_is_cold_or_ready },
     { "a place that is lost twice at once says why once", a_place_that_is_lost_twice_says_why_once },
+    { "many tasks that wait are cancelled soon", many_waiting_tasks_are_cancelled_soon },
     { "A10 an unknown place is named", an_unknown_place_is_named },
     { "hints that contradict each other leave no place", contradicting_hints_leave_no_place },
     { "hints are copied", hints_are_copied },

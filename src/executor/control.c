@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "executor/executor.h"
+#include "executor/submit.h"
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -32,12 +33,19 @@ bool allot_cancel(allot_future *future)
     return cancelled || allot_cancelled(future);
 }
 
+<<<<<<< HEAD
 /* Holds the first `capacity` tasks that wait for dependencies and are not done; returns how many there are.
  */
 static size_t hold_arming(allot_executor *executor, allot_future **futures, size_t capacity)
+=======
+/* Each place gives back what is queued; what waits for dependencies is on the executor's own list. It leaves that
+ * list here, not when its dependencies are met, so that nobody has to pass by it again. */
+static bool cancel_one_arming(allot_executor *executor)
+>>>>>>> review
 {
     size_t count = 0;
     pthread_mutex_lock(&executor->lock);
+<<<<<<< HEAD
     for (al_terms *terms = executor->arming; terms; terms = terms->next) {
         if (allot_done(&terms->task->future))
             continue;
@@ -45,6 +53,12 @@ static size_t hold_arming(allot_executor *executor, allot_future **futures, size
             futures[count] = allot_hold(&terms->task->future);
         count++;
     }
+=======
+    al_terms *terms = executor->arming;
+    allot_future *future = terms ? allot_hold(&terms->task->future) : NULL;
+    if (terms)
+        al_submit_unlist(terms);
+>>>>>>> review
     pthread_mutex_unlock(&executor->lock);
     return count;
 }

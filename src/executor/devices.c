@@ -109,6 +109,7 @@ void al_devices_wait(allot_executor *executor)
     while (executor->devices != AL_DEVICES_KNOWN)
         pthread_cond_wait(&executor->changed, &executor->lock);
     pthread_mutex_unlock(&executor->lock);
+    al_devices_fini(executor); /* the thread is through, or about to be */
 }
 
 bool al_devices_await(allot_executor *executor, al_terms *terms)
@@ -131,6 +132,7 @@ void al_devices_fini(allot_executor *executor)
 {
     pthread_mutex_lock(&executor->lock);
     bool started = executor->search_started;
+    executor->search_started = false;
     pthread_mutex_unlock(&executor->lock);
     if (started)
         pthread_join(executor->search, NULL);

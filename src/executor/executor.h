@@ -68,6 +68,7 @@ bool al_devices_searching(allot_executor *executor);
 void al_devices_wait(allot_executor *executor);
 /* Queues a task for the end of the search; false if it has ended. */
 bool al_devices_await(allot_executor *executor, al_terms *terms);
+/* Joins the search's thread if that has not been done. */
 void al_devices_fini(allot_executor *executor);
 
 /* Sets OpenBLAS, if the process has it, to one thread while executors are open; restores it after the last.

@@ -106,16 +106,23 @@ static void release_after(al_terms *terms)
         allot_release(terms->after[i].future);
 }
 
+void al_submit_unlist(al_terms *terms)
+{
+    if (terms->previous)
+        terms->previous->next = terms->next;
+    else
+        terms->task->executor->arming = terms->next;
+    if (terms->next)
+        terms->next->previous = terms->previous;
+    terms->listed = false;
+}
+
 static void unlink_arming(al_terms *terms)
 {
     allot_executor *executor = terms->task->executor;
     pthread_mutex_lock(&executor->lock);
-    if (terms->previous)
-        terms->previous->next = terms->next;
-    else
-        executor->arming = terms->next;
-    if (terms->next)
-        terms->next->previous = terms->previous;
+    if (terms->listed)
+        al_submit_unlist(terms);
     pthread_mutex_unlock(&executor->lock);
 }
 
@@ -186,6 +193,7 @@ static bool link_arming(al_terms *terms)
     if (terms->next)
         terms->next->previous = terms;
     executor->arming = terms;
+    terms->listed = true;
     pthread_mutex_unlock(&executor->lock);
     return cancelling;
 }

@@ -37,7 +37,8 @@ struct al_terms {
     struct al_place *decided; /* the place that a decision chose; NULL: none was made */
     int64_t predicted_ns;     /* what it was expected to cost there */
     bool explores;
-    al_terms *next, *previous; /* the executor's list of arming tasks */
+    al_terms *next, *previous; /* the executor's list of arming tasks, guarded by its lock */
+    bool listed;               /* in that list */
     al_terms *next_for_devices;
     size_t after_count;
     al_after *after;
