@@ -212,7 +212,9 @@ static void *cancel_pending(void *of)
 
 static void many_waiting_tasks_are_cancelled_soon(void)
 {
-    enum { MANY = 60000 };
+    enum {
+        MANY = 60000
+    };
     allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 1, .places = ALLOT_KIND_BIT(ALLOT_THREAD)));
     allot_future **futures = calloc(MANY, sizeof(*futures));
     REQUIRE(futures != NULL);
@@ -220,9 +222,11 @@ static void many_waiting_tasks_are_cancelled_soon(void)
     allot_future *hold = allot_submit(executor, task_gate, &gate.key, sizeof gate.key, 0, NULL);
     gate_await(&gate, 1);
     for (int i = 0; i < MANY; i++)
-        futures[i] = allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.after = &hold, .after_count = 1));
+        futures[i] =
+            allot_submit(executor, task_nothing, NULL, 0, 0, ALLOT_HINTS(.after = &hold, .after_count = 1));
     pthread_t closing = start_thread(cancel_pending, executor);
-    CHECK_STATUS(allot_wait_all(futures, MANY, 5 * SECOND), ALLOT_OK); /* each passing by all the others took 50 s */
+    CHECK_STATUS(allot_wait_all(futures, MANY, 5 * SECOND),
+                 ALLOT_OK); /* each passing by all the others took 50 s */
     gate_open(&gate);
     join_thread(closing);
     for (int i = 0; i < MANY; i++)

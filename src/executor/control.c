@@ -4,7 +4,6 @@
 #include "executor/executor.h"
 #include "executor/submit.h"
 #include <stddef.h>
-#include <stdlib.h>
 
 /* ---- Cancel ---- */
 
@@ -33,53 +32,23 @@ bool allot_cancel(allot_future *future)
     return cancelled || allot_cancelled(future);
 }
 
-<<<<<<< HEAD
-/* Holds the first `capacity` tasks that wait for dependencies and are not done; returns how many there are.
- */
-static size_t hold_arming(allot_executor *executor, allot_future **futures, size_t capacity)
-=======
-/* Each place gives back what is queued; what waits for dependencies is on the executor's own list. It leaves that
- * list here, not when its dependencies are met, so that nobody has to pass by it again. */
+/* Each place gives back what is queued; what waits for dependencies is on the executor's own list. It leaves
+ * that list here, not when its dependencies are met, so that nobody has to pass by it again. */
 static bool cancel_one_arming(allot_executor *executor)
->>>>>>> review
 {
-    size_t count = 0;
     pthread_mutex_lock(&executor->lock);
-<<<<<<< HEAD
-    for (al_terms *terms = executor->arming; terms; terms = terms->next) {
-        if (allot_done(&terms->task->future))
-            continue;
-        if (count < capacity)
-            futures[count] = allot_hold(&terms->task->future);
-        count++;
-    }
-=======
     al_terms *terms = executor->arming;
     allot_future *future = terms ? allot_hold(&terms->task->future) : NULL;
     if (terms)
         al_submit_unlist(terms);
->>>>>>> review
     pthread_mutex_unlock(&executor->lock);
-    return count;
+    if (!future)
+        return false;
+    al_future_drop(future);
+    allot_release(future);
+    return true;
 }
 
-/* As many at once as memory allows; nothing is added meanwhile, since later ones are cancelled as they come.
- */
-static void cancel_arming(allot_executor *executor)
-{
-    allot_future *one;
-    for (size_t count; (count = hold_arming(executor, NULL, 0));) {
-        allot_future **many = malloc(count * sizeof(allot_future *)), **futures = many ? many : &one;
-        size_t room = many ? count : 1, held = hold_arming(executor, futures, room);
-        for (size_t i = 0; i < held && i < room; i++) {
-            al_future_drop(futures[i]);
-            allot_release(futures[i]);
-        }
-        free(many);
-    }
-}
-
-/* Each place gives back what is queued. */
 static void cancel_queued(al_place *place)
 {
     for (al_task *task; (task = place->ops->withdraw(place, NULL));) {
@@ -91,7 +60,8 @@ static void cancel_queued(al_place *place)
 
 void al_control_cancel_pending(allot_executor *executor)
 {
-    cancel_arming(executor);
+    while (cancel_one_arming(executor)) {
+    }
     size_t count = atomic_load_explicit(&executor->place_count, memory_order_acquire);
     for (size_t i = 0; i < count; i++)
         if (atomic_load(&executor->places[i]->state) == ALLOT_PLACE_READY)
