@@ -22,6 +22,8 @@ static al_job *take_first(al_process *place)
 {
     al_job *job = place->queue.first;
     al_job_queue_remove(&place->queue, job);
+    if (job->state == AL_JOB_QUEUED)
+        job->state = AL_JOB_TAKEN;
     return job;
 }
 
@@ -105,8 +107,10 @@ static void serve(al_process *place, al_worker *worker, al_job *job)
 static void start(al_process *place, al_job *job)
 {
     al_task *task = job->task;
-    job->state = AL_JOB_HELD;
     bool started = al_place_start(&place->base, task);
+    pthread_mutex_lock(&place->lock);
+    job->state = AL_JOB_HELD;
+    pthread_mutex_unlock(&place->lock);
     if (started && task->launch) {
         spread(place, job);
         return;
@@ -139,7 +143,7 @@ static step next_step(al_process *place, al_worker **worker, al_job **job)
         return room && may ? STEP_HIRE : STEP_NONE;
     }
     *job = take_first(place);
-    if ((*job)->state == AL_JOB_QUEUED)
+    if ((*job)->state == AL_JOB_TAKEN)
         return STEP_START;
     (*job)->state = AL_JOB_HELD;
     (*worker)->held = true;

@@ -106,7 +106,7 @@ al_ended al_job_end(al_process *place, al_job *job, allot_status status, al_fail
 void al_job_refuse(al_process *place, al_job *job, allot_status status, al_failure *failure)
 {
     al_ended ended = { .parcel = -1 };
-    bool started = job->state != AL_JOB_QUEUED || al_place_start(&place->base, job->task);
+    bool started = job->state != AL_JOB_TAKEN || al_place_start(&place->base, job->task);
     pthread_mutex_lock(&place->lock);
     if (started)
         ended = al_job_end(place, job, status, failure);

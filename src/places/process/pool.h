@@ -22,6 +22,7 @@ typedef struct al_process al_process;
 
 typedef enum al_job_state {
     AL_JOB_QUEUED,  /* its task has not started */
+    AL_JOB_TAKEN,   /* the same, but off the queue: nobody can withdraw it any more */
     AL_JOB_WAITING, /* its task has started, and it waits for a worker: a part, or back from a dead one */
     AL_JOB_HELD,    /* in the keeper's hands */
     AL_JOB_GIVEN,   /* in a worker's slot */
