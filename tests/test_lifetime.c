@@ -76,7 +76,7 @@ static void check_rounds(allot_kind kind, int rounds)
     CU_ASSERT_EQUAL(count_children(), children);
     CU_ASSERT_EQUAL(children, 0);
     size_t now = resident_bytes();
-    if (!TEST_SANITIZED && now > resident + (4u << 20)) {
+    if (!TEST_SANITIZED && now > resident + (8u << 20)) {
         printf("\n    resident %zu kB, then %zu kB", resident >> 10, now >> 10);
         CU_FAIL("memory grew");
     }
