@@ -17,7 +17,8 @@
  *     below does not wait at all.
  *   - Structs whose first member is `size` are filled by a macro or by their _init function; a member left 0
  *     means its default. Members are only ever appended.
- *   - In the child of a fork() every call fails with ALLOT_FORKED, but for asking and releasing what is done already.
+ *   - In the child of a fork() every call fails with ALLOT_FORKED, but for asking and releasing what is done
+ * already.
  */
 #ifndef ALLOT_ALLOT_H
 #define ALLOT_ALLOT_H

@@ -3,11 +3,11 @@
  *     pending ──► running ──► succeeded │ failed
  *        └──────► cancelled
  *
- * No other transition is observable: what fails before it runs (refused, a failed dependency, a deadline) goes through
- * running for an instant. A future is counted: allot_submit and allot_launch hand one reference to
- * the caller, who ends it with allot_release(). A future outlives its executor. Passing NULL where a future is
- * expected is reported as ALLOT_INVALID by functions that return a status; the others answer false, 0, NULL, the text of
- * ALLOT_INVALID or ALLOT_STATE_FAILED. */
+ * No other transition is observable: what fails before it runs (refused, a failed dependency, a deadline)
+ * goes through running for an instant. A future is counted: allot_submit and allot_launch hand one reference
+ * to the caller, who ends it with allot_release(). A future outlives its executor. Passing NULL where a
+ * future is expected is reported as ALLOT_INVALID by functions that return a status; the others answer false,
+ * 0, NULL, the text of ALLOT_INVALID or ALLOT_STATE_FAILED. */
 #ifndef ALLOT_FUTURE_H
 #define ALLOT_FUTURE_H
 
@@ -37,37 +37,40 @@ ALLOT_API bool allot_running(const allot_future *future);
 ALLOT_API bool allot_cancelled(const allot_future *future);
 
 /* ---- Waiting: "is it done?" ----
- * Each answers ALLOT_OK or ALLOT_TIMEOUT, never a task's own error. The clock is monotonic. Called from a task on
- * a thread place, a wait runs other tasks of that place meanwhile, so that a task can wait for those that it submitted.
- * They run on its stack, so
+ * Each answers ALLOT_OK or ALLOT_TIMEOUT, never a task's own error. The clock is monotonic. Called from a
+ * task on a thread place, a wait runs other tasks of that place meanwhile, so that a task can wait for those
+ * that it submitted. They run on its stack, so
  *   - it goes on, also past its timeout, only when the one that was taken up has returned;
- *   - a task must not wait for one that was submitted before it and waits itself, nor for a lock or a mapping that such
- *     a one holds while it waits: it may lie below it on the same stack. hints.after orders them without that;
+ *   - a task must not wait for one that was submitted before it and waits itself, nor for a lock or a mapping
+ * that such a one holds while it waits: it may lie below it on the same stack. hints.after orders them
+ * without that;
  *   - thousands of tasks that all wait for one thing can use up a stack. hints.after costs none.
- * On other places a wait just waits: a task on the inline place that waits for another one there waits for ever. */
+ * On other places a wait just waits: a task on the inline place that waits for another one there waits for
+ * ever. */
 
 /* Waits for one. */
 ALLOT_API allot_status allot_wait(allot_future *future, int64_t timeout_ns);
 /* Waits for all of `count` futures; the same one may be listed twice; of an empty list it returns at once. */
 ALLOT_API allot_status allot_wait_all(allot_future *const *futures, size_t count, int64_t timeout_ns);
-/* Waits until at least one is done and stores its index (the first done one of the list) in *index, if not NULL.
- * Of an empty list it returns ALLOT_OK at once with *index = 0. */
-ALLOT_API allot_status allot_wait_any(allot_future *const *futures, size_t count, int64_t timeout_ns, size_t *index);
+/* Waits until at least one is done and stores its index (the first done one of the list) in *index, if not
+ * NULL. Of an empty list it returns ALLOT_OK at once with *index = 0. */
+ALLOT_API allot_status allot_wait_any(allot_future *const *futures, size_t count, int64_t timeout_ns,
+                                      size_t *index);
 
 /* ---- Outcome: "how did it go?" ---- */
 
-/* Waits up to timeout_ns, then copies the result to `out` and returns ALLOT_OK; or returns the task's error; or
- * ALLOT_CANCELLED; or ALLOT_TIMEOUT when it is not done yet (then allot_done() is false). `size` must be the result
- * size given at submission: a success with another size is reported as ALLOT_INVALID. With out NULL and size 0 only the
- * status is fetched.
- * May be called any number of times, from any threads. */
+/* Waits up to timeout_ns, then copies the result to `out` and returns ALLOT_OK; or returns the task's error;
+ * or ALLOT_CANCELLED; or ALLOT_TIMEOUT when it is not done yet (then allot_done() is false). `size` must be
+ * the result size given at submission: a success with another size is reported as ALLOT_INVALID. With out
+ * NULL and size 0 only the status is fetched. May be called any number of times, from any threads. */
 ALLOT_API allot_status allot_get(allot_future *future, void *out, size_t size, int64_t timeout_ns);
 
 /* The status of a done future; ALLOT_TIMEOUT while it is not done. Never waits. */
 ALLOT_API allot_status allot_future_status(const allot_future *future);
 
 /* The message of a failed or cancelled future: what allot_fail() said, the signal that killed the worker, a
- * compiler's log. "" while it is not done or when it succeeded. Never NULL; valid while the future is held. */
+ * compiler's log. "" while it is not done or when it succeeded. Never NULL; valid while the future is held.
+ */
 ALLOT_API const char *allot_future_error(const allot_future *future);
 
 /* The bytes given to allot_fail_with(); NULL and *size = 0 if none. Valid while the future is held. */
@@ -76,30 +79,32 @@ ALLOT_API const void *allot_future_payload(const allot_future *future, size_t *s
 /* The result's size in bytes, as given at submission. */
 ALLOT_API size_t allot_future_size(const allot_future *future);
 
-/* The id of the place that took the task, "thread", "opencl:0"; "" before one did. Valid while the future is held. */
+/* The id of the place that took the task, "thread", "opencl:0"; "" before one did. Valid while the future is
+ * held. */
 ALLOT_API const char *allot_future_place(const allot_future *future);
 
 /* ---- Ending early ---- */
 
-/* Prevents a task from starting. True if it is now cancelled (or was already); false if it runs or is done: then
- * nothing changes. */
+/* Prevents a task from starting. True if it is now cancelled (or was already); false if it runs or is done:
+ * then nothing changes. */
 ALLOT_API bool allot_cancel(allot_future *future);
 
 /* Ends a task whatever its state. A pending one ends at once; of a running one the stop flag is set
  * (allot_call_stopping()); a worker process gets SIGTERM as well, and SIGKILL after grace_ns. On threads
- * and devices the future ends when the code returns. The future then reports ALLOT_STOPPED, also where the function
- * returned ALLOT_OK after the flag was set. Returns at once: ALLOT_OK if the request was made or the task is
- * done already. Repeated requests keep the earliest kill. */
+ * and devices the future ends when the code returns. The future then reports ALLOT_STOPPED, also where the
+ * function returned ALLOT_OK after the flag was set. Returns at once: ALLOT_OK if the request was made or the
+ * task is done already. Repeated requests keep the earliest kill. */
 ALLOT_API allot_status allot_stop(allot_future *future, int64_t grace_ns);
 
 /* ---- Callbacks ---- */
 
 typedef void (*allot_callback)(allot_future *future, void *user);
 
-/* Calls `callback` once when the future is done. Callbacks of one future run in the order of registration, in a thread of
- * the executor's own that runs nothing else (so they may submit, wait and release, but a callback that blocks
- * delays the others); when the future is done already, at once in the caller's thread. The future is held for the
- * callback. Errors, and then it will not be called: ALLOT_INVALID, ALLOT_NO_MEMORY, ALLOT_SYSTEM (no thread to be had). */
+/* Calls `callback` once when the future is done. Callbacks of one future run in the order of registration, in
+ * a thread of the executor's own that runs nothing else (so they may submit, wait and release, but a callback
+ * that blocks delays the others); when the future is done already, at once in the caller's thread. The future
+ * is held for the callback. Errors, and then it will not be called: ALLOT_INVALID, ALLOT_NO_MEMORY,
+ * ALLOT_SYSTEM (no thread to be had). */
 ALLOT_API allot_status allot_on_done(allot_future *future, allot_callback callback, void *user);
 
 /* ---- Lifetime ---- */

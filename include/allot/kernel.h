@@ -1,7 +1,7 @@
 /* Kernels: named numeric operations over an index range, with one or more variants.
  *
- * A kernel says once what it reads and writes. Everything else is derived from that: checks, transfers, chunks for
- * threads and worker processes, the order of launches, cost. */
+ * A kernel says once what it reads and writes. Everything else is derived from that: checks, transfers,
+ * chunks for threads and worker processes, the order of launches, cost. */
 #ifndef ALLOT_KERNEL_H
 #define ALLOT_KERNEL_H
 
@@ -28,7 +28,8 @@ ALLOT_API allot_ndrange allot_range_3d(size_t planes, size_t rows, size_t column
 
 /* ---- Arguments of a launch ---- */
 
-/* One argument: a view of an array with the access that the caller means, or a scalar. Made by the functions below. */
+/* One argument: a view of an array with the access that the caller means, or a scalar. Made by the functions
+ * below. */
 typedef struct allot_arg {
     allot_type type;     /* a scalar's type; ALLOT_NO_TYPE for a view */
     allot_access access; /* of a view */
@@ -42,7 +43,8 @@ typedef struct allot_arg {
     } scalar;
 } allot_arg;
 
-/* A whole array that the kernel reads, writes, or both. The access must be what the kernel's parameter says. */
+/* A whole array that the kernel reads, writes, or both. The access must be what the kernel's parameter says.
+ */
 ALLOT_API allot_arg allot_in(allot_array *array);
 ALLOT_API allot_arg allot_out(allot_array *array);
 ALLOT_API allot_arg allot_inout(allot_array *array);
@@ -66,8 +68,8 @@ ALLOT_API allot_arg allot_u64(uint64_t value);
 
 /* ---- Parameters of a kernel ---- */
 
-/* How the elements of an array parameter relate to the indices of the range's first dimension. It says which part
- * of the array a part of the range touches. */
+/* How the elements of an array parameter relate to the indices of the range's first dimension. It says which
+ * part of the array a part of the range touches. */
 typedef enum allot_distribution {
     ALLOT_WHOLE,  /* every index may touch any element. A kernel that writes such an array runs as one part */
     ALLOT_SLICED, /* index i touches index i of the view's first dimension only */
@@ -82,18 +84,19 @@ typedef struct allot_param {
     allot_type type;     /* element or scalar type; ALLOT_T (0) for the launch's own */
     allot_access access; /* of an array: ALLOT_READ, ALLOT_WRITE, ALLOT_READ_WRITE; 0 for a scalar */
     allot_distribution distribution; /* a sliced or halo view is at least as long as the range */
-    size_t rank;         /* of an array's view; 0 means 1 */
-    size_t before, after; /* of ALLOT_HALO: how far it reads around an index */
-    bool strided;        /* the variants take any strides: OpenCL variants get an allot_layout after the pointer.
-                            Otherwise the view must be dense, or it is refused */
+    size_t rank;                     /* of an array's view; 0 means 1 */
+    size_t before, after;            /* of ALLOT_HALO: how far it reads around an index */
+    bool strided; /* the variants take any strides: OpenCL variants get an allot_layout after the pointer.
+                     Otherwise the view must be dense, or it is refused */
 } allot_param;
 
 /* ---- Variants ---- */
 
 /* One argument as a C variant sees it. */
 typedef struct allot_value {
-    void *data;       /* array: its view's element (0, 0, 0). scalar: the value. Global indices hold in every part: data of
-                         other parts may not be mapped, so touch only what the parameter's distribution says */
+    void *data; /* array: its view's element (0, 0, 0). scalar: the value. Global indices hold in every part:
+                   data of other parts may not be mapped, so touch only what the parameter's distribution says
+                 */
     size_t count;     /* array: the view's number of elements; scalar: 1 */
     size_t shape[3];  /* of the view; 1 where unused */
     size_t stride[3]; /* in elements */
@@ -102,12 +105,13 @@ typedef struct allot_value {
 /* The part of a launch that one call of a C variant computes. */
 typedef struct allot_part {
     allot_type type;         /* the launch's element type T */
-    allot_ndrange range;       /* the whole range */
+    allot_ndrange range;     /* the whole range */
     size_t begin, end;       /* the part: [begin, end) of the range's first dimension, all of the others */
     const allot_value *args; /* one a parameter */
 } allot_part;
 
-/* A variant for CPUs. Called for disjoint parts at once from several threads or processes; called for every index exactly once. */
+/* A variant for CPUs. Called for disjoint parts at once from several threads or processes; called for every
+ * index exactly once. */
 typedef allot_status (*allot_cpu_variant)(allot_call *call, const allot_part *part);
 
 /* What a launch of the given type, range and arguments costs, for predictions and for throughput figures. */
@@ -116,35 +120,38 @@ typedef struct allot_work {
     double bytes; /* bytes that must move between memory and processor at least once */
 } allot_work;
 
-/* args as in allot_part, but data is NULL for arrays. Pure; called in the submitter's thread; NULL in the descriptor: the bytes of
- * the views, and one operation an element. */
+/* args as in allot_part, but data is NULL for arrays. Pure; called in the submitter's thread; NULL in the
+ * descriptor: the bytes of the views, and one operation an element. */
 typedef allot_work (*allot_work_function)(allot_type type, allot_ndrange range, const allot_value *args);
 
-/* Checks what the parameters' descriptions cannot say: shapes that must agree. Returns NULL, or static text that says what is wrong:
- * then the launch is refused with ALLOT_INVALID. Called as allot_work_function is, before it. */
+/* Checks what the parameters' descriptions cannot say: shapes that must agree. Returns NULL, or static text
+ * that says what is wrong: then the launch is refused with ALLOT_INVALID. Called as allot_work_function is,
+ * before it. */
 typedef const char *(*allot_check_function)(allot_type type, allot_ndrange range, const allot_value *args);
 
-/* A kernel's descriptor. The texts, params and functions must outlive the kernel. At least one variant is needed.
+/* A kernel's descriptor. The texts, params and functions must outlive the kernel. At least one variant is
+ * needed.
  *
- * The OpenCL variant is OpenCL C text. The library puts before it: `T` (the launch's element type, also `#define T_f32` or
- * `T_f64` ...), `typedef struct { ulong shape[3], stride[3]; } allot_layout;`, and the pragma that enables doubles or halves where T needs it.
- * `opencl_entry` names the kernel function. Its arguments are the parameters in order: a scalar by value, an array as a
- * global pointer to the view's first element, followed by an allot_layout by value if the parameter is `strided`.
- * Work-item d of the range is get_global_id(d). With `tile` set, get_global_id(d) counts tiles: the global size is
- * ceil(range / tile), rounded up to a multiple of `local`, and the variant guards the edges itself. */
+ * The OpenCL variant is OpenCL C text. The library puts before it: `T` (the launch's element type, also
+ * `#define T_f32` or `T_f64` ...), `typedef struct { ulong shape[3], stride[3]; } allot_layout;`, and the
+ * pragma that enables doubles or halves where T needs it. `opencl_entry` names the kernel function. Its
+ * arguments are the parameters in order: a scalar by value, an array as a global pointer to the view's first
+ * element, followed by an allot_layout by value if the parameter is `strided`. Work-item d of the range is
+ * get_global_id(d). With `tile` set, get_global_id(d) counts tiles: the global size is ceil(range / tile),
+ * rounded up to a multiple of `local`, and the variant guards the edges itself. */
 typedef struct allot_kernel_desc {
-    size_t size;       /* sizeof(allot_kernel_desc) */
-    const char *name;  /* identifies the kernel in records, logs and cost models */
+    size_t size;      /* sizeof(allot_kernel_desc) */
+    const char *name; /* identifies the kernel in records, logs and cost models */
     const allot_param *params;
     size_t param_count;
     const allot_type *types; /* what T may be, ended by ALLOT_NO_TYPE; NULL: any */
     allot_cpu_variant cpu;   /* NULL: none */
-    size_t grain;            /* the fewest indices of the first dimension worth a call of the C variant; 0: 1 */
-    const char *opencl_source; /* NULL: none */
-    const char *opencl_entry;  /* NULL: the kernel's name */
+    size_t grain; /* the fewest indices of the first dimension worth a call of the C variant; 0: 1 */
+    const char *opencl_source;  /* NULL: none */
+    const char *opencl_entry;   /* NULL: the kernel's name */
     const char *opencl_options; /* build options; NULL: none */
-    size_t tile[3];          /* 0: 1 */
-    size_t local[3];         /* the work-group size; 0: the driver chooses */
+    size_t tile[3];             /* 0: 1 */
+    size_t local[3];            /* the work-group size; 0: the driver chooses */
     allot_work_function work;
     allot_check_function check; /* NULL: none */
 } allot_kernel_desc;
@@ -155,15 +162,18 @@ typedef struct allot_kernel_desc {
 #endif
 ALLOT_API void allot_kernel_desc_init(allot_kernel_desc *desc);
 
-/* Makes a kernel. Returns NULL on a bad descriptor (allot_last_error() names what is wrong). The caller owns one reference. */
+/* Makes a kernel. Returns NULL on a bad descriptor (allot_last_error() names what is wrong). The caller owns
+ * one reference. */
 ALLOT_API allot_kernel *allot_kernel_create(const allot_kernel_desc *desc);
 ALLOT_API allot_kernel *allot_kernel_hold(allot_kernel *kernel);
 /* Drops one reference; NULL is fine. Launches in flight hold their kernel themselves. */
 ALLOT_API void allot_kernel_release(allot_kernel *kernel);
 ALLOT_API const char *allot_kernel_name(const allot_kernel *kernel);
 
-/* What a launch with these arguments would cost by the kernel's own account: allot_work above. Zeroes on bad arguments. */
-ALLOT_API allot_work allot_kernel_work(const allot_kernel *kernel, allot_ndrange range, const allot_arg *args, size_t arg_count);
+/* What a launch with these arguments would cost by the kernel's own account: allot_work above. Zeroes on bad
+ * arguments. */
+ALLOT_API allot_work allot_kernel_work(const allot_kernel *kernel, allot_ndrange range, const allot_arg *args,
+                                       size_t arg_count);
 
 #ifdef __cplusplus
 }

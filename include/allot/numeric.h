@@ -14,27 +14,31 @@ extern "C" {
 ALLOT_API const allot_kernel *allot_axpy(void);
 
 /* C = alpha*A*B + beta*C (BLAS gemm). Range: 2 dimensions, rows m × columns n of C. Parameters: alpha (T),
- * A (in, m × k), B (in, k × n), beta (T), C (inout, m × n): views of rank 2 with any strides. 2mnk flops. With beta = 0, C is not read; with
- * alpha = 0, A and B are not. The C variant calls OpenBLAS where it was found at build time. */
+ * A (in, m × k), B (in, k × n), beta (T), C (inout, m × n): views of rank 2 with any strides. 2mnk flops.
+ * With beta = 0, C is not read; with alpha = 0, A and B are not. The C variant calls OpenBLAS where it was
+ * found at build time. */
 ALLOT_API const allot_kernel *allot_gemm(void);
 
-/* y = A*x for a sparse matrix in compressed row storage (CSR; Saad, Iterative Methods for Sparse Linear Systems,
- * 2003, section 3.4). Range: rows n. Parameters: row_start (in, i32, n + 1), column (in, i32), value (in, T), x (in, T), y (out, T, n).
- * Row i's entries are row_start[i] to row_start[i + 1] - 1. Indices are not checked: see allot_spmv_check(). 2 flops an entry. */
+/* y = A*x for a sparse matrix in compressed row storage (CSR; Saad, Iterative Methods for Sparse Linear
+ * Systems, 2003, section 3.4). Range: rows n. Parameters: row_start (in, i32, n + 1), column (in, i32), value
+ * (in, T), x (in, T), y (out, T, n). Row i's entries are row_start[i] to row_start[i + 1] - 1. Indices are
+ * not checked: see allot_spmv_check(). 2 flops an entry. */
 ALLOT_API const allot_kernel *allot_spmv(void);
 
-/* Checks a CSR structure in host memory: row_start begins at 0, never falls, ends at `entries`; columns lie in [0, columns).
- * ALLOT_INVALID, with the first bad row named in message (size bytes, cut to fit; may be NULL with size 0). */
+/* Checks a CSR structure in host memory: row_start begins at 0, never falls, ends at `entries`; columns lie
+ * in [0, columns). ALLOT_INVALID, with the first bad row named in message (size bytes, cut to fit; may be
+ * NULL with size 0). */
 ALLOT_API allot_status allot_spmv_check(size_t rows, size_t columns, size_t entries, const int32_t *row_start,
                                         const int32_t *column, char *message, size_t size);
 
 /* Serial references in double precision, on host memory, for checking results. `type` is the element type of
  * all T arrays; results are written as double. */
-ALLOT_API void allot_axpy_reference(allot_type type, size_t n, double a, const void *x, const void *y, double *out);
-ALLOT_API void allot_gemm_reference(allot_type type, size_t m, size_t n, size_t k, double alpha, const void *a,
-                                    const void *b, double beta, const void *c, double *out);
-ALLOT_API void allot_spmv_reference(allot_type type, size_t rows, const int32_t *row_start, const int32_t *column,
-                                    const void *value, const void *x, double *out);
+ALLOT_API void allot_axpy_reference(allot_type type, size_t n, double a, const void *x, const void *y,
+                                    double *out);
+ALLOT_API void allot_gemm_reference(allot_type type, size_t m, size_t n, size_t k, double alpha,
+                                    const void *a, const void *b, double beta, const void *c, double *out);
+ALLOT_API void allot_spmv_reference(allot_type type, size_t rows, const int32_t *row_start,
+                                    const int32_t *column, const void *value, const void *x, double *out);
 
 #ifdef __cplusplus
 }

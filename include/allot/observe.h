@@ -12,28 +12,30 @@ typedef struct allot_executor allot_executor;
 
 /* ---- Metrics ---- */
 
-/* Counters of one place since it was opened. A snapshot is not one instant: each figure is right by itself. */
+/* Counters of one place since it was opened. A snapshot is not one instant: each figure is right by itself.
+ */
 typedef struct allot_place_metrics {
     char id[32];
-    uint64_t queued;     /* now */
-    uint64_t running;    /* now */
+    uint64_t queued;  /* now */
+    uint64_t running; /* now */
     uint64_t succeeded, failed, cancelled;
-    uint64_t bytes_in;   /* moved to the place */
-    uint64_t bytes_out;  /* moved back from it */
-    uint64_t busy_ns;    /* time its workers spent with tasks, added up over workers */
-    int workers;         /* threads or processes alive; compute units of a device */
-    uint64_t restarts;   /* workers replaced */
+    uint64_t bytes_in;  /* moved to the place */
+    uint64_t bytes_out; /* moved back from it */
+    uint64_t busy_ns;   /* time its workers spent with tasks, added up over workers */
+    int workers;        /* threads or processes alive; compute units of a device */
+    uint64_t restarts;  /* workers replaced */
 } allot_place_metrics;
 
 #define ALLOT_METRICS_PLACES_MAX 16
 
 typedef struct allot_metrics {
-    size_t size;              /* sizeof(allot_metrics), set by the caller */
-    uint64_t submitted;       /* tasks and launches accepted */
-    uint64_t refused;         /* futures handed out already failed */
-    uint64_t unfinished;      /* accepted and not done, and callbacks that have not ended; may lag a moment behind a future */
-    uint64_t cpu_ns;          /* CPU time of this process */
-    uint64_t resident_bytes;  /* memory of this process */
+    size_t size;         /* sizeof(allot_metrics), set by the caller */
+    uint64_t submitted;  /* tasks and launches accepted */
+    uint64_t refused;    /* futures handed out already failed */
+    uint64_t unfinished; /* accepted and not done, and callbacks that have not ended; may lag a moment behind
+                            a future */
+    uint64_t cpu_ns;     /* CPU time of this process */
+    uint64_t resident_bytes; /* memory of this process */
     size_t place_count;
     allot_place_metrics places[ALLOT_METRICS_PLACES_MAX];
 } allot_metrics;
@@ -43,9 +45,10 @@ ALLOT_API allot_status allot_get_metrics(allot_executor *executor, allot_metrics
 
 /* ---- Trace ---- */
 
-/* Records every task's submission, start and end until allot_trace_stop(), and then writes them to the file `path` in
- * Chrome's trace format (open it in ui.perfetto.dev or about:tracing). One trace at a time a process.
- * ALLOT_INVALID if one is on; ALLOT_SYSTEM if the file cannot be written. Without a trace a task pays one load and branch. */
+/* Records every task's submission, start and end until allot_trace_stop(), and then writes them to the file
+ * `path` in Chrome's trace format (open it in ui.perfetto.dev or about:tracing). One trace at a time a
+ * process. ALLOT_INVALID if one is on; ALLOT_SYSTEM if the file cannot be written. Without a trace a task
+ * pays one load and branch. */
 ALLOT_API allot_status allot_trace_start(const char *path);
 /* Writes the file. ALLOT_INVALID if no trace is on; ALLOT_SYSTEM if writing failed. */
 ALLOT_API allot_status allot_trace_stop(void);
@@ -59,11 +62,12 @@ typedef enum allot_log_level {
     ALLOT_LOG_DEBUG
 } allot_log_level;
 
-/* Gets one line without its newline. Called from any thread, with no lock held; must not call back into Allot. */
+/* Gets one line without its newline. Called from any thread, with no lock held; must not call back into
+ * Allot. */
 typedef void (*allot_log_function)(allot_log_level level, const char *line, void *user);
 
-/* Sends the process's log to `function` (NULL: standard error, the default) up to `level`. The default level is
- * ALLOT_LOG_WARNING, or what the environment variable ALLOT_LOG says: error, warning, info, debug. */
+/* Sends the process's log to `function` (NULL: standard error, the default) up to `level`. The default level
+ * is ALLOT_LOG_WARNING, or what the environment variable ALLOT_LOG says: error, warning, info, debug. */
 ALLOT_API void allot_set_log(allot_log_function function, void *user, allot_log_level level);
 
 #ifdef __cplusplus

@@ -16,9 +16,11 @@ typedef struct allot_future allot_future;
 
 /* X(name, value, text). */
 #define ALLOT_KIND_LIST(X)                                                                                   \
-    X(INLINE, 1, "inline")   /* one thread, one task after the other, in order, never split: the reference. Used only when asked for */ \
+    X(INLINE, 1, "inline")   /* one thread, one task after the other, in order, never split: the reference.  \
+                                Used only when asked for */                                                  \
     X(THREAD, 2, "thread")   /* the thread pool */                                                           \
-    X(PROCESS, 3, "process") /* the pool of worker processes: a crash there is an error here. Used only when asked for */ \
+    X(PROCESS, 3, "process") /* the pool of worker processes: a crash there is an error here. Used only when \
+                                asked for */                                                                 \
     X(OPENCL, 4, "opencl")   /* one OpenCL device */
 
 typedef enum allot_kind {
@@ -37,18 +39,19 @@ ALLOT_API const char *allot_kind_name(allot_kind kind);
 /* ---- Hints: what the caller knows about a task ---- */
 
 typedef struct allot_hints {
-    size_t size;             /* sizeof(allot_hints), filled by ALLOT_HINTS and allot_hints_init */
-    allot_kind place;        /* the kind of place; ALLOT_ANYWHERE: chosen */
-    const char *place_id;    /* an exact place, "opencl:1"; NULL: any of the kind. Copied */
-    uint32_t forbid;         /* kinds not to use, ALLOT_KIND_BIT(kind) or-ed */
-    int priority;            /* recorded; the queues do not sort by it yet */
-    int64_t deadline_ns;     /* from submission; 0: none; negative: passed already. A task that is not done by then ends with ALLOT_DEADLINE:
-                                pending ones at once, running ones as allot_stop() says */
-    int64_t grace_ns;        /* of a deadline: from SIGTERM to SIGKILL; 0: 1 s */
-    allot_future *const *after; /* runs only when these are done, and only if all succeeded: otherwise it ends with
-                                ALLOT_DEPENDENCY and the root cause. Held by the task */
+    size_t size;          /* sizeof(allot_hints), filled by ALLOT_HINTS and allot_hints_init */
+    allot_kind place;     /* the kind of place; ALLOT_ANYWHERE: chosen */
+    const char *place_id; /* an exact place, "opencl:1"; NULL: any of the kind. Copied */
+    uint32_t forbid;      /* kinds not to use, ALLOT_KIND_BIT(kind) or-ed */
+    int priority;         /* recorded; the queues do not sort by it yet */
+    /* From submission; 0: none; negative: passed already. A task that is not done by then ends with
+     * ALLOT_DEADLINE: a pending one at once, a running one as allot_stop() says. */
+    int64_t deadline_ns;
+    int64_t grace_ns;           /* of a deadline: from SIGTERM to SIGKILL; 0: 1 s */
+    allot_future *const *after; /* runs only when these are done, and only if all succeeded: otherwise it ends
+                                with ALLOT_DEPENDENCY and the root cause. Held by the task */
     size_t after_count;
-    const char *name;        /* shown in traces and messages; NULL: the kernel's name or "task". Copied */
+    const char *name; /* shown in traces and messages; NULL: the kernel's name or "task". Copied */
 } allot_hints;
 
 /* Fills *hints with the defaults. */
@@ -62,52 +65,53 @@ ALLOT_API void allot_hints_init(allot_hints *hints);
 /* ---- Places ---- */
 
 typedef enum allot_place_state {
-    ALLOT_PLACE_COLD,  /* not started yet: the first task starts it */
+    ALLOT_PLACE_COLD, /* not started yet: the first task starts it */
     ALLOT_PLACE_READY,
-    ALLOT_PLACE_ASIDE  /* could not be brought up, or was lost: `message` says why; takes no tasks */
+    ALLOT_PLACE_ASIDE /* could not be brought up, or was lost: `message` says why; takes no tasks */
 } allot_place_state;
 
 typedef struct allot_place_info {
-    size_t size;             /* sizeof(allot_place_info), set by the caller */
-    char id[32];             /* "thread", "process", "inline", "opencl:0" */
+    size_t size; /* sizeof(allot_place_info), set by the caller */
+    char id[32]; /* "thread", "process", "inline", "opencl:0" */
     allot_kind kind;
     allot_place_state state;
-    char name[128];          /* in words: a device's name */
-    char driver[128];        /* of a device: platform and driver version; else "" */
-    char message[256];       /* why it is aside; else "" */
-    int workers;             /* threads, processes, or a device's compute units */
-    uint64_t memory_bytes;   /* what it can hold: the machine's memory, or a device's */
+    char name[128];           /* in words: a device's name */
+    char driver[128];         /* of a device: platform and driver version; else "" */
+    char message[256];        /* why it is aside; else "" */
+    int workers;              /* threads, processes, or a device's compute units */
+    uint64_t memory_bytes;    /* what it can hold: the machine's memory, or a device's */
     uint64_t max_array_bytes; /* the largest single array; a device's limit */
-    bool shares_cpus;        /* runs on the CPUs that the thread place uses */
-    bool shares_memory;      /* works on the host's pages: no copies */
-    bool has_f64;            /* can compute in double precision */
+    bool shares_cpus;         /* runs on the CPUs that the thread place uses */
+    bool shares_memory;       /* works on the host's pages: no copies */
+    bool has_f64;             /* can compute in double precision */
 } allot_place_info;
 
-/* Finds every place, devices too (waits for that search: its first time in a process costs tens to hundreds of milliseconds), and
- * copies up to `capacity` of them to infos. The caller sets `size` of every entry to sizeof(allot_place_info): the entries lie that far apart. Returns how many places there are; 0 on NULL.
+/* Finds every place, devices too (waits for that search: its first time in a process costs tens to hundreds
+ * of milliseconds), and copies up to `capacity` of them to infos. The caller sets `size` of every entry to
+ * sizeof(allot_place_info): the entries lie that far apart. Returns how many places there are; 0 on NULL.
  * Their order is stable while the executor is open. */
 ALLOT_API size_t allot_places(allot_executor *executor, allot_place_info *infos, size_t capacity);
 
-/* What is wrong with the search for devices: "" if it went well, else in words ("no OpenCL platform: ..."). Waits like allot_places().
- * Valid while the executor is open. */
+/* What is wrong with the search for devices: "" if it went well, else in words ("no OpenCL platform: ...").
+ * Waits like allot_places(). Valid while the executor is open. */
 ALLOT_API const char *allot_devices_message(allot_executor *executor);
 
 /* ---- The machine ---- */
 
 typedef struct allot_topology {
-    size_t size;           /* sizeof(allot_topology), set by the caller */
-    char source[16];       /* "hwloc", or "flat" when hwloc is absent or failed */
-    char cpu_model[128];   /* "" if unknown */
+    size_t size;                          /* sizeof(allot_topology), set by the caller */
+    char source[16];                      /* "hwloc", or "flat" when hwloc is absent or failed */
+    char cpu_model[128];                  /* "" if unknown */
     int packages, cores, pus, numa_nodes; /* of the machine */
     uint64_t memory_bytes;
     uint64_t l1_bytes, l2_bytes, l3_bytes; /* of one cache of each level; 0: unknown */
-    int affinity_cpus;     /* CPUs in the process's affinity mask */
-    double quota_cpus;     /* the cgroup's CPU quota (the least on the way up); 0: none */
-    int usable_cpus;       /* what the pools are sized by: min(affinity, quota rounded up), at least 1 */
+    int affinity_cpus;                     /* CPUs in the process's affinity mask */
+    double quota_cpus;                     /* the cgroup's CPU quota (the least on the way up); 0: none */
+    int usable_cpus; /* what the pools are sized by: min(affinity, quota rounded up), at least 1 */
 } allot_topology;
 
-/* Fills *topology (whose size the caller set). The first call of a process loads hwloc, a few milliseconds. Never fails but for
- * ALLOT_INVALID. */
+/* Fills *topology (whose size the caller set). The first call of a process loads hwloc, a few milliseconds.
+ * Never fails but for ALLOT_INVALID. */
 ALLOT_API allot_status allot_get_topology(allot_topology *topology);
 
 /* A library that Allot was built with or found at run time. */
@@ -127,39 +131,41 @@ ALLOT_API const allot_library *allot_libraries(size_t *count);
 typedef struct allot_candidate {
     char place[32];
     bool possible;
-    char reason[160];    /* why not; "" if possible */
-    uint64_t samples;    /* runs of this kernel, type and size class that the prediction rests on; 0: a guess from flops and bytes */
-    double ready_s;      /* until the place is free: what is queued there and on places that share its cores */
-    double transfer_s;   /* to bring what is not current there */
-    double compile_s;    /* of a variant not built yet */
-    double run_s;        /* expected */
-    double low_s;        /* optimistic: the least it may cost for all that is known */
-    double total_s;      /* ready + transfer + compile + run */
+    char reason[160];  /* why not; "" if possible */
+    uint64_t samples;  /* runs of this kernel, type and size class that the prediction rests on; 0: a guess
+                          from flops and bytes */
+    double ready_s;    /* until the place is free: what is queued there and on places that share its cores */
+    double transfer_s; /* to bring what is not current there */
+    double compile_s;  /* of a variant not built yet */
+    double run_s;      /* expected */
+    double low_s;      /* optimistic: the least it may cost for all that is known */
+    double total_s;    /* ready + transfer + compile + run */
 } allot_candidate;
 
 typedef struct allot_decision {
-    size_t size;             /* sizeof(allot_decision) as the library knows it */
-    char task[64];           /* the kernel's or the task's name */
-    char type[8];            /* "f32" */
-    double flops, bytes;     /* the kernel's own account of the work */
+    size_t size;         /* sizeof(allot_decision) as the library knows it */
+    char task[64];       /* the kernel's or the task's name */
+    char type[8];        /* "f32" */
+    double flops, bytes; /* the kernel's own account of the work */
     size_t candidate_count;
     const allot_candidate *candidates; /* in the order of allot_places() */
-    int chosen;              /* index of the candidate; -1: none */
-    char why[160];           /* "lowest predicted cost", "explored: ...", "asked for", "the only one" */
+    int chosen;                        /* index of the candidate; -1: none */
+    char why[160]; /* "lowest predicted cost", "explored: ...", "asked for", "the only one" */
     /* What happened; all 0 until the task is done. */
     bool done;
     allot_status status;
-    double queued_s;         /* from the decision, when its dependencies were met, to its start */
-    double moved_s;          /* transfers made for it */
+    double queued_s; /* from the decision, when its dependencies were met, to its start */
+    double moved_s;  /* transfers made for it */
     double compiled_s;
-    double ran_s;            /* the variant itself */
+    double ran_s; /* the variant itself */
     uint64_t bytes_moved;
-    double waited_s;         /* from submission to the decision */
+    double waited_s; /* from submission to the decision */
 } allot_decision;
 
-/* The decision behind a launch. NULL for a plain function, which is not decided but goes where its hints say or to the thread place,
- * before the place is chosen (a launch waits for its dependencies first), and where the launch was ended before that. Valid while the future is held; its outcome is
- * complete once allot_done() is true. */
+/* The decision behind a launch. NULL for a plain function, which is not decided but goes where its hints say
+ * or to the thread place, before the place is chosen (a launch waits for its dependencies first), and where
+ * the launch was ended before that. Valid while the future is held; its outcome is complete once allot_done()
+ * is true. */
 ALLOT_API const allot_decision *allot_future_decision(const allot_future *future);
 
 /* Prints the decision as a table for people: every candidate, its predicted cost, the choice, what happened.

@@ -66,8 +66,8 @@ ALLOT_API const char *allot_status_text(allot_status status);
 /* A status by name, "ALLOT_TIMEOUT"; "ALLOT_USER" for every code of a task's own. Static text. */
 ALLOT_API const char *allot_status_name(allot_status status);
 
-/* Why the last call of this thread that reports by NULL (allot_open, allot_array_*, allot_kernel_create) failed:
- * the message, valid until this thread's next failing call; "" if none failed. Never NULL. */
+/* Why the last call of this thread that reports by NULL (allot_open, allot_array_*, allot_kernel_create)
+ * failed: the message, valid until this thread's next failing call; "" if none failed. Never NULL. */
 ALLOT_API const char *allot_last_error(void);
 
 /* The status that belongs to allot_last_error(); ALLOT_OK if none failed. */
@@ -81,18 +81,20 @@ typedef struct allot_call allot_call;
 /* A task: reads `in`, writes `out`, and returns ALLOT_OK or an error.
  * in   the bytes given at submission, aligned to 16; NULL when their size was 0. A private copy.
  * out  room for the result, aligned to 16, zeroed; NULL when its size is 0.
- * A status other than ALLOT_OK ends the future as failed with that very code (also where the code equals one that
- * the library uses: allot_future_state() tells a task's own ALLOT_CANCELLED from a cancelled future). */
+ * A status other than ALLOT_OK ends the future as failed with that very code (also where the code equals one
+ * that the library uses: allot_future_state() tells a task's own ALLOT_CANCELLED from a cancelled future). */
 typedef allot_status (*allot_function)(allot_call *call, const void *in, void *out);
 
 /* Records what went wrong, printf-like, and returns `status`, so that a task can say
  * `return allot_fail(call, ALLOT_FAILED, "row %zu is singular", row);`. The last message of a call counts.
  * The text is kept up to 4,000 bytes. */
-ALLOT_API allot_status allot_fail(allot_call *call, allot_status status, const char *format, ...) ALLOT_PRINTF(3, 4);
+ALLOT_API allot_status allot_fail(allot_call *call, allot_status status, const char *format, ...)
+    ALLOT_PRINTF(3, 4);
 
-/* The same with bytes of the task's own beside the message (at most 4,000): allot_future_payload() reads them. */
-ALLOT_API allot_status allot_fail_with(allot_call *call, allot_status status, const void *payload, size_t size,
-                                       const char *format, ...) ALLOT_PRINTF(5, 6);
+/* The same with bytes of the task's own beside the message (at most 4,000): allot_future_payload() reads
+ * them. */
+ALLOT_API allot_status allot_fail_with(allot_call *call, allot_status status, const void *payload,
+                                       size_t size, const char *format, ...) ALLOT_PRINTF(5, 6);
 
 /* True once somebody asked the running task to end (allot_stop, a deadline): return soon, with any status. */
 ALLOT_API bool allot_call_stopping(const allot_call *call);

@@ -140,7 +140,8 @@ static void place_task(al_terms *terms)
         dispatch(task, place);
     else
         fail(task, status, &failure);
-    if (atomic_load(&task->executor->cancelling)) /* on its way while what waits and what is queued were cancelled */
+    if (atomic_load(
+            &task->executor->cancelling)) /* on its way while what waits and what is queued were cancelled */
         allot_cancel(future);
     settle(terms);
     allot_release(future);
