@@ -318,6 +318,14 @@ int count_fds(void)
     return count_entries("/proc/self/fd") - 1; /* the folder itself */
 }
 
+bool falls_to(int (*count)(void), int most)
+{
+    int64_t end_ns = now_ns() + 2 * SECOND;
+    while (count() > most && now_ns() < end_ns)
+        sched_yield();
+    return count() <= most;
+}
+
 static int parent_of(const char *pid)
 {
     char path[300], line[512] = "";

@@ -93,6 +93,9 @@ allot_status task_tally(allot_call *call, const void *in, void *out); /* tally_i
 void await_count(const _Atomic uint32_t *word, uint32_t count);
 int64_t now_ns(void);
 int count_threads(void);
+/* True once a count is no more than it was; waits up to 2 s, since the kernel lists a thread that was joined
+ * a moment longer. */
+bool falls_to(int (*count)(void), int most);
 int count_fds(void);
 int count_children(void); /* zombies too */
 size_t resident_bytes(void);
