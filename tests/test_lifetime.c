@@ -262,6 +262,23 @@ static void busy(allot_kind kind)
     gate_await(&gate, 2);
 }
 
+/* Ends the process some moments after the first launch, while drivers are being loaded beside it. */
+static void launch_and_leave(const char *how)
+{
+    long after_ms = 0;
+    char by[16] = "";
+    sscanf(how, "leave-%15[a-z]-%ld", by, &after_ms);
+    allot_executor *executor = allot_open(NULL);
+    allot_array *x = allot_array_new(executor, ALLOT_F32, 1000),
+                *y = allot_array_new(executor, ALLOT_F32, 1000);
+    allot_release(allot_launch(executor, allot_axpy(), allot_range(1000),
+                               ALLOT_ARGS(allot_f32(1), allot_in(x), allot_inout(y)), NULL));
+    for (int64_t end_ns = now_ns() + after_ms * MILLISECOND; now_ns() < end_ns;)
+        sched_yield();
+    if (strcmp(by, "exit") == 0)
+        exit(0);
+}
+
 static void submit_late(void);
 static allot_executor *late;
 
@@ -276,6 +293,8 @@ static int end_as(const char *how)
         busy(ALLOT_PROCESS);
     else if (strcmp(how, "never-used") == 0)
         (void)!allot_open(NULL);
+    else if (strncmp(how, "leave-", 6) == 0)
+        launch_and_leave(how);
     else if (strcmp(how, "exit-handler") == 0) {
         late = open_small();
         atexit(submit_late);
@@ -332,6 +351,18 @@ static void a_process_may_end_with_work_in_flight(void)
     }
 }
 
+static void a_process_may_end_while_devices_are_looked_for(void)
+{
+    for (int round = 0; round < 12; round++) {
+        char how[32];
+        snprintf(how, sizeof how, "leave-%s-%d", round % 2 ? "exit" : "return", round / 2 * 8);
+        int status = run_self(how);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+            printf("\n    %s ended with wait status %#x", how, (unsigned)status);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+}
+
 static const test_fact facts[] = {
     { "G14 rounds with the thread place leave nothing", thread_rounds_leave_nothing },
     { "G14 rounds with the inline place leave nothing", inline_rounds_leave_nothing },
@@ -342,6 +373,7 @@ static const test_fact facts[] = {
       in_a_forked_child_every_call_fails },
     { "H16 a forked child can exit at once", a_child_can_exit_at_once },
     { "G9 G10 a process may end with work in flight", a_process_may_end_with_work_in_flight },
+    { "G9 a process may end while devices are looked for", a_process_may_end_while_devices_are_looked_for },
     { NULL, NULL },
 };
 

@@ -213,7 +213,7 @@ static allot_status check_poison(allot_array *array, size_t begin, size_t end, a
     const char *cause =
         array->poison ? array->poison : "a launch that should have written it did not succeed";
     if (poisoned)
-        al_failure_set(failure, ALLOT_DEPENDENCY, "its data was never written: %s", cause);
+        al_failure_set(failure, ALLOT_DEPENDENCY, "an array that it reads was never written: %s", cause);
     pthread_mutex_unlock(&array->lock);
     return poisoned ? ALLOT_DEPENDENCY : ALLOT_OK;
 }

@@ -156,11 +156,13 @@ void al_task_complete(al_task *task, allot_status status, al_failure *failure)
     al_task_drop(task);
 }
 
-bool al_task_end_pending(al_task *task, allot_status status)
+bool al_task_end_pending(al_task *task, allot_status status, const char *message)
 {
+    al_failure failure = { 0 };
     if (!al_task_start(task))
         return false;
-    al_future_finish(&task->future, ALLOT_STATE_FAILED, status, NULL);
+    al_failure_set(&failure, status, "%s", message);
+    al_future_finish(&task->future, ALLOT_STATE_FAILED, status, kept(&failure));
     return true;
 }
 

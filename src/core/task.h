@@ -80,7 +80,7 @@ allot_status al_task_stop_status(const al_task *task);
 /* Ends a task in the place of its owner, who still has it and will be told by al_task_start() that it is
  * over. False if it has started. For what ends tasks before they run: a stop, a deadline. Its decision, if
  * there is one, stays without an outcome. */
-bool al_task_end_pending(al_task *task, allot_status status);
+bool al_task_end_pending(al_task *task, allot_status status, const char *message);
 
 /* A future that is done already, with this error; never NULL. The failure is emptied. */
 allot_future *al_task_refused(allot_status status, al_failure *failure);

@@ -68,6 +68,9 @@ allot_status allot_on_done(allot_future *future, allot_callback function, void *
         al_executor_unpin(executor);
     if (status != ALLOT_TIMEOUT)
         return status;
+    allot_executor *outer = calling;
+    calling = al_task_from(future)->executor; /* compared, never used: it may be closed by now */
     function(future, user);
+    calling = outer;
     return ALLOT_OK;
 }

@@ -97,7 +97,13 @@ static allot_status not_there(const allot_executor *executor, const al_terms *te
                               executor->devices_message[0] ? ": " : "", executor->devices_message);
     if (terms->place_id)
         return al_failure_set(failure, ALLOT_NOT_FOUND, "no place is called '%s': there are %s", asked, ids);
-    return al_failure_set(failure, ALLOT_NO_PLACE, "the hints leave no place: there are %s", ids);
+    if (!ids[0])
+        return al_failure_set(failure, ALLOT_NO_PLACE, "the executor has no place; its devices: %s",
+                              executor->devices_message[0] ? executor->devices_message : "not looked for");
+    return al_failure_set(
+        failure, ALLOT_NO_PLACE,
+        "the hints leave no place: there are %s, of which process and inline run only what asks for them",
+        ids);
 }
 
 static allot_status nobody(allot_executor *executor, const al_task *task, al_failure *failure)

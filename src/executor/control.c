@@ -84,7 +84,9 @@ static void stop(al_task *task, int reason, int64_t grace_ns)
     allot_executor *executor = al_executor_pin(task);
     if (!executor)
         return; /* done */
-    if (al_task_end_pending(task, reason == AL_STOP_ASKED ? ALLOT_STOPPED : ALLOT_DEADLINE))
+    if (al_task_end_pending(task, reason == AL_STOP_ASKED ? ALLOT_STOPPED : ALLOT_DEADLINE,
+                            reason == AL_STOP_ASKED ? "stopped before it started"
+                                                    : "its deadline passed before it started"))
         withdraw(task);
     else if (!allot_done(&task->future))
         end_running(task, reason, grace_ns);

@@ -1,7 +1,9 @@
 /* The search for devices: slow, so it runs in a thread of its own when a task could first use one, beside the
  * tasks of other places. */
+#include "core/loading.h"
 #include "executor/executor.h"
 #include "executor/submit.h"
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +35,9 @@ static void discover_slow(allot_executor *executor)
 static void *search(void *of)
 {
     allot_executor *executor = of;
+    al_loading_here();
     discover_slow(executor);
+    al_loading_end();
     pthread_mutex_lock(&executor->lock);
     executor->devices = AL_DEVICES_KNOWN;
     al_terms *waiting = executor->for_devices;
@@ -51,10 +55,15 @@ static void *search(void *of)
 static bool start_thread(allot_executor *executor)
 {
     sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&executor->search, NULL, search, executor);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int error = al_loading_begin() ? 0 : ECANCELED;
+    if (!error) {
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        error = pthread_create(&executor->search, NULL, search, executor);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (error)
+            al_loading_end();
+    }
     executor->search_started = error == 0;
     if (!error)
         return true;

@@ -96,6 +96,15 @@ static int worker_main(int argc, char **argv, char **environment)
     al_worker_main(&door);
 }
 
+/* The program's own main, whose return ends in exit() as a call of it does: al_loading_close() has its turn.
+ */
+static main_function program_main;
+
+static int run_program(int argc, char **argv, char **environment)
+{
+    exit(program_main(argc, argv, environment));
+}
+
 /* Weak, so that a program linked with -static keeps its C library's own. */
 __attribute__((weak, visibility("default"))) int __libc_start_main(main_function run, int argc, char **argv,
                                                                    void (*init)(void), void (*fini)(void),
@@ -113,7 +122,8 @@ EARLY int __libc_start_main(main_function run, int argc, char **argv, void (*ini
         _exit(EXIT_FAILURE);
     }
     atomic_store_explicit(&al_start_seen, AL_START_HOOKED, memory_order_relaxed);
-    return real(enter(&door) ? worker_main : run, argc, argv, init, fini, rtld_fini, stack_end);
+    program_main = run;
+    return real(enter(&door) ? worker_main : run_program, argc, argv, init, fini, rtld_fini, stack_end);
 }
 
 int allot_worker_main(void)
