@@ -90,7 +90,8 @@ ALLOT_API const char *allot_future_place(const allot_future *future);
 ALLOT_API bool allot_cancel(allot_future *future);
 
 /* Ends a task whatever its state. A pending one ends at once; of a running one the stop flag is set
- * (allot_call_stopping()); a worker process gets SIGTERM as well, and SIGKILL after grace_ns. On threads
+ * (allot_call_stopping()); a worker process gets SIGTERM as well, which only interrupts its
+ * system calls, and SIGKILL after grace_ns. On threads
  * and devices the future ends when the code returns. The future then reports ALLOT_STOPPED, also where the
  * function returned ALLOT_OK after the flag was set. Returns at once: ALLOT_OK if the request was made or the
  * task is done already. Repeated requests keep the earliest kill. */

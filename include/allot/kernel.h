@@ -177,6 +177,11 @@ ALLOT_API allot_work allot_kernel_work(const allot_kernel *kernel, allot_ndrange
 
 #ifdef __cplusplus
 }
+/* Scalars, views and descriptors are plain structs: for the macros that use designated initialisers call the
+ * _init functions. */
+#if __cplusplus < 201703L
+#error "allot needs C++17"
+#endif
 #include <array>
 #define ALLOT_ARGS(...)                                                                                      \
     std::array{ __VA_ARGS__ }.data(), std::tuple_size<decltype(std::array{ __VA_ARGS__ })>::value

@@ -137,7 +137,7 @@ typedef struct allot_candidate {
     double ready_s;    /* until the place is free: what is queued there and on places that share its cores */
     double transfer_s; /* to bring what is not current there */
     double compile_s;  /* of a variant not built yet */
-    double run_s;      /* expected */
+    double run_s;      /* expected, with what it takes to set the place going */
     double low_s;      /* optimistic: the least it may cost for all that is known */
     double total_s;    /* ready + transfer + compile + run */
 } allot_candidate;

@@ -1,4 +1,5 @@
 #include "core/task.h"
+#include "base/clock.h"
 #include "core/call.h"
 #include "core/launch.h"
 #include <pthread.h>
@@ -141,6 +142,7 @@ static void record_outcome(al_task *task, allot_status status)
     decision->bytes_moved = launch->moved.bytes;
     decision->compiled_s = seconds(launch->compiled_ns);
     decision->ran_s = seconds(launch->ran_ns);
+    task->ended_ns = al_clock_now_ns();
     decision->done = true;
 }
 

@@ -36,7 +36,7 @@ struct al_task {
     /* NULL: not decided; owned. Released when complete but for its outcome; acquired by whoever is not the
      * owner: the task may be ended by somebody else while it is decided, and then has no outcome there. */
     allot_decision *_Atomic decision;
-    int64_t submitted_ns, decided_ns, started_ns; /* 0 unless it is traced or decided */
+    int64_t submitted_ns, decided_ns, started_ns, ended_ns; /* 0 unless it is traced or decided */
     _Atomic int64_t charged_ns; /* what its place's backlog carries for it; 0 once it has been taken off */
     const char *name;           /* for messages and traces: never NULL; owned by launch, terms or static */
     size_t in_size, out_size;

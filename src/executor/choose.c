@@ -250,6 +250,7 @@ static void charge(allot_executor *executor, al_task *task, al_place *place, con
 {
     al_terms *terms = task->terms;
     terms->decided = place;
+    terms->alone = candidate->ready_s == 0;
     terms->predicted_ns = charge_ns(candidate->run_s + candidate->compile_s);
     atomic_store_explicit(&task->charged_ns, terms->predicted_ns, memory_order_relaxed);
     atomic_fetch_add_explicit(&place->backlog_ns, terms->predicted_ns, memory_order_relaxed);
@@ -298,11 +299,22 @@ al_place *al_choose(allot_executor *executor, al_task *task, allot_status *statu
 
 /* ---- Afterwards ---- */
 
-static void learn_run(allot_executor *executor, const al_terms *terms, const al_launch *launch)
+/* What the launch cost its caller there, but for transfers and compilation. One that found the place idle
+ * shows what waking it and giving notice cost too; of one that queued only the variant's own time can be
+ * told. */
+static int64_t cost_ns(const al_task *task)
 {
+    const al_launch *launch = task->launch;
+    int64_t whole_ns = task->ended_ns - task->decided_ns - (int64_t)launch->moved.ns - launch->compiled_ns;
+    return task->terms->alone && whole_ns > launch->ran_ns ? whole_ns : launch->ran_ns;
+}
+
+static void learn_run(allot_executor *executor, const al_task *task)
+{
+    const al_terms *terms = task->terms;
+    const al_launch *launch = task->launch;
     al_model_key key = key_of(terms->decided, launch);
-    al_model_learn(executor->model, &key, launch->work, seconds(launch->ran_ns),
-                   seconds(launch->compiled_ns));
+    al_model_learn(executor->model, &key, launch->work, seconds(cost_ns(task)), seconds(launch->compiled_ns));
     if (launch->moved.count)
         al_model_learn_transfer(executor->model, terms->decided->id, launch->moved.bytes, launch->moved.count,
                                 seconds((int64_t)launch->moved.ns));
@@ -320,5 +332,5 @@ void al_choose_learn(allot_executor *executor, al_task *task)
         return;
     al_place_discharge(terms->decided, task); /* one that never ran */
     if (allot_future_status(&task->future) == ALLOT_OK && task->launch->items)
-        learn_run(executor, terms, task->launch);
+        learn_run(executor, task);
 }

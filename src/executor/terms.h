@@ -36,6 +36,7 @@ struct al_terms {
     bool timer_set;
     struct al_place *decided; /* the place that a decision chose; NULL: none was made */
     int64_t predicted_ns;     /* what it was expected to cost there */
+    bool alone;               /* nothing was queued before it on these CPUs or this device */
     bool explores;
     al_terms *next, *previous; /* the executor's list of arming tasks, guarded by its lock */
     bool listed;               /* in that list */
