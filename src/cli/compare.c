@@ -146,7 +146,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     compare *self = state->input;
     if (!is_ours(key))
         return ARGP_ERR_UNKNOWN;
-    if (!self->problem->code) /* the first problem is the one to tell */
+    if (!self->problem->code || key == 'j') /* the first problem is the one to tell, in the way asked for */
         take(self, key, argument);
     return 0;
 }
