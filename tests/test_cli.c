@@ -1,6 +1,8 @@
 /* The built command, as a user meets it: its words, its exit codes, its figures, its files. */
 #include "command.h"
 
+#include <sched.h>
+
 static void use_sample_data(void)
 {
     setenv("ALLOT_DATA", TEST_DATA, 1);
@@ -43,8 +45,12 @@ static void tells_a_mistake_in_the_command_line(void)
         { { "run", "axpy", "-n", "1e15" }, "choose a smaller n" },
         { { "run", "gemm", "-n", "9e15" }, "choose a smaller n" },
         { { "run", "spmv", "-n", "9e15" }, "choose a smaller n" },
-        { { "run", "axpy", "--repeat", "0" }, "--repeat 0: from 1" },
-        { { "run", "axpy", "--repeat", "many" }, "--repeat 'many': give a whole number" },
+        { { "run", "axpy", "--repeat", "0" }, "--repeat '0': give a whole number from 1 to 100000" },
+        { { "run", "axpy", "--repeat", "many" }, "--repeat 'many': give a whole number from 1" },
+        { { "run", "axpy", "--repeat", "-1" }, "--repeat '-1': give a whole number from 1 to 100000" },
+        { { "compare", "--kernels", "axpy,,gemm" }, "--kernels 'axpy,,gemm': a name is missing" },
+        { { "compare", "--places", "thread," }, "--places 'thread,': a name is missing" },
+        { { "compare", "--places", "" }, "--places: the list is empty" },
         { { "compare", "--kernels", "axpy,fly" }, "unknown kernel 'fly'" },
         { { "compare", "--kernels", "" }, "--kernels: the list is empty" },
         { { "compare", "--sizes", "1,x" }, "--sizes 'x': give a whole number" },
@@ -245,6 +251,85 @@ static size_t count_lines(const char *text)
     return lines;
 }
 
+static void prints_a_failure_as_json_too(void)
+{
+    static const struct {
+        const char *words[6];
+        int code;
+        const char *message;
+    } cases[] = {
+        { { "run", "axpy", "-j", "--place", "cloud" }, 4, "no such place 'cloud'" },
+        { { "run", "-j" }, 2, "name a kernel" },
+        { { "run", "axpy", "--input", "missing.f32", "--json" }, 3, "missing.f32: No such file" },
+        { { "run", "axpy", "-j", "--trace", "/nonexistent/t" }, 1, "/nonexistent/t: cannot be written" },
+        { { "compare", "-j", "--places", "cloud" }, 4, "no such place 'cloud'" },
+        { { "compare", "--repeat", "0", "-j" }, 2, "--repeat '0'" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const outcome *got = run_program(COMMAND, cases[i].words);
+        expect_code(got, cases[i].code);
+        expect_text(got->err, cases[i].message);
+        json_t *object = parse_json(got->out);
+        CU_ASSERT_EQUAL(json_object_size(object), 1);
+        expect_text(json_string_value(json_object_get(object, "error")), cases[i].message);
+        json_decref(object);
+    }
+}
+
+static void tells_a_trace_that_cannot_be_written_once(void)
+{
+    const outcome *got = ALLOT_RUN("run", "axpy", "-n", "100", "--trace", "/nonexistent/trace.json");
+    expect_code(got, 1);
+    CU_ASSERT_STRING_EQUAL(
+        got->err, "allot run: /nonexistent/trace.json: cannot be written: No such file or directory\n");
+    got = ALLOT_RUN("run", "axpy", "-n", "100", "--place", "thread", "--trace", "/dev/full");
+    expect_code(got, 1);
+    CU_ASSERT_STRING_EQUAL(got->err, "allot: warning: the trace could not be written in full\n");
+    expect_text(got->out, "verified"); /* what was computed is not lost */
+}
+
+static void compares_each_place_once_and_finds_no_transfer_there(void)
+{
+    const outcome *got = ALLOT_RUN("compare", "-j", "-p", "thread,thread", "-k", "axpy,axpy", "-n", "100",
+                                   "-t", "f32", "-r", "3", "-o", in_folder("out"));
+    expect_code(got, 0);
+    json_t *rows = parse_json(got->out);
+    CU_ASSERT_EQUAL_FATAL(json_array_size(rows), 1);
+    CU_ASSERT_EQUAL(json_real_value(json_object_get(json_array_get(rows, 0), "transfer_s")), 0);
+    json_decref(rows);
+}
+
+/* An odd number of turns: the median is one of them, whole nanoseconds. */
+static void prints_times_without_noise(void)
+{
+    const outcome *got =
+        ALLOT_RUN("run", "axpy", "-n", "100", "--place", "inline", "--repeat", "5", "--json");
+    expect_code(got, 0);
+    json_t *row = parse_json(got->out);
+    double ns = json_real_value(json_object_get(row, "median_s")) * 1e9;
+    double whole = (double)(int64_t)(ns + 0.5);
+    CU_ASSERT_DOUBLE_EQUAL(ns, whole, 1e-6 * whole);
+    json_decref(row);
+}
+
+static void refuses_a_folder_that_cannot_be_made_first(void)
+{
+    static const struct {
+        const char *name, *message;
+    } cases[] = { { "file", "file: exists and is not a folder" },
+                  { "file/below", "file/below: cannot be made: Not a directory" },
+                  { "full", "compare.csv: cannot be written: Is a directory" } };
+    write_file(in_folder("file"), "x", 1);
+    mkdir(in_folder("full"), 0700);
+    mkdir(in_folder("full/compare.csv"), 0700);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const outcome *got = ALLOT_RUN("compare", "--out", in_folder(cases[i].name));
+        expect_code(got, 1);
+        expect_text(got->err, cases[i].message);
+        CU_ASSERT_PTR_NULL(strstr(got->err, "[1/")); /* nothing was run */
+    }
+}
+
 static void compares_everything(void)
 {
     static char file[256 * 1024];
@@ -358,6 +443,29 @@ static void ends_when_interrupted(void)
     close(out);
 }
 
+/* Wherever it was: while the expected result is computed, or while it runs. */
+static void says_that_a_run_was_interrupted(void)
+{
+    const char *const words[] = { "run",    "axpy",    "--repeat",          "100000", "-n", "1e6",
+                                  "--json", "--trace", in_folder("t.json"), NULL };
+    char text[500] = "", out_text[500] = "";
+    long resident;
+    int out = open(in_folder("stdout"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int err = open(in_folder("stderr"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    pid_t process = start_command(COMMAND, words, out, err);
+    while (access(in_folder("t.json"), F_OK) != 0) /* made when the runs begin */
+        sched_yield();
+    kill(process, SIGINT);
+    CU_ASSERT_EQUAL(exit_code(process, &resident), 130);
+    read_file(in_folder("stderr"), text, sizeof text);
+    read_file(in_folder("stdout"), out_text, sizeof out_text);
+    expect_text(text, "interrupted\n");
+    expect_text(out_text, "\"error\": \"interrupted\"");
+    json_decref(parse_json(out_text));
+    close(out);
+    close(err);
+}
+
 int main(void)
 {
     static const test_fact facts[] = {
@@ -370,11 +478,18 @@ int main(void)
         { "runs any size", runs_any_size },
         { "explains and traces", explains_and_traces },
         { "reports a wrong result", reports_a_wrong_result },
+        { "prints a failure as JSON too", prints_a_failure_as_json_too },
+        { "tells a trace that cannot be written once", tells_a_trace_that_cannot_be_written_once },
+        { "compares each place once, without a transfer where nothing moves",
+          compares_each_place_once_and_finds_no_transfer_there },
+        { "prints times without noise", prints_times_without_noise },
+        { "refuses a folder that cannot be made before it runs", refuses_a_folder_that_cannot_be_made_first },
         { "compares everything", compares_everything },
         { "shows progress and a table", shows_progress_and_a_table },
         { "uses seeded values without data", uses_seeded_values_without_data },
         { "notices that nobody takes its output", notices_that_nobody_takes_its_output },
         { "ends when interrupted", ends_when_interrupted },
+        { "says that a run was interrupted", says_that_a_run_was_interrupted },
         { NULL, NULL },
     };
     use_sample_data();

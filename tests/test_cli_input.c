@@ -249,6 +249,74 @@ static void leaves_nothing_where_the_result_cannot_be_written(void)
     expect_text(got->err, ".npy");
 }
 
+static void checks_the_output_before_the_first_run(void)
+{
+    char kept[8] = "";
+    struct stat status;
+    const outcome *got = ALLOT_RUN("run", "gemm", "-n", "9e15", "--output", "/nonexistent/y.npy");
+    expect_code(got, 1); /* before it is known that n is too large */
+    expect_text(got->err, "/nonexistent/y.npy: cannot be written: No such file");
+    write_file(in_folder("kept.npy"), "kept", 4);
+    got = ALLOT_RUN("run", "axpy", "--place", "cloud", "--output", in_folder("kept.npy"));
+    expect_code(got, 4);
+    read_file(in_folder("kept.npy"), kept, sizeof kept);
+    CU_ASSERT_STRING_EQUAL(kept, "kept");
+    expect_code(ALLOT_RUN("run", "axpy", "--place", "cloud", "--output", in_folder("never.npy")), 4);
+    CU_ASSERT(stat(in_folder("never.npy"), &status) != 0);
+}
+
+static void shows_a_result_that_could_not_be_written(void)
+{
+    CU_ASSERT_EQUAL(symlink("/dev/full", in_folder("full.npy")), 0);
+    const outcome *got =
+        ALLOT_RUN("run", "axpy", "-n", "9", "--place", "inline", "--output", in_folder("full.npy"));
+    expect_code(got, 1);
+    expect_text(got->err, "full.npy: cannot be written: No space left");
+    expect_text(got->out, "verified");
+    CU_ASSERT_PTR_NULL(strstr(got->out, "written to"));
+    got = ALLOT_RUN("run", "axpy", "-n", "9", "--place", "inline", "-j", "--output", in_folder("full.npy"));
+    expect_code(got, 1);
+    json_t *row = parse_json(got->out);
+    CU_ASSERT(json_is_true(json_object_get(row, "verified")));
+    expect_text(json_string_value(json_object_get(row, "error")), "No space left");
+    json_decref(row);
+}
+
+static void says_what_was_made_of_the_input(void)
+{
+    static const char matrix[] = BANNER("real", "general") "3 3 1\n1 1 1\n";
+    static const struct {
+        const char *words[8]; /* of which those that end in f32 or mtx lie in the test's folder */
+        const char *heading;
+    } cases[] = {
+        { { "axpy", "-n", "2", "-i", "x.f32" }, "n = 2: x.f32, cut to n\n" },
+        { { "axpy", "-i", "x.f32", "-i", "ten.f32" }, "n = 3: x.f32; ten.f32, cut to n\n" },
+        { { "axpy", "-n", "0", "-i", "x.f32" }, "n = 0, nothing to compute: x.f32, none of it used\n" },
+        { { "gemm", "-n", "5", "-i", "ten.f32" }, "n = 5: ten.f32, repeated to n x n\n" },
+        { { "gemm", "-i", "ten.f32" }, "n = 3: ten.f32, cut to n x n\n" },
+        { { "spmv", "-n", "1", "-i", "a.mtx" }, "n = 3: a.mtx, whole (the nearest to n = 1)\n" },
+        { { "spmv", "-n", "7", "-i", "a.mtx" },
+          "n = 6: a.mtx, 2 times on the diagonal (the nearest to n = 7)\n" },
+        { { "spmv", "-n", "6", "-i", "a.mtx", "-i", "x.f32" },
+          "n = 6: a.mtx, 2 times on the diagonal; x.f32, repeated to its columns\n" },
+        { { "spmv", "-n", "0", "-i", "a.mtx" }, "n = 0, nothing to compute: a.mtx, none of it used\n" },
+    };
+    const float ten[10] = { 1 };
+    vector();
+    write_file(in_folder("ten.f32"), ten, sizeof ten);
+    write_file(in_folder("a.mtx"), matrix, strlen(matrix));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *words[12] = { "run", "-pthread", "-r1" };
+        for (size_t w = 0; w < 8 && cases[i].words[w]; w++) {
+            const char *word = cases[i].words[w];
+            words[w + 3] = strchr(word, '.') ? in_folder(word) : word;
+        }
+        const outcome *got = run_program(COMMAND, words);
+        expect_code(got, 0);
+        expect_text(got->out, cases[i].heading);
+    }
+}
+
 int main(void)
 {
     static const test_fact facts[] = {
@@ -262,6 +330,9 @@ int main(void)
         { "takes no harm from a file cut anywhere", takes_no_harm_from_a_file_cut_anywhere },
         { "takes no harm from a byte changed anywhere", takes_no_harm_from_a_byte_changed_anywhere },
         { "says where a result cannot be written", leaves_nothing_where_the_result_cannot_be_written },
+        { "checks the output before the first run", checks_the_output_before_the_first_run },
+        { "shows a result that could not be written", shows_a_result_that_could_not_be_written },
+        { "says what was made of the input", says_what_was_made_of_the_input },
         { NULL, NULL },
     };
     int code = test_main("cli_input", facts);

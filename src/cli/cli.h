@@ -26,6 +26,7 @@ typedef enum al_exit {
  */
 typedef struct al_problem {
     al_exit code;
+    bool told; /* somebody else has said it on standard error */
     char text[1200];
 } al_problem;
 
@@ -35,6 +36,10 @@ bool al_problem_set(al_problem *problem, al_exit code, const char *format, ...) 
 
 /* Prints it on standard error as `allot COMMAND: text` and returns its exit code. */
 int al_problem_tell(const al_problem *problem, const char *command);
+
+/* With `on` a failure is also {"error": text} on standard output: for --json, until a result is printed
+ * there. */
+void al_failures_as_json(bool on);
 
 /* A subcommand. argv[0] is "allot NAME"; returns the exit code. A new one is a row in main.c. */
 typedef struct al_command {
@@ -48,10 +53,12 @@ int al_run_run(int argc, char **argv);
 int al_compare_run(int argc, char **argv);
 
 /* Between these two, the first SIGINT or SIGTERM only sets `al_interrupted`: finish soon, and report what
- * there is. A second one, or one outside, ends the program at once. SIGPIPE always does: `allot info | head`
- * just ends. */
+ * there is. A second one ends the program at once; one outside does too, and says so. SIGPIPE always does:
+ * `allot info | head` just ends. */
 void al_interrupts_catch(void);
 void al_interrupts_release(void);
+/* Says so and ends the program at once; may be called in a signal handler. */
+_Noreturn void al_interrupts_end(void);
 extern volatile sig_atomic_t al_interrupted;
 
 #endif

@@ -14,7 +14,6 @@
 
 enum {
     OPTION_DATA = 256,
-    OPTION_JSON,
     KERNELS_MAX = 16,
     TYPES_MAX = 2,
     LEAST_TURNS = 3,  /* of a set, however long it takes */
@@ -53,7 +52,8 @@ static const struct argp_option options[] = {
     { "type", 't', "LIST", 0, "Element types (default: f32,f64)", 0 },
     { "repeat", 'r', "R", 0, "Timed turns of each place (default 21)", 0 },
     { "out", 'o', "DIR", 0, "Where compare.csv and compare.json go (default: out)", 0 },
-    { "json", OPTION_JSON, NULL, 0, "Print the list of rows as JSON in place of the table", 0 },
+    { "json", 'j', NULL, 0,
+      "Print the list of rows as JSON in place of the table; where there are none, {\"error\": TEXT}", 0 },
     { "data", OPTION_DATA, "DIR", 0, "Look here for the sample input: " AL_DATA_HELP, 0 },
     { 0 },
 };
@@ -121,7 +121,7 @@ static bool take(compare *self, int key, const char *argument)
     case 'o':
         self->folder = argument;
         return true;
-    case OPTION_JSON:
+    case 'j':
         self->json = true;
         return true;
     case OPTION_DATA:
@@ -146,7 +146,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     compare *self = state->input;
     if (!is_ours(key))
         return ARGP_ERR_UNKNOWN;
-    if (!self->problem->code) /* the first problem is the one to tell */
+    if (!self->problem->code || key == 'j') /* the first problem is the one to tell, in the way asked for */
         take(self, key, argument);
     return 0;
 }
@@ -379,6 +379,7 @@ static bool report(compare *self, bool complete)
     al_problem problem = { 0 };
     bool written = al_rows_write(self->rows, self->row_count, self->folder, "compare", &problem);
     if (self->json) {
+        al_failures_as_json(false);
         al_json_print(al_rows_json(self->rows, self->row_count), stdout);
     } else {
         al_rows_print(self->rows, self->row_count, stdout);
@@ -426,7 +427,8 @@ int al_compare_run(int argc, char **argv)
     bool ok = !problem.code;
     if (ok)
         fill_defaults(&self);
-    ok = ok && prepare(&self);
+    al_failures_as_json(self.json);
+    ok = ok && prepare(&self) && al_rows_check(self.folder, "compare", &problem);
     bool measuring = ok;
     if (ok)
         al_interrupts_catch();

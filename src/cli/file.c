@@ -75,6 +75,32 @@ bool al_output_open(al_output *output, const char *path, al_problem *problem)
     return output->stream ? true : output_failed(output, problem);
 }
 
+/* Opened and closed, neither cut nor waited for. */
+static bool check_existing(const char *path, al_problem *problem)
+{
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
+    if (descriptor < 0 && errno != ENXIO) /* a pipe whose reader is still to come */
+        return al_problem_set(problem, AL_EXIT_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+    if (descriptor >= 0)
+        close(descriptor);
+    return true;
+}
+
+bool al_output_check(const char *path, al_problem *problem)
+{
+    al_output output;
+    struct stat status;
+    if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        return check_existing(path, problem);
+    return al_output_open(&output, path, problem) && al_output_close(&output, false, problem);
+}
+
+bool al_output_check_in_place(const char *path, al_problem *problem)
+{
+    struct stat status;
+    return lstat(path, &status) == 0 ? check_existing(path, problem) : al_output_check(path, problem);
+}
+
 bool al_output_close(al_output *output, bool keep, al_problem *problem)
 {
     if (!output->stream)

@@ -23,6 +23,10 @@ typedef struct al_output {
 } al_output;
 
 bool al_output_open(al_output *output, const char *path, al_problem *problem);
+/* Whether that would work, told before hours of work depend on it: leaves what is there as it is. */
+bool al_output_check(const char *path, al_problem *problem);
+/* The same of a file that somebody else will write in place. */
+bool al_output_check_in_place(const char *path, al_problem *problem);
 /* Ends it. With `keep` false, or when something could not be written, nothing is left behind. */
 bool al_output_close(al_output *output, bool keep, al_problem *problem);
 

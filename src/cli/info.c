@@ -16,7 +16,10 @@ typedef struct info {
 } info;
 
 static const struct argp_option options[] = {
-    { "json", 'j', NULL, 0, "Print JSON: version, topology, places, devices_message, libraries, kernels", 0 },
+    { "json", 'j', NULL, 0,
+      "Print JSON: version, topology, places, devices_message, libraries, kernels; on failure {\"error\": "
+      "TEXT}",
+      0 },
     { 0 },
 };
 
@@ -159,11 +162,13 @@ int al_info_run(int argc, char **argv)
                "found.\v" AL_EXIT_HELP,
     };
     info self = { .topology = { .size = sizeof self.topology } };
+    al_problem problem = { 0 };
     argp_parse(&parser, argc, argv, 0, NULL, &self);
+    al_failures_as_json(self.json);
     self.executor = allot_open(NULL);
     if (!self.executor) {
-        fprintf(stderr, "allot info: %s\n", allot_open_error());
-        return AL_EXIT_FAILED;
+        al_problem_set(&problem, AL_EXIT_FAILED, "%s", allot_open_error());
+        return al_problem_tell(&problem, "allot info");
     }
     allot_get_topology(&self.topology);
     al_places_list(&self.places, self.executor);

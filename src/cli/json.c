@@ -64,7 +64,7 @@ json_t *al_json_decision(const allot_decision *decision)
 
 bool al_json_print(json_t *value, FILE *stream)
 {
-    bool ok = value && json_dumpf(value, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0;
+    bool ok = value && json_dumpf(value, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(AL_JSON_DIGITS)) == 0;
     json_decref(value);
     return ok && fputc('\n', stream) != EOF && fflush(stream) == 0;
 }

@@ -16,6 +16,11 @@ json_t *al_json_count(uint64_t value);
 /* A decision record. */
 json_t *al_json_decision(const allot_decision *decision);
 
+/* Digits of a number: whole figures up to 1e12 stay exact, and no noise of binary fractions shows. */
+enum {
+    AL_JSON_DIGITS = 12
+};
+
 /* Writes the value and a newline; takes the reference. False when memory is out or the stream reports an
  * error. */
 bool al_json_print(json_t *value, FILE *stream);

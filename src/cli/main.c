@@ -1,6 +1,7 @@
 /* The `allot` command: finds the subcommand, and keeps its manners: signals, and output that could not be
  * written. */
 #include "cli.h"
+#include "json.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -21,6 +22,21 @@ enum {
 };
 
 volatile sig_atomic_t al_interrupted;
+static volatile sig_atomic_t failures_as_json;
+
+_Noreturn void al_interrupts_end(void)
+{
+    static const char text[] = "\nallot: interrupted\n", json[] = "{\n  \"error\": \"interrupted\"\n}\n";
+    if (write(STDERR_FILENO, text, sizeof text - 1) >= 0 && failures_as_json)
+        (void)!write(STDOUT_FILENO, json, sizeof json - 1);
+    _exit(AL_EXIT_INTERRUPTED);
+}
+
+static void end_at_once(int signal_number)
+{
+    (void)signal_number;
+    al_interrupts_end();
+}
 
 static void on_interrupt(int signal_number)
 {
@@ -43,7 +59,7 @@ void al_interrupts_catch(void)
 
 void al_interrupts_release(void)
 {
-    handle_interrupts(SIG_DFL);
+    handle_interrupts(end_at_once);
 }
 
 /* A standard descriptor that is closed would be given to the next file opened, and that file be written over.
@@ -99,10 +115,18 @@ bool al_problem_set(al_problem *problem, al_exit code, const char *format, ...)
 
 int al_problem_tell(const al_problem *problem, const char *command)
 {
-    fprintf(stderr, "%s: %s\n", command, problem->text);
+    if (!problem->told)
+        fprintf(stderr, "%s: %s\n", command, problem->text);
     if (problem->code == AL_EXIT_USAGE)
         fprintf(stderr, "Try `%s --help'.\n", command);
+    if (failures_as_json)
+        al_json_print(json_pack("{so}", "error", al_json_text(problem->text)), stdout);
     return problem->code;
+}
+
+void al_failures_as_json(bool on)
+{
+    failures_as_json = on;
 }
 
 static int print_help(void)
@@ -168,6 +192,7 @@ static int dispatch(const char *word, int argc, char **argv)
 int main(int argc, char **argv)
 {
     keep_standard_descriptors();
+    al_interrupts_release();
     atexit(check_output);
     argp_err_exit_status = AL_EXIT_USAGE;
     argp_program_version_hook = print_version;

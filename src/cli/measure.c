@@ -5,16 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 static const int64_t glance_ns = 50 * 1000000; /* how long a wait goes on before it looks for an interrupt */
 static const int64_t patience_ns = 2000 * 1000000; /* how long an interrupted launch may take to end */
 
-static double now_s(void)
+/* Whole numbers, so that a difference is exact. */
+static int64_t now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 bool al_measure_init(al_measure *measure, size_t turns, al_problem *problem)
@@ -45,9 +45,7 @@ static bool stop(allot_future *future, al_problem *problem)
     allot_stop(future, patience_ns / 4);
     if (allot_wait(future, patience_ns) == ALLOT_OK)
         return interrupted(problem);
-    fputs("\nallot: interrupted\n", stderr);
-    fflush(NULL);
-    _exit(AL_EXIT_INTERRUPTED);
+    al_interrupts_end();
 }
 
 static bool wait_for(allot_future *future, al_problem *problem)
@@ -71,11 +69,11 @@ static allot_future *launch(const al_workload *work, const al_target *target, do
                             al_problem *problem)
 {
     allot_hints hints = al_target_hints(target);
-    double start = now_s();
+    int64_t start = now_ns();
     allot_future *future =
         allot_launch(work->executor, work->kind->kernel(), work->range, work->args, work->arg_count, &hints);
     bool ok = wait_for(future, problem);
-    *seconds = now_s() - start;
+    *seconds = (double)(now_ns() - start) / 1e9;
     if (ok)
         return future;
     allot_release(future);
@@ -124,13 +122,20 @@ static void keep(al_measure *measure, allot_future *timed, double run_s, double 
     measure->last = allot_hold(timed);
 }
 
+/* Where nothing was copied, looking whether to takes a moment too: that is no transfer. */
+static double transfer_s(const al_moves *before, const al_workload *work)
+{
+    al_moves after = al_workload_moves(work);
+    return after.count == before->count ? 0 : (double)(after.ns - before->ns) / 1e9;
+}
+
 bool al_measure_turn(al_measure *measure, al_workload *work, const al_target *target, bool warming,
                      al_problem *problem)
 {
     double first_s, run_s;
     if (!al_workload_reset(work, problem))
         return false;
-    double moved_before = al_workload_moved_s(work);
+    al_moves before = al_workload_moves(work);
     allot_future *first = launch(work, target, &first_s, problem);
     if (!first)
         return false;
@@ -142,7 +147,7 @@ bool al_measure_turn(al_measure *measure, al_workload *work, const al_target *ta
         return false;
     bool ok = judge(measure, work, problem);
     if (ok && !warming)
-        keep(measure, timed, run_s, al_workload_moved_s(work) - moved_before);
+        keep(measure, timed, run_s, transfer_s(&before, work));
     allot_release(timed);
     return ok;
 }

@@ -19,11 +19,10 @@ bool al_option_count(size_t *value, const char *option, const char *text, al_pro
 
 bool al_option_repeats(size_t *value, const char *text, al_problem *problem)
 {
-    if (!al_option_count(value, "--repeat", text, problem))
-        return false;
-    if (*value >= 1 && *value <= AL_REPEATS_MAX)
+    if (al_number_count(text, value) == AL_NUMBER_OK && *value >= 1 && *value <= AL_REPEATS_MAX)
         return true;
-    return al_problem_set(problem, AL_EXIT_USAGE, "--repeat %.40s: from 1 to %d", text, AL_REPEATS_MAX);
+    return al_problem_set(problem, AL_EXIT_USAGE, "--repeat '%.40s': give a whole number from 1 to %d", text,
+                          AL_REPEATS_MAX);
 }
 
 bool al_option_type(allot_type *type, const char *text, al_problem *problem)
@@ -39,16 +38,18 @@ bool al_option_list(const char *option, const char *text,
                     al_problem *problem)
 {
     char word[64];
-    size_t words = 0;
-    while (*text) {
-        size_t length = strcspn(text, ",");
-        snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word), text);
-        text += length + (text[length] == ',');
+    if (!*text)
+        return al_problem_set(problem, AL_EXIT_USAGE, "%s: the list is empty", option);
+    for (const char *at = text;; at++) {
+        size_t length = strcspn(at, ",");
         if (length == 0)
-            continue;
+            return al_problem_set(problem, AL_EXIT_USAGE, "%s '%.100s': a name is missing at a comma", option,
+                                  text);
+        snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word), at);
         if (!item(word, user, problem))
             return false;
-        words++;
+        at += length;
+        if (!*at)
+            return true;
     }
-    return words ? true : al_problem_set(problem, AL_EXIT_USAGE, "%s: the list is empty", option);
 }

@@ -21,8 +21,8 @@ bool al_option_repeats(size_t *value, const char *text, al_problem *problem);
 /* f32 or f64. */
 bool al_option_type(allot_type *type, const char *text, al_problem *problem);
 
-/* Calls `item` for each word of a list with commas, and stops at the first that it refuses. An empty list is
- * refused. */
+/* Calls `item` for each word of a list with commas, and stops at the first that it refuses. An empty list or
+ * word is refused. */
 bool al_option_list(const char *option, const char *text,
                     bool (*item)(const char *word, void *user, al_problem *problem), void *user,
                     al_problem *problem);

@@ -136,7 +136,7 @@ static void print_csv_value(const al_row *row, const struct column *column, FILE
         break;
     case REAL:
         if (isfinite(*(const double *)value))
-            fprintf(stream, "%.9g", *(const double *)value);
+            fprintf(stream, "%.*g", AL_JSON_DIGITS, *(const double *)value);
         break;
     case COUNT:
         fprintf(stream, "%zu", *(const size_t *)value);
@@ -172,9 +172,28 @@ static bool make_folder(const char *folder, al_problem *problem)
         *slash = '/';
     }
     struct stat status;
-    if (mkdir(path, 0777) == 0 || (stat(path, &status) == 0 && S_ISDIR(status.st_mode)))
+    if (mkdir(path, 0777) == 0)
         return true;
-    return al_problem_set(problem, AL_EXIT_FAILED, "%s: cannot be made: %s", folder, strerror(errno));
+    int error = errno;
+    if (stat(path, &status) != 0)
+        return al_problem_set(problem, AL_EXIT_FAILED, "%s: cannot be made: %s", folder, strerror(error));
+    if (!S_ISDIR(status.st_mode))
+        return al_problem_set(problem, AL_EXIT_FAILED, "%s: exists and is not a folder", folder);
+    return true;
+}
+
+bool al_rows_check(const char *folder, const char *name, al_problem *problem)
+{
+    static const char *const endings[] = { "csv", "json" };
+    char path[4096];
+    if (!make_folder(folder, problem))
+        return false;
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s.%s", folder, name, endings[i]);
+        if (!al_output_check(path, problem))
+            return false;
+    }
+    return true;
 }
 
 bool al_rows_write(const al_row *rows, size_t count, const char *folder, const char *name,

@@ -29,6 +29,8 @@ json_t *al_row_json(const al_row *row);
 /* A list of them. */
 json_t *al_rows_json(const al_row *rows, size_t count);
 
+/* Makes the folder, and checks that al_rows_write() can write its files there. */
+bool al_rows_check(const char *folder, const char *name, al_problem *problem);
 /* DIR/NAME.csv and DIR/NAME.json; makes the folder. */
 bool al_rows_write(const al_row *rows, size_t count, const char *folder, const char *name,
                    al_problem *problem);

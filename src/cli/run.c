@@ -9,11 +9,11 @@
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     OPTION_DATA = 256,
     OPTION_TRACE,
-    OPTION_JSON,
 };
 
 typedef struct run {
@@ -32,6 +32,8 @@ typedef struct run {
     al_inputs inputs;
     al_workload work;
     al_measure measure;
+    al_row row; /* what came of it */
+    bool measured, traced, written;
     al_problem *problem; /* what was wrong first */
 } run;
 
@@ -43,7 +45,7 @@ static const struct argp_option options[] = {
     { "repeat", 'r', "R", 0, "Timed runs; the median is shown (default 5)", 0 },
     { "explain", 'e', NULL, 0, "Say why it ran there: every candidate and its predicted cost", 0 },
     { "trace", OPTION_TRACE, "FILE", 0, "Write a trace for ui.perfetto.dev (Chrome's format)", 0 },
-    { "json", OPTION_JSON, NULL, 0, "Print JSON", 0 },
+    { "json", 'j', NULL, 0, "Print JSON; on failure {\"error\": TEXT}", 0 },
     { "output", 'o', "FILE", 0, "Write the result to FILE.npy", 0 },
     { "data", OPTION_DATA, "DIR", 0, "Look here for the sample input: " AL_DATA_HELP, 0 },
     { 0 },
@@ -88,7 +90,7 @@ static bool take(run *self, int key, const char *argument)
     case OPTION_TRACE:
         self->trace = argument;
         return true;
-    case OPTION_JSON:
+    case 'j':
         self->json = true;
         return true;
     case 'o':
@@ -115,7 +117,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     run *self = state->input;
     if (!is_ours(key))
         return ARGP_ERR_UNKNOWN;
-    if (!self->problem->code) /* the first problem is the one to tell */
+    if (!self->problem->code || key == 'j') /* the first problem is the one to tell, in the way asked for */
         take(self, key, argument);
     return 0;
 }
@@ -138,9 +140,13 @@ static bool feed(run *self, int launches)
     return al_workload_init(&self->work, self->kind, &feed, self->problem);
 }
 
-/* The input first: a mistake in it is told before anything starts. */
+/* The files first: a mistake in them is told before anything starts. */
 static bool prepare(run *self)
 {
+    if (self->output && !al_output_check(self->output, self->problem))
+        return false;
+    if (self->trace && !al_output_check_in_place(self->trace, self->problem))
+        return false;
     if (!al_inputs_read(&self->inputs, self->kind, self->paths, self->path_count, self->data, self->problem))
         return false;
     if (self->inputs.note[0])
@@ -154,7 +160,7 @@ static bool prepare(run *self)
     return feed(self, AL_TURN_LAUNCHES);
 }
 
-/* One turn to warm up, then the timed ones. */
+/* One turn to warm up, then the timed ones; the row while the workload is as it was measured. */
 static bool measure(run *self)
 {
     al_interrupts_catch();
@@ -162,19 +168,32 @@ static bool measure(run *self)
     for (size_t turn = 0; ok && turn <= self->repeats; turn++)
         ok = al_measure_turn(&self->measure, &self->work, &self->target, turn == 0, self->problem);
     al_interrupts_release();
+    self->measured = ok || self->measure.judgement.tolerance > 0;
+    if (self->measured)
+        self->row = al_row_make(&self->work, &self->target, &self->measure, ok ? NULL : self->problem);
     return ok;
+}
+
+/* The library's log says why, unless it is asked to keep quiet. */
+static bool trace_failed(run *self, allot_status status)
+{
+    const char *level = getenv("ALLOT_LOG");
+    al_problem_set(self->problem, AL_EXIT_FAILED, "--trace %s: cannot be written", self->trace);
+    self->problem->told = status == ALLOT_SYSTEM && !(level && strcasecmp(level, "error") == 0);
+    return false;
 }
 
 static bool measure_traced(run *self)
 {
     if (!self->trace)
         return measure(self);
-    if (allot_trace_start(self->trace) != ALLOT_OK)
-        return al_problem_set(self->problem, AL_EXIT_FAILED, "--trace %s: cannot be written", self->trace);
+    allot_status status = allot_trace_start(self->trace);
+    if (status != ALLOT_OK)
+        return trace_failed(self, status);
     bool ok = measure(self);
-    if (allot_trace_stop() != ALLOT_OK && ok)
-        return al_problem_set(self->problem, AL_EXIT_FAILED, "--trace %s: cannot be written", self->trace);
-    return ok;
+    status = allot_trace_stop();
+    self->traced = status == ALLOT_OK;
+    return ok && !self->traced ? trace_failed(self, status) : ok;
 }
 
 /* The result of one launch: a turn's is that of several, which for axpy is another. */
@@ -192,6 +211,7 @@ static bool write_output(run *self)
                               allot_last_error());
     bool ok = al_output_write(self->output, &block, self->problem);
     allot_array_unmap(self->work.result);
+    self->written = ok;
     return ok;
 }
 
@@ -211,7 +231,8 @@ static void print_places(const al_measure *measured, const char *asked)
 static void print_text(const run *self, const al_row *row)
 {
     char a[AL_FIGURE], b[AL_FIGURE], c[AL_FIGURE];
-    printf("%s %s, n = %s: %s\n", row->kernel, row->type, al_text_count(a, row->n), row->input);
+    printf("%s %s, n = %s%s: %s\n", row->kernel, row->type, al_text_count(a, row->n),
+           row->n ? "" : ", nothing to compute", row->input);
     print_places(&self->measure, row->place);
     printf("  time       %s, median of %zu (p10 %s, p90 %s)\n", al_text_seconds(a, row->median_s), row->runs,
            al_text_seconds(b, row->p10_s), al_text_seconds(c, row->p90_s));
@@ -224,9 +245,9 @@ static void print_text(const run *self, const al_row *row)
     printf("  first run  %s, start and compilation included\n", al_text_seconds(a, row->first_s));
     printf("  verified   largest error %s of its terms' magnitude, %s allowed\n",
            al_text_error(a, row->max_error), al_text_error(b, row->tolerance));
-    if (self->output)
+    if (self->written)
         printf("  result     written to %s\n", self->output);
-    if (self->trace)
+    if (self->traced)
         printf("  trace      written to %s: open it in ui.perfetto.dev\n", self->trace);
     if (self->explain) {
         printf("\n");
@@ -235,19 +256,22 @@ static void print_text(const run *self, const al_row *row)
     }
 }
 
-static void report(run *self, bool ok)
+/* A result that is right is shown even when it could not be written to its file. */
+static void report(run *self)
 {
-    bool measured = ok || self->measure.judgement.tolerance > 0;
-    if (!measured || (!ok && !self->json))
+    al_row *row = &self->row;
+    if (!self->measured || (!row->verified && !self->json))
         return;
-    al_row row = al_row_make(&self->work, &self->target, &self->measure, ok ? NULL : self->problem);
     if (!self->json) {
-        print_text(self, &row);
+        print_text(self, row);
         return;
     }
-    json_t *object = al_row_json(&row);
+    if (self->problem->code)
+        snprintf(row->error, sizeof row->error, "%.*s", (int)sizeof row->error - 1, self->problem->text);
+    json_t *object = al_row_json(row);
     if (self->explain)
         json_object_set_new(object, "decision", al_json_decision(allot_future_decision(self->measure.last)));
+    al_failures_as_json(false);
     al_json_print(object, stdout);
 }
 
@@ -280,9 +304,10 @@ int al_run_run(int argc, char **argv)
     al_problem problem = { 0 };
     run self = { .place = "auto", .type = ALLOT_F32, .repeats = 5, .problem = &problem };
     argp_parse(&parser, argc, argv, 0, NULL, &self);
+    al_failures_as_json(self.json);
     bool ok = check_usage(&self) && prepare(&self) && measure_traced(&self) &&
               (!self.output || write_output(&self));
-    report(&self, ok);
+    report(&self);
     end(&self);
     return ok ? AL_EXIT_OK : al_problem_tell(&problem, "allot run");
 }

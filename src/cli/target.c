@@ -1,5 +1,6 @@
 #include "target.h"
 
+#include "options.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -168,6 +169,19 @@ static void add_default(al_target *targets, size_t *count, const al_places *plac
     add(targets, count, (al_target){ .name = "auto", .has_f64 = true });
 }
 
+/* A list while it is read. */
+typedef struct list {
+    al_target *targets;
+    size_t *count;
+    const al_places *places;
+} list;
+
+static bool add_word(const char *word, void *user, al_problem *problem)
+{
+    list *all = user;
+    return add_named(all->targets, all->count, word, all->places, problem);
+}
+
 bool al_target_list(al_target *targets, size_t *count, const char *names, const al_places *places,
                     al_problem *problem)
 {
@@ -176,17 +190,8 @@ bool al_target_list(al_target *targets, size_t *count, const char *names, const 
         add_default(targets, count, places);
         return true;
     }
-    while (*names) {
-        char name[64];
-        size_t length = strcspn(names, ",");
-        snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name), names);
-        names += length + (names[length] == ',');
-        if (length && !add_named(targets, count, name, places, problem))
-            return false;
-    }
-    return *count ? true
-                  : al_problem_set(problem, AL_EXIT_USAGE,
-                                   "--places: name at least one place, like thread,auto");
+    list all = { targets, count, places };
+    return al_option_list("--places", names, add_word, &all, problem);
 }
 
 allot_hints al_target_hints(const al_target *target)

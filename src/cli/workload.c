@@ -86,15 +86,15 @@ bool al_workload_reset(al_workload *work, al_problem *problem)
     return true;
 }
 
-double al_workload_moved_s(const al_workload *work)
+al_moves al_workload_moves(const al_workload *work)
 {
-    double seconds = 0;
+    al_moves moves = { 0 };
     for (size_t i = 0; i < work->array_count; i++) {
         allot_array_stats stats = { .size = sizeof stats };
         if (allot_array_get_stats(work->arrays[i], &stats) == ALLOT_OK)
-            seconds += (double)stats.transfer_ns * 1e-9;
+            moves = (al_moves){ moves.count + stats.transfers, moves.ns + stats.transfer_ns };
     }
-    return seconds;
+    return moves;
 }
 
 /* Below `floor` a device may flush results to zero, so a scale counts as no less: then a lost denormal is no
@@ -192,6 +192,23 @@ allot_array *al_workload_array(al_workload *work, allot_type type, size_t count,
     else
         array_failed(problem);
     return array;
+}
+
+void al_workload_describe(al_workload *work, const al_input *input, size_t wanted, const char *what)
+{
+    size_t used = strlen(work->input), size = sizeof work->input - used;
+    const char *comma = used ? "; " : "";
+    if (!input && !used)
+        snprintf(work->input, size, "seeded values");
+    if (!input)
+        return;
+    if (wanted == 0)
+        snprintf(work->input + used, size, "%s%s, none of it used", comma, input->name);
+    else if (wanted == input->series.count)
+        snprintf(work->input + used, size, "%s%s", comma, input->name);
+    else
+        snprintf(work->input + used, size, "%s%s, %s to %s", comma, input->name,
+                 wanted < input->series.count ? "cut" : "repeated", what);
 }
 
 bool al_workload_result(al_workload *work, allot_array *result, const allot_view *view, void *initial,

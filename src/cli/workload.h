@@ -93,8 +93,12 @@ typedef struct al_judgement {
 /* Judges `data`, `count` elements of the workload's type. Pure. */
 void al_workload_judge(const al_workload *work, const void *data, al_judgement *judgement);
 
-/* Time that the library spent moving the workload's arrays so far, in seconds. */
-double al_workload_moved_s(const al_workload *work);
+/* What the library moved of the workload's arrays so far. */
+typedef struct al_moves {
+    uint64_t count; /* copies that were made */
+    uint64_t ns;    /* time they took */
+} al_moves;
+al_moves al_workload_moves(const al_workload *work);
 
 /* ---- For the kernels' own files ---- */
 
@@ -114,6 +118,9 @@ double al_value_seeded(uint64_t seed, uint64_t index);
  */
 allot_array *al_workload_array(al_workload *work, allot_type type, size_t count, const void *data,
                                al_problem *problem);
+/* Adds to work->input, in words, a file and what was made of its series: cut or repeated to `wanted` numbers,
+ * which the user knows as `what` ("n"). With `input` NULL: seeded values, unless something stands there. */
+void al_workload_describe(al_workload *work, const al_input *input, size_t wanted, const char *what);
 /* Says which array is the result, of that shape and starting as `initial` (taken over), and makes room for
  * what is expected. */
 bool al_workload_result(al_workload *work, allot_array *result, const allot_view *view, void *initial,

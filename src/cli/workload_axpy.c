@@ -20,17 +20,6 @@ static double bytes(const al_feed *feed, size_t n)
     return (double)n * (6.0 * (double)allot_type_size(feed->type) + 16);
 }
 
-static void describe(al_workload *work, const al_input *input)
-{
-    const char *how = "";
-    if (!input)
-        snprintf(work->input, sizeof work->input, "seeded values");
-    else if (work->n != input->series.count)
-        how = work->n < input->series.count ? ", cut to n" : ", repeated to n";
-    if (input)
-        snprintf(work->input, sizeof work->input, "%s%s", input->name, how);
-}
-
 /* Launched several times, y = a*x + y adds the factor up. */
 static bool expect(al_workload *work, const void *x, const void *y, int launches, al_problem *problem)
 {
@@ -64,7 +53,8 @@ static bool init(al_workload *work, const al_feed *feed, al_problem *problem)
         work->args[work->arg_count++] = allot_f64(factor);
         work->args[work->arg_count++] = allot_in(x);
         work->args[work->arg_count++] = allot_inout(y);
-        describe(work, feed->inputs[0]);
+        for (size_t i = 0; i < AL_INPUTS; i++)
+            al_workload_describe(work, feed->inputs[i], work->n, "n");
         ok = ok && expect(work, x_data, y_data, feed->launches, problem);
     } else {
         free(y_data);

@@ -75,8 +75,8 @@ static bool init(al_workload *work, const al_feed *feed, al_problem *problem)
     void *a = al_values_make(first, 1, feed->type, count, problem);
     void *b = a ? al_values_make(second, 2, feed->type, count, problem) : NULL;
     void *initial = b ? not_numbers(feed->type, count, problem) : NULL;
-    snprintf(work->input, sizeof work->input, "%s",
-             feed->inputs[0] ? feed->inputs[0]->name : "seeded values");
+    for (size_t i = 0; i < AL_INPUTS; i++)
+        al_workload_describe(work, feed->inputs[i], count, "n x n");
     bool ok = initial && set_arguments(work, a, b, initial, problem) && expect(work, a, b, problem);
     free(a);
     free(b);

@@ -168,12 +168,19 @@ static bool set_arguments(al_workload *work, const blocks *b, const void *x_data
     return al_workload_result(work, y, &view, initial, problem);
 }
 
-static void describe(al_workload *work, const al_input *input, size_t copies)
+/* The matrix is whole, however small an n was asked for. */
+static void describe(al_workload *work, const al_feed *feed, const al_input *matrix, const blocks *b)
 {
-    if (copies == 1)
-        snprintf(work->input, sizeof work->input, "%s", input->name);
-    else
-        snprintf(work->input, sizeof work->input, "%s, %zu times on the diagonal", input->name, copies);
+    char times[60] = "", nearest[60] = "";
+    if (b->copies == 0)
+        snprintf(times, sizeof times, ", none of it used");
+    else if (b->copies > 1)
+        snprintf(times, sizeof times, ", %zu times on the diagonal", b->copies);
+    if (feed->n_given && feed->n != work->n)
+        snprintf(nearest, sizeof nearest, "%s (the nearest to n = %zu)", b->copies > 1 ? "" : ", whole",
+                 feed->n);
+    snprintf(work->input, sizeof work->input, "%s%s%s", matrix->name, times, nearest);
+    al_workload_describe(work, feed->inputs[1], b->columns, "its columns");
 }
 
 static bool init(al_workload *work, const al_feed *feed, al_problem *problem)
@@ -188,7 +195,7 @@ static bool init(al_workload *work, const al_feed *feed, al_problem *problem)
     if (ok)
         x = al_values_make(second, 2, feed->type, b.columns, problem);
     ok = x && set_arguments(work, &b, x, problem) && expect(work, &b, x, problem);
-    describe(work, input, copies_of(feed));
+    describe(work, feed, input, &b);
     free(x);
     free_blocks(&b);
     al_input_free(&seeded);
