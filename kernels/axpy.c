@@ -35,6 +35,12 @@ static allot_status run(allot_call *call, const allot_part *part)
     return ALLOT_OK;
 }
 
+static const char *check(allot_type type, allot_ndrange range, const allot_value *args)
+{
+    (void)type, (void)args;
+    return range.rank == 1 ? NULL : "the range needs 1 dimension, the elements of y";
+}
+
 /* A multiplication and an addition an element; x is read, y is read and written. */
 static allot_work work(allot_type type, allot_ndrange range, const allot_value *args)
 {
@@ -54,7 +60,7 @@ const allot_kernel *allot_axpy(void)
     static _Atomic(allot_kernel *) kept;
     return kernel_once(&kept, ALLOT_KERNEL(.name = "axpy", .params = params, .param_count = 3, .types = types,
                                            .cpu = run, .grain = 16384, /* some microseconds */
-                                           .opencl_source = allot_axpy_cl, .work = work));
+                                           .opencl_source = allot_axpy_cl, .work = work, .check = check));
 }
 
 void allot_axpy_reference(allot_type type, size_t n, double a, const void *x, const void *y, double *out)

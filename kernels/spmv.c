@@ -52,6 +52,8 @@ static allot_status run(allot_call *call, const allot_part *part)
 static const char *check(allot_type type, allot_ndrange range, const allot_value *args)
 {
     (void)type;
+    if (range.rank != 1)
+        return "the range needs 1 dimension, the rows of the matrix";
     if (args[ROW_START].count <= range.size[0])
         return "row_start needs one element more than there are rows";
     if (args[COLUMN].count != args[VALUE].count)

@@ -114,6 +114,20 @@ static void accounts_for_its_work(void)
     allot_array_release(x), allot_array_release(y);
 }
 
+static void refuses_other_ranks(void)
+{
+    allot_array *x = allot_array_new(executor, ALLOT_F32, 12), *y = allot_array_new(executor, ALLOT_F32, 12);
+    const allot_ndrange ranges[] = { allot_range_2d(3, 4), allot_range_3d(3, 2, 2) };
+    for (int i = 0; i < 2; i++) {
+        allot_future *future = allot_launch(executor, allot_axpy(), ranges[i],
+                                            ALLOT_ARGS(allot_f32(2), allot_in(x), allot_inout(y)), NULL);
+        CU_ASSERT_EQUAL(allot_future_status(future), ALLOT_INVALID);
+        CU_ASSERT_PTR_NOT_NULL(strstr(allot_future_error(future), "1 dimension"));
+        allot_release(future);
+    }
+    allot_array_release(x), allot_array_release(y);
+}
+
 int main(void)
 {
     static const test_fact facts[] = {
@@ -122,6 +136,7 @@ int main(void)
         { "the C variant computes its part and no more", computes_a_part },
         { "every place agrees with the reference at ragged sizes", agrees_with_the_reference_everywhere },
         { "every place takes views and leaves alone what lies around", takes_views },
+        { "a range of other than one dimension is refused", refuses_other_ranks },
         { "it accounts for its flops and bytes", accounts_for_its_work },
         { NULL, NULL },
     };

@@ -531,6 +531,114 @@ static void work_groups_must_fit(void)
     }
 }
 
+/* Each index once and none else, whatever the groups; the kernels hold both for a range in two pieces and for
+ * one that stays whole. */
+#define IDS_TEXT "kernel void ids(global T *y) { size_t i = get_global_id(0); y[i] += 1 + i % 1000; }\n"
+#define WHOLE_TEXT                                                                                           \
+    "kernel void ids(global T *y)\n"                                                                         \
+    "{ size_t i = get_group_id(0) * get_local_size(0) + get_local_id(0);\n"                                  \
+    "  if (get_global_size(0) == get_num_groups(0) * get_local_size(0)) y[i] += 1 + i % 1000; }\n"
+
+static const allot_param ids_params[] = {
+    { .name = "y", .access = ALLOT_READ_WRITE, .distribution = ALLOT_SLICED },
+};
+
+static bool counts_each_once(al_place *place, const allot_kernel *kernel, size_t n)
+{
+    allot_array *y = allot_array_new(NOBODY, ALLOT_F32, n + 1);
+    bool right =
+        ends(send(place, kernel, allot_range(n), ALLOT_ARGS(allot_inout_view(allot_view_1d(y, 0, n)))),
+             ALLOT_OK, "");
+    const float *got = data(y);
+    for (size_t i = 0; right && i < n; i++)
+        right = got[i] == (float)(1 + i % 1000);
+    right = right && got[n] == 0;
+    if (!right)
+        printf("\n  wrong for %zu", n);
+    allot_array_release(y);
+    return right;
+}
+
+static void any_length_needs_few_shapes(void)
+{
+    static const char *const texts[] = { IDS_TEXT, WHOLE_TEXT };
+    EACH_PLACE(place)
+    {
+        for (int t = 0; t < 2; t++) {
+            allot_kernel *kernel =
+                allot_kernel_create(ALLOT_KERNEL(.name = "ids", .params = ids_params, .param_count = 1,
+                                                 .opencl_source = texts[t]));
+            uint64_t before = opencl(place)->programs.builds;
+            for (size_t i = 1; i <= 25; i++) {
+                CU_ASSERT(counts_each_once(place, kernel, i * i * 7 - 6));
+                CU_ASSERT(counts_each_once(place, kernel, i * 256 * (i % 4 + 1)));
+            }
+            CU_ASSERT(counts_each_once(place, kernel, 70001));
+            CU_ASSERT_EQUAL(opencl(place)->programs.builds, before + 1);
+            CU_ASSERT(opencl(place)->programs.first->warmed <= 10);
+            allot_kernel_release(kernel);
+        }
+    }
+}
+
+#define PLACES_TEXT                                                                                          \
+    "kernel void f(global T *y, uint columns, uint layers)\n"                                                \
+    "{ size_t i = get_global_id(0), j = get_global_id(1), k = get_global_id(2);\n"                           \
+    "  y[(i * columns + j) * layers + k] += 1 + i + 10 * j + 100 * k; }\n"
+
+static bool counts_each_in(al_place *place, const allot_kernel *kernel, allot_ndrange range)
+{
+    size_t rows = range.size[0], columns = range.size[1], layers = range.size[2], n = rows * columns * layers;
+    allot_array *y = allot_array_new(NOBODY, ALLOT_F32, n);
+    bool right =
+        ends(send(place, kernel, range,
+                  ALLOT_ARGS(allot_inout(y), allot_u32((uint32_t)columns), allot_u32((uint32_t)layers))),
+             ALLOT_OK, "");
+    const float *got = data(y);
+    for (size_t i = 0; right && i < n; i++) {
+        size_t row = i / layers / columns, column = i / layers % columns, layer = i % layers;
+        right = got[i] == (float)(1 + row + 10 * column + 100 * layer);
+    }
+    allot_array_release(y);
+    return right;
+}
+
+static void more_dimensions_are_divided(void)
+{
+    static const allot_param params[] = {
+        { .name = "y", .access = ALLOT_READ_WRITE },
+        { .name = "columns", .type = ALLOT_U32 },
+        { .name = "layers", .type = ALLOT_U32 },
+    };
+    allot_kernel *kernel = allot_kernel_create(
+        ALLOT_KERNEL(.name = "f", .params = params, .param_count = 3, .opencl_source = PLACES_TEXT));
+    EACH_PLACE(place)
+    {
+        for (size_t n = 5; n <= 16; n++) {
+            CU_ASSERT(counts_each_in(place, kernel, allot_range_2d(n, 24 - n)));
+            CU_ASSERT(counts_each_in(place, kernel, allot_range_3d(n, 8, 20 - n)));
+        }
+    }
+    allot_kernel_release(kernel);
+}
+
+static void a_required_group_is_kept(void)
+{
+    static const char text[] = "kernel __attribute__((reqd_work_group_size(8, 1, 1))) void ids(global T *y)\n"
+                               "{ size_t i = get_global_id(0); y[i] += 1 + i % 1000; }\n";
+    allot_kernel *kernel = allot_kernel_create(
+        ALLOT_KERNEL(.name = "ids", .params = ids_params, .param_count = 1, .opencl_source = text));
+    EACH_PLACE(place)
+    {
+        CU_ASSERT(counts_each_once(place, kernel, 8000));
+        allot_array *y = counting(ALLOT_F32, 1001);
+        CU_ASSERT(ends(send(place, kernel, allot_range(1001), ALLOT_ARGS(allot_inout(y))), ALLOT_INVALID,
+                       "does not divide"));
+        allot_array_release(y);
+    }
+    allot_kernel_release(kernel);
+}
+
 /* I4 */
 static void a_buffer_can_be_too_large(void)
 {
@@ -870,6 +978,9 @@ static const test_fact facts[] = {
     { "a syntax error brings the build log, once (I1)", a_syntax_error_brings_the_log },
     { "what the entry takes is checked by name (I2)", what_the_entry_takes_is_checked },
     { "work-groups must fit (I3)", work_groups_must_fit },
+    { "ranges of any length need few work-group sizes", any_length_needs_few_shapes },
+    { "in more dimensions groups divide the range", more_dimensions_are_divided },
+    { "the size that a kernel requires is kept", a_required_group_is_kept },
     { "a buffer can be too large (I4)", a_buffer_can_be_too_large },
     { "functions are not for devices", functions_are_not_for_devices },
     { "a thousand launches build once (I9)", a_thousand_launches_build_once },

@@ -115,18 +115,18 @@ static void agrees_with_the_reference_everywhere(void)
                 check_at(&places[i], type, s < RAGGED ? ragged[s] : 20011);
 }
 
-static void refuses_lengths_that_do_not_agree(void)
+static void refuses_what_does_not_agree(void)
 {
     allot_array *starts = allot_array_new(executor, ALLOT_I32, 4),
                 *column = allot_array_new(executor, ALLOT_I32, 5);
     allot_array *value = allot_array_new(executor, ALLOT_F32, 6),
                 *y = allot_array_new(executor, ALLOT_F32, 4);
     allot_array *x = allot_array_new(executor, ALLOT_F32, 4);
-    const size_t rows[] = { 4, 3 };
-    const char *const says[] = { "row_start needs", "equally long" };
-    for (int i = 0; i < 2; i++) {
+    const allot_ndrange ranges[] = { allot_range(4), allot_range(3), allot_range_2d(3, 1) };
+    const char *const says[] = { "row_start needs", "equally long", "1 dimension" };
+    for (int i = 0; i < 3; i++) {
         allot_future *future = allot_launch(
-            executor, allot_spmv(), allot_range(rows[i]),
+            executor, allot_spmv(), ranges[i],
             ALLOT_ARGS(allot_in(starts), allot_in(column), allot_in(value), allot_in(x), allot_out(y)), NULL);
         CU_ASSERT_EQUAL(allot_future_status(future), ALLOT_INVALID);
         CU_ASSERT_PTR_NOT_NULL(strstr(allot_future_error(future), says[i]));
@@ -182,7 +182,7 @@ int main(void)
         { "the reference is the formula", refers_to_the_formula },
         { "the C variant computes its rows and no more", computes_a_part },
         { "every place agrees with the reference at ragged sizes", agrees_with_the_reference_everywhere },
-        { "a launch whose lengths do not agree is refused", refuses_lengths_that_do_not_agree },
+        { "a launch whose lengths or dimensions do not agree is refused", refuses_what_does_not_agree },
         { "a bad structure is named by row", checks_a_structure },
         { "a check needs no room for its message", checks_without_room_for_a_message },
         { NULL, NULL },

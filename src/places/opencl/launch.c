@@ -9,26 +9,6 @@
 
 /* ---- Sizes ---- */
 
-static bool is_tiled(const allot_kernel_desc *desc)
-{
-    return desc->tile[0] || desc->tile[1] || desc->tile[2];
-}
-
-void al_opencl_sizes_of(const al_launch *launch, al_opencl_sizes *sizes)
-{
-    const allot_kernel_desc *desc = &launch->kernel->desc;
-    *sizes = (al_opencl_sizes){ .has_local = desc->local[0] || desc->local[1] || desc->local[2] };
-    for (size_t d = 0; d < 3; d++) {
-        size_t tile = desc->tile[d] ? desc->tile[d] : 1, local = desc->local[d] ? desc->local[d] : 1;
-        size_t range = launch->range.size[d];
-        sizes->global[d] = range / tile + (range % tile != 0);
-        sizes->local[d] = d < launch->range.rank ? local : 1;
-        if (is_tiled(desc) && sizes->global[d] % sizes->local[d])
-            sizes->global[d] +=
-                sizes->local[d] - sizes->global[d] % sizes->local[d]; /* absurd ones are refused later */
-    }
-}
-
 /* A kernel's own limit may be lower, but not every driver tells it rightly (rusticl 22.3): that one is the
  * driver's to check. */
 static allot_status check_sizes(const al_opencl *self, const al_launch *launch, const al_opencl_sizes *sizes,
@@ -37,7 +17,7 @@ static allot_status check_sizes(const al_opencl *self, const al_launch *launch, 
     const char *name = launch->kernel->desc.name;
     const al_opencl_device *device = &self->device;
     size_t group = 1;
-    for (size_t d = 0; d < launch->range.rank && sizes->has_local; d++) {
+    for (size_t d = 0; d < launch->range.rank && sizes->has_local && !sizes->chosen; d++) {
         size_t local = sizes->local[d];
         if (__builtin_mul_overflow(group, local, &group) || group > device->max_group ||
             local > device->max_local[d])
@@ -159,7 +139,7 @@ static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
     unsigned before = al_opencl_enter(AL_OPENCL_CALLED_BACK);
     (void)atomic_load_explicit(&flown->holders, memory_order_acquire); /* pairs with watch() */
     al_opencl_programs_put(&flown->self->programs, flown->program,
-                           code == CL_COMPLETE ? flown->global : NULL);
+                           code == CL_COMPLETE ? &flown->shape : NULL);
     complete(flown, code < 0 ? code : CL_COMPLETE);
     end_in_callback(flown);
     al_opencl_leave(before);
@@ -172,6 +152,7 @@ typedef struct order {
     al_launch *launch;
     al_opencl_program *program;
     al_opencl_sizes sizes;
+    int64_t enqueued_ns;
     size_t view_count;
     al_copy *copies[AL_PARAMS_MAX];
     al_opencl_view views[AL_PARAMS_MAX]; /* of the first view_count arguments; scalars' are empty */
@@ -230,6 +211,43 @@ static cl_int set_arguments(order *given, cl_kernel kernel)
     return CL_SUCCESS;
 }
 
+static bool is_size_error(cl_int code)
+{
+    return code == CL_INVALID_WORK_GROUP_SIZE || code == CL_INVALID_WORK_ITEM_SIZE ||
+           code == CL_INVALID_GLOBAL_WORK_SIZE;
+}
+
+/* All of the range but its rest. A group that we chose and the driver does not take is left to the driver. */
+static cl_int enqueue_range(order *given, cl_kernel kernel, cl_event *event)
+{
+    al_opencl_sizes *sizes = &given->sizes;
+    cl_command_queue queue = given->self->device.compute;
+    cl_uint rank = (cl_uint)given->launch->range.rank;
+    size_t global[] = { sizes->global[0] - sizes->rest, sizes->global[1], sizes->global[2] };
+    given->call = "clEnqueueNDRangeKernel";
+    cl_int code = clEnqueueNDRangeKernel(queue, kernel, rank, NULL, global,
+                                         sizes->has_local ? sizes->local : NULL, 0, NULL, event);
+    if (code == CL_SUCCESS || !sizes->chosen || !is_size_error(code))
+        return code;
+    sizes->rest = 0;
+    return clEnqueueNDRangeKernel(queue, kernel, rank, NULL, sizes->global, NULL, 0, NULL, event);
+}
+
+/* The rest waits for the others, so that their failure reaches its event. */
+static cl_int enqueue_rest(order *given, cl_kernel kernel, cl_event *event)
+{
+    const al_opencl_sizes *sizes = &given->sizes;
+    const size_t offset = sizes->global[0] - sizes->rest, local = 1;
+    cl_event before = *event;
+    cl_int code = clEnqueueNDRangeKernel(given->self->device.compute, kernel, 1, &offset, &sizes->rest,
+                                         &local, 1, &before, event);
+    if (code == CL_SUCCESS)
+        clReleaseEvent(before);
+    else
+        *event = before;
+    return code;
+}
+
 static cl_int enqueue_kernel(order *given, cl_event *event)
 {
     al_opencl *self = given->self;
@@ -240,12 +258,11 @@ static cl_int enqueue_kernel(order *given, cl_event *event)
     if (code != CL_SUCCESS)
         return code;
     code = set_arguments(given, entry->kernel);
-    if (code == CL_SUCCESS) {
-        given->call = "clEnqueueNDRangeKernel";
-        code = clEnqueueNDRangeKernel(self->device.compute, entry->kernel, (cl_uint)given->launch->range.rank,
-                                      NULL, given->sizes.global,
-                                      given->sizes.has_local ? given->sizes.local : NULL, 0, NULL, event);
-    }
+    given->enqueued_ns = al_clock_now_ns();
+    if (code == CL_SUCCESS)
+        code = enqueue_range(given, entry->kernel, event);
+    if (code == CL_SUCCESS && given->sizes.rest)
+        code = enqueue_rest(given, entry->kernel, event);
     al_opencl_entry_give(&self->programs, given->program, entry);
     return code;
 }
@@ -306,11 +323,11 @@ static al_opencl_flight *make_flight(const order *given, al_task *task)
     if (!flight)
         return NULL;
     *flight = (al_opencl_flight){ .self = given->self, .task = task, .program = given->program };
-    memcpy(flight->global, given->sizes.global, sizeof flight->global);
+    flight->shape = al_opencl_shape_of(&given->sizes);
     for (size_t i = 0; i < launch->arg_count; i++)
         if (al_argument_is_array(&launch->args[i]))
             flight->arrays[flight->array_count++] = allot_array_hold(launch->args[i].view.array);
-    flight->enqueued_ns = al_clock_now_ns();
+    flight->enqueued_ns = given->enqueued_ns;
     /* release: pairs with on_done(), which no rule of OpenCL's orders behind this. */
     atomic_store_explicit(&flight->holders, 2, memory_order_release);
     return flight;
@@ -349,10 +366,7 @@ static allot_status describe_failure(const order *given, cl_int code, al_failure
     snprintf(call, sizeof call, "%s: %s%s%s", given->launch->kernel->desc.name, given->call,
              given->param ? " for parameter " : "", given->param ? given->param : "");
     allot_status status = al_opencl_error(failure, call, code, given->self->device.name);
-    return code == CL_INVALID_WORK_GROUP_SIZE || code == CL_INVALID_WORK_ITEM_SIZE ||
-                   code == CL_INVALID_GLOBAL_WORK_SIZE
-               ? ALLOT_INVALID
-               : status;
+    return is_size_error(code) ? ALLOT_INVALID : status;
 }
 
 /* OK: the callback ends the task, or has ended it. */
@@ -385,7 +399,7 @@ static allot_status prepare(order *given, const al_task *task, al_failure *failu
     }
     if (status != ALLOT_OK)
         return status;
-    al_opencl_sizes_of(given->launch, &given->sizes);
+    al_opencl_sizes_of(given->launch, &self->device, &given->program->limits, &given->sizes);
     status = check_sizes(self, given->launch, &given->sizes, failure);
     if (status != ALLOT_OK)
         return status;

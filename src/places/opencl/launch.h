@@ -5,21 +5,13 @@
 
 #include "places/opencl/opencl.h"
 
-/* Global and local size as OpenCL counts them. */
-typedef struct al_opencl_sizes {
-    size_t global[3], local[3];
-    bool has_local; /* else the driver chooses */
-} al_opencl_sizes;
-
-void al_opencl_sizes_of(const al_launch *launch, al_opencl_sizes *sizes);
-
 /* A launch in the driver's hands. Who enqueued it and the callback each hold it. */
 typedef struct al_opencl_flight {
     struct al_opencl_flight *next; /* of leftovers */
     al_opencl *self;
     al_task *task; /* not held: gone when it is completed */
     al_opencl_program *program;
-    size_t global[3];
+    al_opencl_shape shape;
     int64_t enqueued_ns;
     _Atomic unsigned holders;
     size_t array_count;

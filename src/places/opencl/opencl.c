@@ -201,9 +201,7 @@ static al_opencl_program *find_warm(al_opencl *self, const al_launch *launch)
         return NULL;
     if (!launch || launch->items == 0 || !all_ready(self, launch))
         return NULL;
-    al_opencl_sizes sizes;
-    al_opencl_sizes_of(launch, &sizes);
-    return al_opencl_programs_get_warm(&self->programs, launch, sizes.global);
+    return al_opencl_programs_get_warm(&self->programs, launch);
 }
 
 /* A warm launch goes to the driver from here, which saves waking the submission thread, unless others wait

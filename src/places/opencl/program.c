@@ -129,6 +129,7 @@ static allot_status look_at_entry(al_opencl_programs *programs, al_opencl_progra
     if (code != CL_SUCCESS)
         return report_entry(program, device, kernel, code, failure);
     allot_status status = al_opencl_signature_check(entry->kernel, kernel, program->type, failure);
+    al_opencl_limits_init(&program->limits, device, entry->kernel, kernel);
     al_opencl_entry_give(programs, program, entry);
     return status;
 }
@@ -266,12 +267,30 @@ allot_status al_opencl_programs_get(al_opencl_programs *programs, al_launch *lau
     return status;
 }
 
-al_opencl_program *al_opencl_programs_get_warm(al_opencl_programs *programs, const al_launch *launch,
-                                               const size_t global[3])
+static bool is_warm(const al_opencl_program *program, const al_opencl_shape *shape)
+{
+    for (size_t i = 0; i < AL_OPENCL_SHAPES_MAX; i++)
+        if (memcmp(&program->warm[i], shape, sizeof *shape) == 0)
+            return true;
+    return false;
+}
+
+static bool would_run_warm(const al_opencl_programs *programs, const al_opencl_program *program,
+                           const al_launch *launch)
+{
+    al_opencl_sizes sizes;
+    if (program->status != ALLOT_OK)
+        return false;
+    al_opencl_sizes_of(launch, programs->device, &program->limits, &sizes);
+    al_opencl_shape shape = al_opencl_shape_of(&sizes);
+    return is_warm(program, &shape);
+}
+
+al_opencl_program *al_opencl_programs_get_warm(al_opencl_programs *programs, const al_launch *launch)
 {
     pthread_mutex_lock(&programs->lock);
     al_opencl_program *found = find(programs, launch);
-    if (found && (found->status != ALLOT_OK || memcmp(found->warm, global, sizeof found->warm) != 0))
+    if (found && !would_run_warm(programs, found, launch))
         found = NULL;
     if (found)
         use(programs, found);
@@ -279,12 +298,13 @@ al_opencl_program *al_opencl_programs_get_warm(al_opencl_programs *programs, con
     return found;
 }
 
-void al_opencl_programs_put(al_opencl_programs *programs, al_opencl_program *program, const size_t ran[3])
+void al_opencl_programs_put(al_opencl_programs *programs, al_opencl_program *program,
+                            const al_opencl_shape *ran)
 {
     pthread_mutex_lock(&programs->lock);
     program->users--;
-    if (ran)
-        memcpy(program->warm, ran, sizeof program->warm);
+    if (ran && !is_warm(program, ran))
+        program->warm[program->warmed++ % AL_OPENCL_SHAPES_MAX] = *ran;
     pthread_mutex_unlock(&programs->lock);
 }
 

@@ -3,8 +3,9 @@
 #ifndef AL_PLACES_OPENCL_PROGRAM_H
 #define AL_PLACES_OPENCL_PROGRAM_H
 
-#include "core/launch.h"
-#include "places/opencl/device.h"
+#include "places/opencl/sizes.h"
+
+#define AL_OPENCL_SHAPES_MAX 16 /* remembered */
 
 typedef struct al_opencl_program al_opencl_program;
 
@@ -19,12 +20,14 @@ struct al_opencl_program {
     uint64_t kernel_id;
     allot_type type;
     cl_program program;
-    allot_status status;   /* of the build */
-    char *message;         /* why it failed */
-    al_opencl_entry *idle; /* guarded by the cache's lock, as all below */
-    unsigned users;        /* launches in flight */
-    uint64_t used;         /* when, in uses of the cache */
-    size_t warm[3];        /* the global size that ran last: drivers compile late, for each local size */
+    allot_status status; /* of the build */
+    char *message;       /* why it failed */
+    al_opencl_limits limits;
+    al_opencl_entry *idle;                      /* guarded by the cache's lock, as all below */
+    unsigned users;                             /* launches in flight */
+    uint64_t used;                              /* when, in uses of the cache */
+    al_opencl_shape warm[AL_OPENCL_SHAPES_MAX]; /* that ran: drivers compile late, for each */
+    size_t warmed;
 };
 
 typedef struct al_opencl_programs {
@@ -43,11 +46,11 @@ void al_opencl_programs_fini(al_opencl_programs *programs);
  * caller must put it back. */
 allot_status al_opencl_programs_get(al_opencl_programs *programs, al_launch *launch,
                                     al_opencl_program **program, al_failure *failure);
-/* The same if it is there and has run with this global size, so that nothing will be compiled; else NULL. */
-al_opencl_program *al_opencl_programs_get_warm(al_opencl_programs *programs, const al_launch *launch,
-                                               const size_t global[3]);
-/* `ran` (may be NULL) is the global size that it ran with. */
-void al_opencl_programs_put(al_opencl_programs *programs, al_opencl_program *program, const size_t ran[3]);
+/* The same if it is there and has run in this launch's shape, so that nothing will be compiled; else NULL. */
+al_opencl_program *al_opencl_programs_get_warm(al_opencl_programs *programs, const al_launch *launch);
+/* `ran` (may be NULL) is the shape that it ran in. */
+void al_opencl_programs_put(al_opencl_programs *programs, al_opencl_program *program,
+                            const al_opencl_shape *ran);
 
 /* A kernel object for the caller alone, until it is given back: right after the enqueue will do. */
 cl_int al_opencl_entry_take(al_opencl_programs *programs, al_opencl_program *program, const char *name,

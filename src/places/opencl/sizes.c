@@ -1,0 +1,136 @@
+#include "places/opencl/sizes.h"
+#include <string.h>
+
+#define LINE        256 /* items in a group of a long range: fills any vector, costs a CPU little a group */
+#define SHORT_LINE  32  /* of a range that would else leave compute units without groups */
+#define GROUPS_EACH 4   /* groups that each compute unit should get */
+#define SIDE        8   /* of a group in 2 or 3 dimensions, at most */
+#define SMALL       65536
+
+/* Sizes of groups over tiles: 32 items fill a GPU's warp and leave a CPU enough groups to share out. */
+static const size_t tile_groups[3][3] = { { 32, 1, 1 }, { 8, 4, 1 }, { 4, 4, 2 } };
+
+/* ---- What the kernel says ---- */
+
+/* A range in two pieces has other sizes, groups and offsets than the range: a text that names one of these is
+ * taken to use it, also in a comment. */
+static bool names_groups(const char *text)
+{
+    static const char *const names[] = { "get_global_size", "get_global_offset", "get_global_linear_id",
+                                         "get_num_groups",  "get_group_id",      "#include" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strstr(text, names[i]))
+            return true;
+    return false;
+}
+
+void al_opencl_limits_init(al_opencl_limits *limits, const al_opencl_device *device, cl_kernel entry,
+                           const allot_kernel *kernel)
+{
+    size_t group = 0, required[3] = { 0 };
+    *limits = (al_opencl_limits){ 0 };
+    if (clGetKernelWorkGroupInfo(entry, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof group, &group, NULL) ==
+        CL_SUCCESS)
+        limits->max_group = group;
+    if (clGetKernelWorkGroupInfo(entry, device->id, CL_KERNEL_COMPILE_WORK_GROUP_SIZE, sizeof required,
+                                 required, NULL) == CL_SUCCESS)
+        memcpy(limits->required, required, sizeof required);
+    const char *options = kernel->desc.opencl_options;
+    limits->sees_groups = names_groups(kernel->desc.opencl_source) || (options && names_groups(options));
+}
+
+/* ---- Choosing ---- */
+
+static bool any(const size_t size[3])
+{
+    return size[0] || size[1] || size[2];
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Halves what is too large, the longest dimension first. All are powers of two. */
+static void shrink_to_fit(size_t local[3], const al_opencl_device *device, const al_opencl_limits *limits)
+{
+    size_t most = limits->max_group ? smaller(limits->max_group, device->max_group) : device->max_group;
+    for (size_t d = 0; d < 3; d++)
+        while (local[d] > 1 && local[d] > device->max_local[d])
+            local[d] /= 2;
+    while (local[0] * local[1] * local[2] > 1 && local[0] * local[1] * local[2] > most) {
+        size_t longest = local[0] >= local[1] && local[0] >= local[2] ? 0 : local[1] >= local[2] ? 1 : 2;
+        local[longest] /= 2;
+    }
+}
+
+static void divide(size_t local[3], const size_t global[3])
+{
+    for (size_t d = 0; d < 3; d++)
+        while (global[d] % local[d])
+            local[d] /= 2;
+}
+
+static void choose(const al_launch *launch, const al_opencl_device *device, const al_opencl_limits *limits,
+                   al_opencl_sizes *sizes)
+{
+    size_t rank = launch->range.rank, each = LINE * GROUPS_EACH;
+    bool tiled = any(launch->kernel->desc.tile), splits = rank == 1 && !tiled && !limits->sees_groups;
+    size_t line = sizes->global[0] / each >= (size_t)device->compute_units ? LINE : SHORT_LINE;
+    for (size_t d = 0; d < rank; d++)
+        sizes->local[d] = tiled ? tile_groups[rank - 1][d] : rank == 1 ? line : SIDE;
+    shrink_to_fit(sizes->local, device, limits);
+    if (splits && sizes->global[0] < sizes->local[0])
+        sizes->local[0] = 1;
+    if (splits)
+        sizes->rest = sizes->global[0] % sizes->local[0];
+    else if (!tiled)
+        divide(sizes->local, sizes->global);
+    sizes->has_local = sizes->chosen = true;
+}
+
+/* ---- Sizes ---- */
+
+/* The kernel's own size, given in its descriptor or in its text. */
+static void take(const size_t local[3], size_t rank, al_opencl_sizes *sizes)
+{
+    for (size_t d = 0; d < rank; d++)
+        sizes->local[d] = local[d] ? local[d] : 1;
+    sizes->has_local = true;
+}
+
+/* A kernel over tiles guards its edges, so that there may be more items. */
+static void round_up(al_opencl_sizes *sizes)
+{
+    for (size_t d = 0; d < 3; d++)
+        if (sizes->global[d] % sizes->local[d])
+            sizes->global[d] +=
+                sizes->local[d] - sizes->global[d] % sizes->local[d]; /* absurd ones are refused later */
+}
+
+void al_opencl_sizes_of(const al_launch *launch, const al_opencl_device *device,
+                        const al_opencl_limits *limits, al_opencl_sizes *sizes)
+{
+    const allot_kernel_desc *desc = &launch->kernel->desc;
+    *sizes = (al_opencl_sizes){ .local = { 1, 1, 1 } };
+    for (size_t d = 0; d < 3; d++) {
+        size_t tile = desc->tile[d] ? desc->tile[d] : 1, range = launch->range.size[d];
+        sizes->global[d] = range / tile + (range % tile != 0);
+    }
+    if (any(desc->local))
+        take(desc->local, launch->range.rank, sizes);
+    else if (any(limits->required))
+        take(limits->required, launch->range.rank, sizes);
+    else
+        choose(launch, device, limits, sizes);
+    if (any(desc->tile))
+        round_up(sizes);
+}
+
+al_opencl_shape al_opencl_shape_of(const al_opencl_sizes *sizes)
+{
+    bool small = sizes->global[0] < SMALL && sizes->global[1] < SMALL && sizes->global[2] < SMALL;
+    al_opencl_shape shape = { .kind = 1 | (sizes->rest ? 2 : 0) | (small ? 4 : 0) };
+    memcpy(shape.local, sizes->local, sizeof shape.local);
+    return shape;
+}

@@ -1,0 +1,38 @@
+/* A launch's sizes as OpenCL counts them. Where the kernel leaves its work-group size open, this room chooses
+ * it from a few: drivers that compile for each size, and would derive it from the range, then compile a few
+ * times and not for each new range. */
+#ifndef AL_PLACES_OPENCL_SIZES_H
+#define AL_PLACES_OPENCL_SIZES_H
+
+#include "core/launch.h"
+#include "places/opencl/device.h"
+
+/* What a built kernel says of its work-groups. */
+typedef struct al_opencl_limits {
+    size_t max_group;   /* 0: it does not say */
+    size_t required[3]; /* its reqd_work_group_size; 0: none */
+    bool sees_groups;   /* it may ask for more than its ids in the range, so the range stays in one piece */
+} al_opencl_limits;
+
+void al_opencl_limits_init(al_opencl_limits *limits, const al_opencl_device *device, cl_kernel entry,
+                           const allot_kernel *kernel);
+
+typedef struct al_opencl_sizes {
+    size_t global[3], local[3];
+    size_t rest;    /* of global[0]: its last items, in groups of one, after all others */
+    bool has_local; /* else the driver chooses */
+    bool chosen;    /* by us */
+} al_opencl_sizes;
+
+void al_opencl_sizes_of(const al_launch *launch, const al_opencl_device *device,
+                        const al_opencl_limits *limits, al_opencl_sizes *sizes);
+
+/* What a driver may compile for: launches of the same shape need nothing new. Never all zero. */
+typedef struct al_opencl_shape {
+    size_t local[3];
+    size_t kind;
+} al_opencl_shape;
+
+al_opencl_shape al_opencl_shape_of(const al_opencl_sizes *sizes);
+
+#endif
