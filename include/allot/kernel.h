@@ -138,7 +138,9 @@ typedef const char *(*allot_check_function)(allot_type type, allot_ndrange range
  * arguments are the parameters in order: a scalar by value, an array as a global pointer to the view's first
  * element, followed by an allot_layout by value if the parameter is `strided`. Work-item d of the range is
  * get_global_id(d). With `tile` set, get_global_id(d) counts tiles: the global size is ceil(range / tile),
- * rounded up to a multiple of `local`, and the variant guards the edges itself. */
+ * rounded up to a multiple of `local`, and the variant guards the edges itself. With `local` all 0, a range
+ * of one dimension may run in two pieces, unless the text names get_global_size, get_global_offset,
+ * get_global_linear_id, get_num_groups or get_group_id: then it is never cut. */
 typedef struct allot_kernel_desc {
     size_t size;      /* sizeof(allot_kernel_desc) */
     const char *name; /* identifies the kernel in records, logs and cost models */

@@ -15,7 +15,7 @@ typedef struct al_row {
     bool verified;
     double max_error, tolerance;
     size_t runs;
-    char input[300];
+    char input[700];
     char error[400]; /* "" when all is well */
     size_t set;      /* rows that were measured in turn share it; not written */
 } al_row;

@@ -49,7 +49,7 @@ struct al_workload {
     allot_executor *executor;
     allot_type type;
     size_t n;
-    char input[300]; /* what it runs on, in words */
+    char input[700]; /* what it runs on, in words */
     allot_ndrange range;
     allot_arg args[AL_ARGUMENTS];
     size_t arg_count;
