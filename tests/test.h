@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define TEST_SKIPPED 77
 
@@ -28,6 +29,16 @@ static inline int test_main(const char *suite_name, const test_fact *facts)
     bool failed = CU_get_number_of_failures() != 0 || CU_get_error() != CUE_SUCCESS;
     CU_cleanup_registry();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* This program's file, for tests that run it again: under Valgrind /proc/self/exe itself cannot be started.
+ */
+static inline const char *test_program(void)
+{
+    static char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[length > 0 ? length : 0] = '\0';
+    return path;
 }
 
 /* Says why and ends the program as skipped. */

@@ -328,7 +328,7 @@ static int run_self(const char *how)
     setenv("ASAN_OPTIONS", "detect_leaks=0", 0); /* it ends with futures and threads in its hands */
     setenv("TSAN_OPTIONS", "report_thread_leaks=0", 0);
     pid_t child;
-    REQUIRE(posix_spawn(&child, "/proc/self/exe", &actions, NULL, arguments, environ) == 0);
+    REQUIRE(posix_spawn(&child, test_program(), &actions, NULL, arguments, environ) == 0);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     int status = -1;

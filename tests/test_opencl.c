@@ -950,7 +950,7 @@ static void no_driver_is_no_crash(void)
     environment[count] = NULL;
     pid_t child;
     int status = -1;
-    CU_ASSERT_EQUAL_FATAL(posix_spawn(&child, "/proc/self/exe", NULL, NULL, arguments, environment), 0);
+    CU_ASSERT_EQUAL_FATAL(posix_spawn(&child, test_program(), NULL, NULL, arguments, environment), 0);
     CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
     CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }

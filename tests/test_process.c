@@ -678,9 +678,9 @@ static int be_host(const char *path)
 static void workers_end_with_a_killed_host(void) /* H11 */
 {
     reset_board();
-    char program[] = "/proc/self/exe", word[] = "host", *arguments[] = { program, word, board_path, NULL };
+    char name[] = "test_process", word[] = "host", *arguments[] = { name, word, board_path, NULL };
     pid_t host = 0;
-    CU_ASSERT_EQUAL_FATAL(posix_spawn(&host, program, NULL, NULL, arguments, environ), 0);
+    CU_ASSERT_EQUAL_FATAL(posix_spawn(&host, test_program(), NULL, NULL, arguments, environ), 0);
     wait_for(&shared->begun, 2);
     pid_t worker = atomic_load(&shared->pid);
     CU_ASSERT_EQUAL(kill(worker, 0), 0);
