@@ -80,8 +80,10 @@ static void choose(const al_launch *launch, const al_opencl_device *device, cons
     for (size_t d = 0; d < rank; d++)
         sizes->local[d] = tiled ? tile_groups[rank - 1][d] : rank == 1 ? line : SIDE;
     shrink_to_fit(sizes->local, device, limits);
-    if (splits && sizes->global[0] < sizes->local[0])
-        sizes->local[0] = 1;
+    if (splits && sizes->local[0] == LINE && sizes->global[0] % LINE && sizes->global[0] % (LINE / 4) == 0)
+        sizes->local[0] = LINE / 4; /* nearly as fast, and leaves no rest */
+    if (splits && sizes->global[0] < LINE && sizes->global[0] % sizes->local[0])
+        sizes->local[0] = 1; /* a second command would cost more than small groups do */
     if (splits)
         sizes->rest = sizes->global[0] % sizes->local[0];
     else if (!tiled)
