@@ -116,7 +116,7 @@ static int64_t measure(const al_opencl_flight *flown)
 static void complete(const al_opencl_flight *flown, cl_int code)
 {
     al_opencl *self = flown->self;
-    al_launch *launch = flown->task->launch;
+    al_launch *launch = al_task_launch(flown->task);
     al_failure failure = { 0 };
     allot_status status = ALLOT_OK;
     launch->ran_ns = measure(flown);
@@ -411,7 +411,7 @@ static allot_status prepare(order *given, const al_task *task, al_failure *failu
 
 static void launch(al_opencl *self, al_task *task, al_opencl_program *program)
 {
-    order given = { .self = self, .launch = task->launch, .program = program };
+    order given = { .self = self, .launch = al_task_launch(task), .program = program };
     al_failure failure = { 0 };
     allot_status status = prepare(&given, task, &failure);
     if (status == ALLOT_OK)
@@ -431,7 +431,7 @@ void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_program *warm)
         if (warm)
             al_opencl_programs_put(&self->programs, warm, NULL);
         al_opencl_land(self);
-    } else if (task->launch && task->launch->items == 0) {
+    } else if (al_task_launch(task) && al_task_launch(task)->items == 0) {
         al_place_complete(&self->place, task, ALLOT_OK, NULL, 0);
         al_opencl_land(self);
     } else

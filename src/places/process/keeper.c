@@ -57,7 +57,7 @@ static void spread(al_process *place, al_job *job)
 {
     allot_status status = ALLOT_OK;
     al_failure failure = { 0 };
-    bool empty = job->task->launch->items == 0;
+    bool empty = al_task_launch(job->task)->items == 0;
     al_split *split = empty ? NULL : al_split_create(place, job, &status, &failure);
     if (split)
         queue_parts(place, job, split);
@@ -111,7 +111,7 @@ static void start(al_process *place, al_job *job)
     pthread_mutex_lock(&place->lock);
     job->state = AL_JOB_HELD;
     pthread_mutex_unlock(&place->lock);
-    if (started && task->launch) {
+    if (started && al_task_launch(task)) {
         spread(place, job);
         return;
     }
