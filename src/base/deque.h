@@ -41,7 +41,7 @@ void *al_deque_take(al_deque *deque);
 void *al_deque_steal(al_deque *deque);
 
 /* Any thread, of a deque whose owner never takes: up to `capacity` of the oldest, but not more than half (rounded
- * up), in order. 0: empty, or somebody else got them. */
+ * up), in order. 0: empty, or somebody else got them; `items` may have been written to all the same. */
 size_t al_deque_steal_some(al_deque *deque, void **items, size_t capacity);
 
 /* How many there are, or were a moment ago. Any thread. */

@@ -26,11 +26,10 @@ static void run(al_pool *pool, al_task *task)
 /* ---- Taking ---- */
 
 /* Several at once, so that workers and the submitter meet less often; all but the first can be stolen again. */
-static al_task *take_injected(al_worker *worker, al_band band)
+static al_task *take_injected(al_worker *worker)
 {
     al_task *tasks[BATCH];
-    size_t most = band == AL_BAND_NORMAL ? BATCH : 1;
-    size_t count = al_inject_take(&worker->pool->inject, band, worker->turn, tasks, most);
+    size_t count = al_inject_take(&worker->pool->inject, AL_BAND_NORMAL, worker->turn, tasks, BATCH);
     if (!count)
         return NULL;
     for (size_t i = count; --i > 0;) { /* the deque gives the newest: so they run in their order */
@@ -65,16 +64,20 @@ static al_task *steal(al_worker *worker)
     return task;
 }
 
+static al_task *take_one(al_worker *worker, al_band band)
+{
+    al_task *task;
+    return al_inject_take(&worker->pool->inject, band, worker->turn, &task, 1) ? task : NULL;
+}
+
 /* One of what else would wait longest. */
 static al_task *take_in_other_order(al_worker *worker)
 {
-    al_task *task = NULL;
     bool low = worker->turn % LOW_TURN == 0;
-    if (low && !al_inject_take(&worker->pool->inject, AL_BAND_LOW, worker->turn, &task, 1))
+    al_task *task = low ? take_one(worker, AL_BAND_LOW) : NULL;
+    if (low && !task)
         task = al_deque_steal(&worker->deque);
-    if (!task)
-        al_inject_take(&worker->pool->inject, AL_BAND_NORMAL, worker->turn, &task, 1);
-    return task;
+    return task ? task : take_one(worker, AL_BAND_NORMAL);
 }
 
 static al_task *take(al_worker *worker)
@@ -84,19 +87,19 @@ static al_task *take(al_worker *worker)
     if (++worker->turn % NORMAL_TURN == 0)
         task = take_in_other_order(worker);
     if (!task)
-        task = take_injected(worker, AL_BAND_HIGH);
+        task = take_one(worker, AL_BAND_HIGH);
     if (!task)
         task = al_deque_take(&worker->deque);
     if (!task)
         task = al_inject_take_mail(inject, worker->node);
     if (!task)
-        task = take_injected(worker, AL_BAND_NORMAL);
+        task = take_injected(worker);
     if (!task)
         task = steal(worker);
     if (!task)
         task = al_inject_take_mail(inject, -1);
     if (!task)
-        task = take_injected(worker, AL_BAND_LOW);
+        task = take_one(worker, AL_BAND_LOW);
     return task;
 }
 
@@ -140,7 +143,8 @@ al_task *al_find_withdraw(al_pool *pool)
     /* A steal may fail because somebody else was quicker: then there may be more. */
     while (!task && al_find_any(pool)) {
         for (al_band band = AL_BANDS; band-- > 0 && !task;)
-            al_inject_take(&pool->inject, band, 0, &task, 1);
+            if (!al_inject_take(&pool->inject, band, 0, &task, 1))
+                task = NULL;
         if (!task)
             task = al_inject_take_mail(&pool->inject, -1);
         int slots = atomic_load_explicit(&pool->slots, memory_order_acquire);

@@ -34,7 +34,8 @@ void al_inject_push(al_inject *inject, al_band band, al_task *task);
 /* To the mailbox of a memory node. */
 void al_inject_mail(al_inject *inject, int node, al_task *task);
 
-/* Takes up to `capacity` of the oldest tasks of one queue of that priority; 0: found none. `start` says with which
+/* Takes up to `capacity` of the oldest tasks of one queue of that priority; 0: found none, `tasks` may have been written
+ * to all the same. `start` says with which
  * lane to begin. */
 size_t al_inject_take(al_inject *inject, al_band band, unsigned start, al_task **tasks, size_t capacity);
 
