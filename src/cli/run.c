@@ -95,7 +95,7 @@ static bool take(run *self, int key, const char *argument)
         return true;
     case 'o':
         self->output = argument;
-        return al_output_known(argument, self->problem);
+        return al_output_format(argument, self->problem) != NULL;
     case OPTION_DATA:
         self->data = argument;
         return true;
@@ -129,6 +129,10 @@ static bool check_usage(const run *self)
     if (!self->kind)
         return al_problem_set(self->problem, AL_EXIT_USAGE, "name a kernel: %s are there",
                               al_workload_names());
+    if (self->output && al_output_format(self->output, self->problem)->picture && !self->kind->picture)
+        return al_problem_set(self->problem, AL_EXIT_USAGE,
+                              "--output %s: the result of %s is no picture: write it to .npy", self->output,
+                              self->kind->name);
     return true;
 }
 
@@ -202,7 +206,7 @@ static bool write_output(run *self)
     al_workload_fini(&self->work);
     if (!feed(self, 1) || !al_measure_once(&self->work, &self->target, self->problem))
         return false;
-    al_block block = { .type = self->work.type, .rank = self->work.rank };
+    al_block block = { .type = self->work.type, .rank = self->work.rank, .white = self->work.white };
     for (size_t d = 0; d < block.rank; d++)
         block.shape[d] = self->work.shape[d];
     block.data = allot_array_map(self->work.result, ALLOT_READ);
