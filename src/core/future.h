@@ -7,6 +7,7 @@
 #define AL_CORE_FUTURE_H
 
 #include "core/failure.h"
+#include "core/wait.h"
 #include <allot/future.h>
 #include <stdatomic.h>
 
@@ -34,6 +35,17 @@ struct allot_future {
 #define AL_FUTURE_WATCHED    0x200u /* somebody sleeps on the epoch and looks at this future among others */
 #define AL_FUTURE_NO_SPIN    0x400u /* whoever spins for it takes a core from what it waits for */
 
+/* Acquire: who sees a state sees what was written before the change to it. */
+static inline allot_state al_future_state_of(const allot_future *future)
+{
+    return (allot_state)(atomic_load_explicit(&future->state, memory_order_acquire) & AL_FUTURE_STATE_MASK);
+}
+
+static inline bool al_future_state_is_done(allot_state state)
+{
+    return state != ALLOT_STATE_PENDING && state != ALLOT_STATE_RUNNING;
+}
+
 /* Sets a new future to PENDING with one reference. */
 void al_future_init(allot_future *future, const void *result, size_t result_size);
 
@@ -54,26 +66,10 @@ bool al_future_add(allot_future *future, al_continuation *continuation);
  * of its own, nothing. */
 void al_future_no_spin(allot_future *future);
 
-/* ---- The epoch: for whoever waits for one of several things ----
- * Read it, look at all things (marking futures WATCHED), then sleep: any such thing that happens in between
- * bumps it. */
-uint32_t al_epoch_read(void);
-void al_epoch_wait(uint32_t seen, int64_t deadline_ns);
-void al_epoch_bump(void);
+/* Sets one of the flags above on a future that is not done; false if it is done. */
+bool al_future_flag(allot_future *future, uint32_t flag);
 
-/* Marks a pending or running future so that its end bumps the epoch; false if it is done. */
+/* Marks a pending or running future so that its end bumps the epoch (core/wait.h); false if it is done. */
 bool al_future_watch(allot_future *future);
-
-/* A thread that belongs to a pool sets this so that its waits run other tasks instead of sleeping. */
-typedef struct al_helper {
-    bool (*help)(struct al_helper *self); /* runs one task if there is one */
-    void (*idle)(struct al_helper *self,
-                 bool idle); /* told before and after it sleeps on the epoch: new work must bump it */
-} al_helper;
-extern _Thread_local al_helper *al_helper_here;
-
-/* Waits until ready(of) says true or the deadline passes; helps where this thread can. What makes it true
- * must bump the epoch. Returns ready's last answer. */
-bool al_wait_until(bool (*ready)(void *of), void *of, int64_t deadline_ns);
 
 #endif

@@ -1,0 +1,188 @@
+#include "core/wait.h"
+#include "base/clock.h"
+#include "base/futex.h"
+#include "core/collector.h"
+#include "core/future.h"
+#include <limits.h>
+#include <unistd.h>
+
+#define SPIN_NS                                                                                              \
+    20000 /* how long an outside waiter spins before it sleeps: about what one wake costs (docs: limits) */
+
+#define COLLECT_NS                                                                                           \
+    100000 /* the same for one that collects: a sleeping worker's wake and its call fit in, so that          \
+              the next call finds it awake */
+
+_Thread_local al_helper *al_helper_here;
+
+static _Atomic uint32_t epoch;
+static _Atomic uint32_t epoch_sleepers;
+
+uint32_t al_epoch_read(void)
+{
+    return atomic_load(&epoch);
+}
+
+void al_epoch_wait(uint32_t seen, int64_t deadline_ns)
+{
+    atomic_fetch_add(&epoch_sleepers, 1); /* seq_cst with al_epoch_bump: one of both sees the other */
+    if (atomic_load(&epoch) == seen)
+        al_futex_wait(&epoch, seen, deadline_ns, AL_FUTEX_PRIVATE);
+    atomic_fetch_sub(&epoch_sleepers, 1);
+}
+
+void al_epoch_bump(void)
+{
+    atomic_fetch_add(&epoch, 1);
+    if (atomic_load(&epoch_sleepers))
+        al_futex_wake(&epoch, INT_MAX, AL_FUTEX_PRIVATE);
+}
+
+/* Tries to be useful, then sleeps until the epoch moves. */
+static void help_or_sleep(bool (*ready)(void *of), void *of, int64_t deadline_ns)
+{
+    al_helper *helper = al_helper_here;
+    if (helper && helper->help(helper))
+        return;
+    if (helper)
+        helper->idle(helper, true);
+    uint32_t seen = al_epoch_read();
+    /* Work that came before idle(true) did not bump the epoch: look once more. */
+    if (!ready(of) && !(helper && helper->help(helper)))
+        al_epoch_wait(seen, deadline_ns);
+    if (helper)
+        helper->idle(helper, false);
+}
+
+bool al_wait_until(bool (*ready)(void *of), void *of, int64_t deadline_ns)
+{
+    for (;;) {
+        if (ready(of))
+            return true;
+        if (al_forked() || al_clock_passed(deadline_ns))
+            return ready(of);
+        help_or_sleep(ready, of, deadline_ns);
+    }
+}
+
+static bool one_ready(void *of)
+{
+    return !al_future_watch(of);
+}
+
+static bool may_spin(void)
+{
+    static _Atomic int processors; /* 0: not asked yet */
+    if (!atomic_load_explicit(&processors, memory_order_relaxed))
+        atomic_store_explicit(&processors, (int)sysconf(_SC_NPROCESSORS_ONLN), memory_order_relaxed);
+    return atomic_load_explicit(&processors, memory_order_relaxed) > 1;
+}
+
+static bool spin(const allot_future *future, int64_t deadline_ns)
+{
+    if (!may_spin() || atomic_load_explicit(&future->state, memory_order_relaxed) & AL_FUTURE_NO_SPIN)
+        return false;
+    al_collecting collecting;
+    al_collecting_begin(&collecting);
+    int64_t end_ns = al_clock_now_ns() + (collecting.count ? COLLECT_NS : SPIN_NS);
+    if (deadline_ns < end_ns)
+        end_ns = deadline_ns;
+    bool done;
+    do {
+        for (int i = 0; !(done = al_future_state_is_done(al_future_state_of(future))) && i < 32; i++) {
+            al_collecting_step(&collecting);
+            al_pause();
+        }
+    } while (!done && al_clock_now_ns() < end_ns);
+    al_collecting_end(&collecting);
+    return done;
+}
+
+/* For a thread that does not help: spins a little, then sleeps on the state word itself. */
+static bool wait_outside(allot_future *future, int64_t deadline_ns)
+{
+    if (spin(future, deadline_ns))
+        return true;
+    while (al_future_flag(future, AL_FUTURE_WAITED)) {
+        if (al_clock_passed(deadline_ns))
+            return al_future_state_is_done(al_future_state_of(future));
+        uint32_t word = atomic_load_explicit(&future->state, memory_order_acquire);
+        if (!al_future_state_is_done((allot_state)(word & AL_FUTURE_STATE_MASK)))
+            al_futex_wait(&future->state, word, deadline_ns, AL_FUTEX_PRIVATE);
+    }
+    return true;
+}
+
+static allot_status wait_one(allot_future *future, int64_t timeout_ns, int64_t deadline_ns)
+{
+    if (al_future_state_is_done(al_future_state_of(future)))
+        return ALLOT_OK;
+    if (al_forked())
+        return ALLOT_FORKED;
+    if (timeout_ns <= 0)
+        return ALLOT_TIMEOUT;
+    bool done =
+        al_helper_here ? al_wait_until(one_ready, future, deadline_ns) : wait_outside(future, deadline_ns);
+    return done ? ALLOT_OK : ALLOT_TIMEOUT;
+}
+
+allot_status allot_wait(allot_future *future, int64_t timeout_ns)
+{
+    if (!future)
+        return ALLOT_INVALID;
+    if (al_future_state_is_done(al_future_state_of(future)))
+        return ALLOT_OK;
+    return wait_one(future, timeout_ns, al_clock_deadline_ns(timeout_ns));
+}
+
+static bool any_missing(allot_future *const *futures, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!futures[i])
+            return true;
+    return false;
+}
+
+allot_status allot_wait_all(allot_future *const *futures, size_t count, int64_t timeout_ns)
+{
+    if (count && (!futures || any_missing(futures, count)))
+        return ALLOT_INVALID;
+    int64_t deadline_ns = al_clock_deadline_ns(timeout_ns);
+    for (size_t i = 0; i < count; i++) {
+        allot_status status = wait_one(futures[i], timeout_ns, deadline_ns);
+        if (status != ALLOT_OK)
+            return status;
+    }
+    return ALLOT_OK;
+}
+
+typedef struct any_of {
+    allot_future *const *futures;
+    size_t count;
+    size_t first_done;
+} any_of;
+
+static bool any_ready(void *of)
+{
+    any_of *any = of;
+    for (size_t i = 0; i < any->count; i++) {
+        if (!al_future_watch(any->futures[i])) {
+            any->first_done = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+allot_status allot_wait_any(allot_future *const *futures, size_t count, int64_t timeout_ns, size_t *index)
+{
+    if (count && (!futures || any_missing(futures, count)))
+        return ALLOT_INVALID;
+    any_of any = { futures, count, 0 };
+    bool done = count == 0 || al_wait_until(any_ready, &any, al_clock_deadline_ns(timeout_ns));
+    if (index)
+        *index = any.first_done;
+    if (!done && al_forked())
+        return ALLOT_FORKED;
+    return done ? ALLOT_OK : ALLOT_TIMEOUT;
+}

@@ -1,0 +1,31 @@
+/* Waiting: for one future or for any of several things, and being of use meanwhile.
+ *
+ * Who waits outside the pools spins a little and then sleeps on the future's own word. Who belongs to a pool,
+ * or waits for one of several things, looks at them all and sleeps on one count for the whole program, the
+ * epoch. */
+#ifndef AL_CORE_WAIT_H
+#define AL_CORE_WAIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- The epoch: for whoever waits for one of several things ----
+ * Read it, look at all things (marking futures WATCHED), then sleep: any such thing that happens in between
+ * bumps it. */
+uint32_t al_epoch_read(void);
+void al_epoch_wait(uint32_t seen, int64_t deadline_ns);
+void al_epoch_bump(void);
+
+/* A thread that belongs to a pool sets this so that its waits run other tasks instead of sleeping. */
+typedef struct al_helper {
+    bool (*help)(struct al_helper *self); /* runs one task if there is one */
+    void (*idle)(struct al_helper *self,
+                 bool idle); /* told before and after it sleeps on the epoch: new work must bump it */
+} al_helper;
+extern _Thread_local al_helper *al_helper_here;
+
+/* Waits until ready(of) says true or the deadline passes; helps where this thread can. What makes it true
+ * must bump the epoch. Returns ready's last answer. */
+bool al_wait_until(bool (*ready)(void *of), void *of, int64_t deadline_ns);
+
+#endif
