@@ -372,6 +372,7 @@ allot_future *allot_launch(allot_executor *executor, const allot_kernel *kernel,
         al_launch_destroy(launch);
         return abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
     }
+    launch->deterministic = hints.deterministic;
     if (wants_devices(executor, launch, &hints))
         al_devices_search(executor); /* beside this launch, for those that follow */
     return accept(executor, task, launch, &hints);

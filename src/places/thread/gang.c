@@ -33,12 +33,10 @@ static void end(al_team *team)
 
 static allot_status call_variant(gang *self, size_t part, al_failure *failure)
 {
-    size_t begin, finish;
-    al_launch_part(al_task_launch(self->task), self->parts, part, &begin, &finish);
     allot_call call = al_place_call(&self->pool->base, self->task);
     al_task *outer = al_task_here;
     al_task_here = self->task;
-    allot_status status = al_launch_run(al_task_launch(self->task), &call, self->values, begin, finish);
+    allot_status status = al_launch_run(al_task_launch(self->task), &call, self->values, self->parts, part);
     al_task_here = outer;
     *failure = call.failure;
     return status;
@@ -70,6 +68,8 @@ static void work(al_team *team, int member)
 static allot_status prepare(gang *self, al_failure *failure)
 {
     allot_status status = al_launch_acquire(al_task_launch(self->task), NULL, NULL, failure);
+    if (status == ALLOT_OK)
+        status = al_launch_accumulate(al_task_launch(self->task), self->parts, AL_ACCUMULATOR_ALIGN, false, failure);
     al_launch_host_values(al_task_launch(self->task), self->values);
     self->start_ns = al_clock_now_ns();
     return status;
@@ -93,7 +93,8 @@ void al_gang_begin(al_pool *pool, al_task *task)
 {
     al_failure failure = { 0 };
     if (al_task_launch(task)->items == 0) {
-        al_place_complete(&pool->base, task, ALLOT_OK, &failure, 0);
+        allot_status status = al_launch_run_empty(al_task_launch(task), &failure);
+        al_place_complete(&pool->base, task, status, &failure, 0);
         return;
     }
     gang *self = create(pool, task);
