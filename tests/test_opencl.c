@@ -677,6 +677,7 @@ static void functions_are_not_for_devices(void)
     {
         char why[160] = "";
         al_task *task = al_task_create(NULL, NULL, 0, 0, 2);
+        task->more = calloc(1, sizeof *task->more);
         CU_ASSERT_FALSE(place->ops->can_run(place, task, why, sizeof why));
         CU_ASSERT_PTR_NOT_NULL(strstr(why, "plain functions"));
         place->ops->enqueue(place, task);
