@@ -52,6 +52,7 @@ typedef struct allot_hints {
                                 with ALLOT_DEPENDENCY and the root cause. Held by the task */
     size_t after_count;
     const char *name; /* shown in traces and messages; NULL: the kernel's name or "task". Copied */
+    size_t chunk;     /* of allot_map(): items that travel as one task; 0: as allot_map() says */
 } allot_hints;
 
 /* Fills *hints with the defaults. */

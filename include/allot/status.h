@@ -105,6 +105,9 @@ ALLOT_API bool allot_call_stopping(const allot_call *call);
 ALLOT_API size_t allot_call_in_size(const allot_call *call);
 ALLOT_API size_t allot_call_out_size(const allot_call *call);
 
+/* In a function that allot_map() calls: which item this is. 0 elsewhere. */
+ALLOT_API size_t allot_call_index(const allot_call *call);
+
 /* Where the call runs: the id of its place, "thread", "process" ... Static for the call's length. */
 ALLOT_API const char *allot_call_place(const allot_call *call);
 
