@@ -111,7 +111,7 @@ static void multiplies_matrices(void)
     expect_code(ALLOT_RUN("run", "gemm", "--type", "f64", "--input", in_folder("a.f32"), "--input",
                           in_folder("b.f32"), "--place", "thread", "--output", in_folder("c.npy")),
                 0);
-    CU_ASSERT_EQUAL_FATAL(read_npy(in_folder("c.npy"), "'shape': (2, 2,)", c, 8), 4);
+    CU_ASSERT_EQUAL_FATAL(read_npy(in_folder("c.npy"), "'shape': (2, 2)", c, 8), 4);
     CU_ASSERT(c[0] == 2 && c[1] == 1 && c[2] == 4 && c[3] == 3);
 }
 
@@ -124,13 +124,13 @@ static void names_the_line_of_a_malformed_matrix(void)
         { "hello\n", ":1: does not begin with %%MatrixMarket" },
         { "%%MatrixMarket matrix coordinate real\n1 1 1\n", ":1: the first line must be" },
         { "%%MatrixMarket vector coordinate real general\n", ":1: 'vector' is not read" },
-        { "%%MatrixMarket matrix array real general\n", ":1: 'array' is not read" },
+        { "%%MatrixMarket matrix list real general\n", ":1: 'list' is not read" },
         { BANNER("complex", "general") "1 1 1\n1 1 1 1\n", ":1: 'complex' values are not read" },
         { BANNER("real", "hermitian") "1 1 1\n1 1 1\n", ":1: 'hermitian' is not read" },
         { BANNER("real", "general"), ":1: ends before the line" },
         { BANNER("real", "general") "% only\n% comments\n", ":3: ends before the line" },
-        { BANNER("real", "general") "3 3\n", ":2: expected three counts" },
-        { BANNER("real", "general") "3 3 1 1\n", ":2: expected three counts" },
+        { BANNER("real", "general") "3 3\n", ":2: expected 3 counts" },
+        { BANNER("real", "general") "3 3 1 1\n", ":2: expected 3 counts" },
         { BANNER("real", "general") "3 x 1\n1 1 1\n", ":2: 'x' is not a whole number" },
         { BANNER("real", "general") "-3 3 1\n1 1 1\n", ":2: '-3' is negative" },
         { BANNER("real", "general") "2000000000 2000000000 1\n1 1 1\n",
@@ -197,9 +197,12 @@ static void refuses_what_is_no_input_file(void)
         { "spmv", "missing.mtx", "missing.mtx: No such file" },
         { "spmv", "folder.mtx", "folder.mtx: is a folder" },
         { "axpy", "pipe.f32", "pipe.f32: is not a regular file" },
-        { "axpy", "data.xyz", "data.xyz: unknown kind of file: .mtx (Matrix Market) and .f32" },
+        { "axpy", "data.xyz",
+          "data.xyz: unknown kind of file: the name must end in one of .mtx, .npy, .f32" },
         { "spmv", "x.f32",
-          "x.f32: holds a series of numbers (.f32), but A of spmv is a sparse matrix (.mtx)" },
+          "x.f32: holds dense numbers (.npy, .f32, a picture, .mtx in array format), but A of spmv is a "
+          "sparse "
+          "matrix (.mtx in coordinate format)" },
     };
     vector();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

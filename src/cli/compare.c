@@ -1,8 +1,9 @@
-/* `allot compare`: every kernel, type and size as one set, in which the places take turns; a table and two
- * files. */
+/* `allot compare`: every kernel, type and size as one set, in which the places take turns; a table, two
+ * files and a picture. */
 #include "cli.h"
 #include "measure.h"
 #include "options.h"
+#include "picture.h"
 #include "progress.h"
 #include "report.h"
 #include "session.h"
@@ -51,7 +52,8 @@ static const struct argp_option options[] = {
       0 },
     { "type", 't', "LIST", 0, "Element types (default: f32,f64)", 0 },
     { "repeat", 'r', "R", 0, "Timed turns of each place (default 21)", 0 },
-    { "out", 'o', "DIR", 0, "Where compare.csv and compare.json go (default: out)", 0 },
+    { "out", 'o', "DIR", 0, "Where compare.csv, compare.json and the picture, compare.svg, go (default: out)",
+      0 },
     { "json", 'j', NULL, 0,
       "Print the list of rows as JSON in place of the table; where there are none, {\"error\": TEXT}", 0 },
     { "data", OPTION_DATA, "DIR", 0, "Look here for the sample input: " AL_DATA_HELP, 0 },
@@ -370,6 +372,20 @@ static void print_notes(const compare *self)
            self->repeats, self->folder, self->folder);
 }
 
+/* A missing gnuplot costs the picture alone. */
+static bool draw(const compare *self, bool quiet, al_problem *problem)
+{
+    al_picture picture;
+    if (!al_picture_draw(&picture, self->rows, self->row_count, self->folder, "compare", problem))
+        return false;
+    if (!picture.drawn)
+        fprintf(stderr, "allot compare: no picture: %s; %s/compare.gp is its script\n", picture.why,
+                self->folder);
+    else if (!quiet)
+        printf("The picture is %s/compare.svg (made by compare.gp from compare.dat).\n", self->folder);
+    return true;
+}
+
 /* The files first: a reader of standard output that goes away early does not cost them. */
 static bool report(compare *self, bool complete)
 {
@@ -386,6 +402,7 @@ static bool report(compare *self, bool complete)
         if (written)
             print_notes(self);
     }
+    written = written && draw(self, self->json, &problem);
     if (complete && !written)
         *self->problem = problem;
     return complete && written;
@@ -428,7 +445,8 @@ int al_compare_run(int argc, char **argv)
     if (ok)
         fill_defaults(&self);
     al_failures_as_json(self.json);
-    ok = ok && prepare(&self) && al_rows_check(self.folder, "compare", &problem);
+    ok = ok && prepare(&self) && al_rows_check(self.folder, "compare", &problem) &&
+         al_picture_check(self.folder, "compare", &problem);
     bool measuring = ok;
     if (ok)
         al_interrupts_catch();

@@ -5,37 +5,44 @@
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
 #define CPUS_FIRST 1024      /* as large as a mask is on most kernels */
 #define CPUS_MAX   (1 << 20) /* no kernel takes more; an end to growing */
 
-/* CPUs in the mask of `process`; 0 with errno set if a mask of `cpus` bits is too small, the system refuses,
- * or memory is out. */
-static int count_mask(pid_t process, int cpus)
+/* NULL with errno set if a mask of `cpus` bits is too small, the system refuses, or memory is out. */
+static cpu_set_t *read_mask(pid_t process, int cpus)
 {
     cpu_set_t *mask = CPU_ALLOC((size_t)cpus);
-    if (!mask)
-        return 0;
-    size_t size = CPU_ALLOC_SIZE((size_t)cpus);
-    int count = sched_getaffinity(process, size, mask) == 0 ? CPU_COUNT_S(size, mask) : 0;
+    if (!mask || sched_getaffinity(process, CPU_ALLOC_SIZE((size_t)cpus), mask) == 0)
+        return mask;
     int error = errno;
     CPU_FREE(mask);
     errno = error;
-    return count;
+    return NULL;
+}
+
+cpu_set_t *al_affinity_mask(size_t *size_bytes)
+{
+    for (int cpus = CPUS_FIRST; cpus <= CPUS_MAX; cpus *= 2) {
+        cpu_set_t *mask = read_mask(getpid(), cpus);
+        *size_bytes = CPU_ALLOC_SIZE((size_t)cpus);
+        if (mask || errno != EINVAL) /* EINVAL: the kernel's mask is larger than ours */
+            return mask;
+    }
+    return NULL;
 }
 
 int al_affinity_cpus(void)
 {
-    for (int cpus = CPUS_FIRST; cpus <= CPUS_MAX; cpus *= 2) {
-        int count = count_mask(getpid(), cpus);
-        if (count > 0)
-            return count;
-        if (errno != EINVAL) /* EINVAL: the kernel's mask is larger than ours */
-            break;
-    }
+    size_t size;
+    cpu_set_t *mask = al_affinity_mask(&size);
+    int count = mask ? CPU_COUNT_S(size, mask) : 0;
+    if (mask)
+        CPU_FREE(mask);
+    if (count > 0)
+        return count;
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online > 0 ? (int)online : 1;
 }

@@ -3,6 +3,7 @@
 #define AL_TOPOLOGY_TOPOLOGY_H
 
 #include <allot/place.h>
+#include <sched.h>
 
 /* CPUs that this process may use: min(affinity mask, cgroup quota rounded up), at least 1. Quick: no hwloc;
  * asked anew each time. */
@@ -11,6 +12,9 @@ int al_usable_cpus(void);
 /* CPUs in the affinity mask of the process (its main thread: a worker's own may be narrower); at least 1,
  * also where the system refuses to tell. */
 int al_affinity_cpus(void);
+
+/* The mask itself, of *size_bytes; NULL where the system refuses or memory is out. CPU_FREE() it. */
+cpu_set_t *al_affinity_mask(size_t *size_bytes);
 
 /* The least CPU quota on the way from this process's cgroup (v2, found through /proc/self/cgroup) to the
  * root, in CPUs; 0: none. al_cgroup_quota_in() does the same for other texts of /proc/self/mountinfo and
