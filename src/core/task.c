@@ -3,6 +3,7 @@
 #include "base/slab.h"
 #include "core/call.h"
 #include "core/launch.h"
+#include "core/map.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,7 @@ static void destroy(al_task *task)
         al_failure_fini(task->future.failure);
         free(task->future.failure);
     }
+    al_map_destroy(al_map_of(task));
     if (task->more)
         destroy_more(task->more);
     if (is_outside(task))

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "executor/choose.h"
 #include "executor/control.h"
+#include "executor/map.h"
 #include "observe/trace.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,7 +132,10 @@ static void place_task(al_terms *terms)
     al_failure failure = { 0 };
     allot_status status = check_after(terms, &failure);
     release_after(terms);
-    al_place *place = status == ALLOT_OK ? al_choose(task->gate->executor, task, &status, &failure) : NULL;
+    al_map *map = al_map_of(task); /* its chunks were its dependencies: there is nothing left to run */
+    if (map)
+        status = al_map_outcome(map, &failure);
+    al_place *place = status == ALLOT_OK && !map ? al_choose(task->gate->executor, task, &status, &failure) : NULL;
     if (place)
         dispatch(task, place);
     else
@@ -284,8 +288,9 @@ static allot_future *abandon(allot_executor *executor, al_task *task, allot_stat
     return refuse(executor, status, failure);
 }
 
+/* `parts`: how often al_node_arrive() will be called for it besides what the hints ask for. */
 static allot_future *accept(allot_executor *executor, al_task *task, al_launch *launch,
-                            const allot_hints *hints)
+                            const allot_hints *hints, size_t parts)
 {
     al_failure none = { 0 };
     al_terms *terms = al_terms_create(task, launch, hints);
@@ -293,6 +298,7 @@ static allot_future *accept(allot_executor *executor, al_task *task, al_launch *
         al_launch_destroy(launch);
         return abandon(executor, task, ALLOT_NO_MEMORY, &none);
     }
+    atomic_fetch_add_explicit(&terms->node.waiting, (uint32_t)parts, memory_order_relaxed);
     adopt(executor, task);
     if (launch || atomic_load_explicit(&al_trace_on, memory_order_relaxed))
         terms->more.submitted_ns = al_clock_now_ns();
@@ -335,7 +341,7 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
     if (!task)
         return abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
     if (!is_plain(executor, given))
-        return accept(executor, task, NULL, &hints);
+        return accept(executor, task, NULL, &hints, 0);
     adopt(executor, task);
     if (!al_executor_ensure_open(executor, executor->places[0]))
         fail(task, ALLOT_NO_PLACE, &failure);
@@ -375,5 +381,25 @@ allot_future *allot_launch(allot_executor *executor, const allot_kernel *kernel,
     launch->deterministic = hints.deterministic;
     if (wants_devices(executor, launch, &hints))
         al_devices_search(executor); /* beside this launch, for those that follow */
-    return accept(executor, task, launch, &hints);
+    return accept(executor, task, launch, &hints, 0);
+}
+
+/* ---- For maps ---- */
+
+allot_status al_submit_check(allot_executor *executor, const allot_hints *given, allot_hints *hints,
+                             al_failure *failure)
+{
+    return check_caller(executor, given, hints, failure);
+}
+
+allot_future *al_submit_refuse(allot_executor *executor, allot_status status, al_failure *failure)
+{
+    return refuse(executor, status, failure);
+}
+
+allot_future *al_submit_gathering(allot_executor *executor, al_task *task, const allot_hints *hints,
+                                  size_t parts)
+{
+    al_failure none = { 0 };
+    return task ? accept(executor, task, NULL, hints, parts) : abandon(executor, NULL, ALLOT_NO_MEMORY, &none);
 }
