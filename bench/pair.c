@@ -21,22 +21,43 @@ static void spin_for(_Atomic uint32_t *word, uint32_t expected)
             sched_yield();
 }
 
-static void *serve(void *unused)
+/* Two that spin need a CPU each: this thread stays on its own, and the partner on any other. */
+static void settle(int host_cpu, bool host)
 {
+    cpu_set_t chosen;
+    if (host_cpu < 0 || sched_getaffinity(0, sizeof chosen, &chosen) != 0)
+        return;
+    if (host) {
+        CPU_ZERO(&chosen);
+        CPU_SET(host_cpu, &chosen);
+    } else {
+        CPU_CLR(host_cpu, &chosen);
+    }
+    if (CPU_COUNT(&chosen))
+        sched_setaffinity(0, sizeof chosen, &chosen); /* if refused, the figure is a worse one */
+}
+
+static void *serve(void *host_cpu)
+{
+    settle(*(int *)host_cpu, false);
     for (uint32_t loop = 1;; loop++) {
         spin_for(&board.started, loop);
         board.part(board.count / 2, board.count);
         atomic_store_explicit(&board.ended, loop, memory_order_release);
     }
-    return unused;
+    return NULL;
 }
 
 bool pair_open(void)
 {
     static bool opened;
+    static int host_cpu;
     pthread_t thread;
-    if (!opened)
-        opened = pthread_create(&thread, NULL, serve, NULL) == 0 && pthread_detach(thread) == 0;
+    if (opened)
+        return true;
+    host_cpu = sched_getcpu();
+    opened = pthread_create(&thread, NULL, serve, &host_cpu) == 0 && pthread_detach(thread) == 0;
+    settle(host_cpu, true);
     return opened;
 }
 
