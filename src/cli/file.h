@@ -15,6 +15,14 @@ typedef struct al_file {
 bool al_file_read(al_file *file, const char *path, al_problem *problem);
 void al_file_free(al_file *file);
 
+/* What is wrong with a file that was read, and where: "PATH: byte N: ..." of a binary one, from 0, or
+ * "PATH:LINE: ..." of text, from 1. Each records AL_EXIT_INPUT and returns false, as al_problem_set() does.
+ */
+bool al_file_problem_at_byte(const al_file *file, size_t byte, al_problem *problem, const char *format, ...)
+    ALLOT_PRINTF(4, 5);
+bool al_file_problem_at_line(const al_file *file, size_t line, al_problem *problem, const char *format, ...)
+    ALLOT_PRINTF(4, 5);
+
 /* A file being written: beside its place, and renamed to it once it is whole. */
 typedef struct al_output {
     FILE *stream;

@@ -15,6 +15,23 @@ typedef struct info {
     al_places places;
 } info;
 
+/* What the library found, and what the command itself reads pictures with. `found` has LIBRARIES places;
+ * returns how many are filled. */
+enum {
+    LIBRARIES = 16
+};
+static size_t list_libraries(allot_library *found)
+{
+    size_t count = 0, filled = 0;
+    const allot_library *libraries = allot_libraries(&count);
+    for (; filled < count && filled + 1 < LIBRARIES; filled++)
+        found[filled] = libraries[filled];
+    found[filled++] = (allot_library){
+        .name = "libpng", .version = al_png_version(), .found = al_png_version()[0], .purpose = "PNG pictures"
+    };
+    return filled;
+}
+
 static const struct argp_option options[] = {
     { "json", 'j', NULL, 0,
       "Print JSON: version, topology, places, devices_message, libraries, kernels; on failure {\"error\": "
@@ -62,8 +79,8 @@ static json_t *place_json(const allot_place_info *p)
 
 static json_t *info_json(const info *self)
 {
-    size_t count = 0;
-    const allot_library *libraries = allot_libraries(&count);
+    allot_library libraries[LIBRARIES];
+    size_t count = list_libraries(libraries);
     json_t *places = json_array(), *found = json_array(), *kernels = json_array();
     for (size_t i = 0; i < self->places.count; i++)
         json_array_append_new(places, place_json(&self->places.info[i]));
@@ -139,8 +156,8 @@ static void print_places(const al_places *places)
 
 static void print_libraries(void)
 {
-    size_t count = 0;
-    const allot_library *libraries = allot_libraries(&count);
+    allot_library libraries[LIBRARIES];
+    size_t count = list_libraries(libraries);
     puts("\nLibraries");
     for (size_t i = 0; i < count; i++)
         printf("  %-12s %-26s %s\n", libraries[i].name,

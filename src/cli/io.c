@@ -6,24 +6,12 @@
 #include <strings.h>
 #include <unistd.h>
 
-static const struct input_format {
-    const char *ending;
-    al_input_kind kind;
-    const char *says;
-    bool (*read)(const al_file *file, al_input *input, al_problem *problem);
-} input_formats[] = {
-    { ".mtx", AL_MATRIX, "Matrix Market", al_matrix_market_read },
-    { ".f32", AL_SERIES, "raw little-endian float32", al_f32_read },
+static const al_format *const formats[] = {
+    &al_matrix_market_format, &al_npy_format, &al_f32_format, &al_png_format,
+    &al_pgm_format,           &al_ppm_format, &al_pnm_format
 };
 
-static const struct output_format {
-    const char *ending;
-    bool (*write)(FILE *stream, const al_block *block);
-} output_formats[] = {
-    { ".npy", al_npy_write },
-};
-
-#define COUNT_OF(table) (sizeof(table) / sizeof(table)[0])
+#define FORMAT_COUNT (sizeof formats / sizeof formats[0])
 
 static bool ends_in(const char *path, const char *ending)
 {
@@ -37,28 +25,50 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static const struct input_format *input_format_of(const char *path, al_problem *problem)
+static const al_format *format_of(const char *path)
 {
-    char known[200] = "";
-    for (size_t i = 0; i < COUNT_OF(input_formats); i++) {
-        if (ends_in(path, input_formats[i].ending))
-            return &input_formats[i];
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s (%s)", i ? " and " : "", input_formats[i].ending,
-                 input_formats[i].says);
-    }
-    al_problem_set(problem, AL_EXIT_INPUT, "%s: unknown kind of file: %s are read", path, known);
+    for (size_t i = 0; i < FORMAT_COUNT; i++)
+        if (ends_in(path, formats[i]->ending))
+            return formats[i];
     return NULL;
+}
+
+/* Into `text`, which is static and filled once. */
+static const char *list_endings(char *text, size_t size, bool written)
+{
+    if (text[0])
+        return text;
+    for (size_t i = 0; i < FORMAT_COUNT; i++) {
+        size_t used = strlen(text);
+        if (written ? formats[i]->write != NULL : formats[i]->read != NULL)
+            snprintf(text + used, size - used, "%s%s", used ? ", " : "", formats[i]->ending);
+    }
+    return text;
+}
+
+const char *al_formats_read(void)
+{
+    static char text[100];
+    return list_endings(text, sizeof text, false);
+}
+
+const char *al_formats_written(void)
+{
+    static char text[100];
+    return list_endings(text, sizeof text, true);
 }
 
 bool al_input_read(al_input *input, const char *path, al_problem *problem)
 {
     *input = (al_input){ 0 };
-    const struct input_format *format = input_format_of(path, problem);
+    const al_format *format = format_of(path);
+    if (!format || !format->read)
+        return al_problem_set(problem, AL_EXIT_INPUT,
+                              "%s: unknown kind of file: the name must end in one of %s", path,
+                              al_formats_read());
     al_file file;
-    if (!format || !al_file_read(&file, path, problem))
+    if (!al_file_read(&file, path, problem))
         return false;
-    input->kind = format->kind;
     snprintf(input->name, sizeof input->name, "%s", base_name(path));
     bool ok = format->read(&file, input, problem);
     al_file_free(&file);
@@ -69,7 +79,7 @@ bool al_input_read(al_input *input, const char *path, al_problem *problem)
 
 void al_input_free(al_input *input)
 {
-    free(input->series.value);
+    al_block_free(&input->block);
     free(input->matrix.row_start);
     free(input->matrix.column);
     free(input->matrix.value);
@@ -79,82 +89,42 @@ void al_input_free(al_input *input)
 const char *al_input_kind_text(al_input_kind kind)
 {
     switch (kind) {
-    case AL_SERIES:
-        return "a series of numbers (.f32)";
+    case AL_DENSE:
+        return "dense numbers (.npy, .f32, a picture, .mtx in array format)";
     case AL_MATRIX:
-        return "a sparse matrix (.mtx)";
+        return "a sparse matrix (.mtx in coordinate format)";
     }
     return "?";
 }
 
-static float f32_at(const unsigned char *at)
+const al_format *al_output_format(const char *path, al_problem *problem)
 {
-    uint32_t bits = at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-bool al_f32_read(const al_file *file, al_input *input, al_problem *problem)
-{
-    const unsigned char *bytes = (const unsigned char *)file->data;
-    size_t count = file->size / 4;
-    if (file->size == 0)
-        return al_problem_set(problem, AL_EXIT_INPUT, "%s: byte 0: the file is empty", file->path);
-    if (file->size % 4)
-        return al_problem_set(
-            problem, AL_EXIT_INPUT,
-            "%s: byte %zu: ends within a number (a .f32 file is 4 bytes a number, this one has %zu)",
-            file->path, count * 4, file->size);
-    input->series.value = calloc(count, sizeof(double));
-    if (!input->series.value)
-        return al_problem_set(problem, AL_EXIT_INPUT, "%s: out of memory for its %zu numbers", file->path,
-                              count);
-    input->series.count = count;
-    for (size_t i = 0; i < count; i++) {
-        float value = f32_at(bytes + 4 * i);
-        if (!__builtin_isfinite(value))
-            return al_problem_set(problem, AL_EXIT_INPUT, "%s: byte %zu: %s is not a number to compute with",
-                                  file->path, 4 * i, __builtin_isnan(value) ? "NaN" : "infinity");
-        input->series.value[i] = value;
-    }
-    return true;
-}
-
-static const struct output_format *output_format_of(const char *path)
-{
-    for (size_t i = 0; i < COUNT_OF(output_formats); i++)
-        if (ends_in(path, output_formats[i].ending))
-            return &output_formats[i];
+    const al_format *format = format_of(path);
+    if (format && format->write)
+        return format;
+    al_problem_set(problem, AL_EXIT_USAGE, "--output %s: the name must end in the format to write: %s", path,
+                   al_formats_written());
     return NULL;
-}
-
-bool al_output_known(const char *path, al_problem *problem)
-{
-    if (output_format_of(path))
-        return true;
-    char known[100] = "";
-    for (size_t i = 0; i < COUNT_OF(output_formats); i++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", output_formats[i].ending);
-    }
-    return al_problem_set(problem, AL_EXIT_USAGE, "--output %s: the name must end in the format to write: %s",
-                          path, known);
 }
 
 bool al_output_write(const char *path, const al_block *block, al_problem *problem)
 {
-    const struct output_format *format = output_format_of(path);
+    const al_format *format = al_output_format(path, problem);
     al_output output;
-    if (!format)
-        return al_output_known(path, problem);
-    if (!al_output_open(&output, path, problem))
+    if (!format || !al_output_open(&output, path, problem))
         return false;
-    bool written = format->write(output.stream, block);
-    bool closed = al_output_close(&output, written, problem);
-    if (closed && !written)
-        return al_problem_set(problem, AL_EXIT_FAILED, "%s: cannot be written: %s", path, strerror(errno));
-    return closed;
+    al_problem wrong = { 0 }, closing = { 0 };
+    bool written = format->write(output.stream, block, &wrong);
+    bool closed = al_output_close(&output, written, &closing);
+    if (closed && written)
+        return true;
+    if (wrong.code)
+        return al_problem_set(problem, wrong.code, "%s: %s", path, wrong.text);
+    if (!closed)
+        *problem = closing;
+    else
+        al_problem_set(problem, AL_EXIT_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+    return false;
 }
 
 static bool found_in(const char *folder, const char *below, const char *name, char *path, size_t path_size)
@@ -165,16 +135,10 @@ static bool found_in(const char *folder, const char *below, const char *name, ch
     return length > 0 && (size_t)length < path_size && access(path, R_OK) == 0;
 }
 
-bool al_data_find(const char *folder, const char *name, char *path, size_t path_size)
+/* What a checkout or an installed tree holds beside the program goes before a folder fixed at build time, in
+ * which another version may lie. */
+static bool found_beside_program(const char *name, char *path, size_t path_size)
 {
-    if (folder)
-        return found_in(folder, "", name, path, path_size);
-    if (found_in(getenv("ALLOT_DATA"), "", name, path, path_size))
-        return true;
-#ifdef ALLOT_DATA_FOLDER
-    if (found_in(ALLOT_DATA_FOLDER, "", name, path, path_size))
-        return true;
-#endif
     char program[4096];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     if (length <= 0)
@@ -183,4 +147,18 @@ bool al_data_find(const char *folder, const char *name, char *path, size_t path_
     *strrchr(program, '/') = '\0'; /* the kernel gives an absolute path */
     return found_in(program, "../bench/data/", name, path, path_size) ||
            found_in(program, "../share/allot/data/", name, path, path_size);
+}
+
+bool al_data_find(const char *folder, const char *name, char *path, size_t path_size)
+{
+    if (folder)
+        return found_in(folder, "", name, path, path_size);
+    if (found_in(getenv("ALLOT_DATA"), "", name, path, path_size) ||
+        found_beside_program(name, path, path_size))
+        return true;
+#ifdef ALLOT_DATA_FOLDER
+    return found_in(ALLOT_DATA_FOLDER, "", name, path, path_size);
+#else
+    return false;
+#endif
 }

@@ -6,7 +6,6 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,16 +100,6 @@ static void check_output(void)
         fprintf(stderr, "allot: cannot write to standard output%s%s\n", output_errno ? ": " : "",
                 output_errno ? strerror(output_errno) : "");
     _exit(AL_EXIT_FAILED);
-}
-
-bool al_problem_set(al_problem *problem, al_exit code, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(problem->text, sizeof problem->text, format, arguments);
-    va_end(arguments);
-    problem->code = code;
-    return false;
 }
 
 int al_problem_tell(const al_problem *problem, const char *command)

@@ -1,6 +1,6 @@
-/* Matrix Market coordinate files (Boisvert, Pozo, Remington: The Matrix Market Exchange Formats, NISTIR 5935,
- * 1996) to compressed rows: real, integer or pattern values; general, or symmetric with the missing half
- * filled in. */
+/* Matrix Market files (Boisvert, Pozo, Remington: The Matrix Market Exchange Formats, NISTIR 5935, 1996):
+ * coordinate ones to compressed rows, array ones, which list every value column by column, to a dense block.
+ * Real, integer or pattern values; general, or symmetric with the missing half filled in. */
 #include "io.h"
 #include "number.h"
 
@@ -26,7 +26,8 @@ typedef struct reader {
     token tokens[TOKENS];   /* the current line's words */
     size_t token_count;     /* TOKENS + 1: more */
     bool comment;           /* the current line begins with % */
-    bool pattern, integer, symmetric;
+    bool array, pattern, integer, symmetric;
+    size_t rows, columns;
     al_problem *problem;
 } reader;
 
@@ -79,8 +80,7 @@ static bool next_line(reader *r)
 
 static bool fail(reader *r, const char *what)
 {
-    return al_problem_set(r->problem, AL_EXIT_INPUT, "%s:%zu: %s", r->file->path, r->line ? r->line : 1,
-                          what);
+    return al_file_problem_at_line(r->file, r->line ? r->line : 1, r->problem, "%s", what);
 }
 
 /* The same about one word of the line, which is shown shortened and without what a terminal would obey. */
@@ -100,7 +100,7 @@ static bool is_word(token at, const char *word)
     return at.length == strlen(word) && strncasecmp(at.text, word, at.length) == 0;
 }
 
-/* %%MatrixMarket matrix coordinate FIELD SYMMETRY */
+/* %%MatrixMarket matrix FORMAT FIELD SYMMETRY */
 static bool read_banner(reader *r)
 {
     if (!next_line(r))
@@ -109,15 +109,18 @@ static bool read_banner(reader *r)
     if (!is_word(word[0], "%%MatrixMarket"))
         return fail(r, "does not begin with %%MatrixMarket: not a Matrix Market file");
     if (r->token_count != TOKENS)
-        return fail(r, "the first line must be: %%MatrixMarket matrix coordinate FIELD SYMMETRY");
+        return fail(r, "the first line must be: %%MatrixMarket matrix FORMAT FIELD SYMMETRY");
     if (!is_word(word[1], "matrix"))
         return fail_at(r, word[1], "is not read: only matrix is");
-    if (!is_word(word[2], "coordinate"))
-        return fail_at(r, word[2], "is not read: only coordinate is");
+    r->array = is_word(word[2], "array");
+    if (!r->array && !is_word(word[2], "coordinate"))
+        return fail_at(r, word[2], "is not read: coordinate and array are");
     r->pattern = is_word(word[3], "pattern");
     r->integer = is_word(word[3], "integer");
     if (!r->pattern && !r->integer && !is_word(word[3], "real"))
         return fail_at(r, word[3], "values are not read: real, integer and pattern are");
+    if (r->pattern && r->array)
+        return fail(r, "a pattern has coordinates: an array of it says nothing");
     r->symmetric = is_word(word[4], "symmetric");
     if (!r->symmetric && !is_word(word[4], "general"))
         return fail_at(r, word[4], "is not read: general and symmetric are");
@@ -138,34 +141,52 @@ static bool read_index(reader *r, token at, int64_t least, int64_t most, const c
     return true;
 }
 
-/* ROWS COLUMNS ENTRIES. The counts are believed only as far as a file of this length could keep them. */
-static bool read_size(reader *r, al_matrix *matrix)
+/* The first line that is no comment, which has `count` numbers known as `names`. */
+static bool find_size(reader *r, size_t count, const char *names)
 {
     do {
         if (!next_line(r))
-            return fail(r, "ends before the line ROWS COLUMNS ENTRIES");
+            return al_file_problem_at_line(r->file, r->line, r->problem, "ends before the line %s: cut off",
+                                           names);
     } while (r->comment);
-    if (r->token_count != 3)
-        return fail(r, "expected three counts: ROWS COLUMNS ENTRIES");
-    int64_t rows, columns, entries, left = r->end - r->next, most = FREE_ROWS + left;
-    const int64_t shortest =
-        r->pattern ? 4 : 6; /* "1 1 1\n": bytes of an entry; the last may lack its newline */
-    if (most > INT32_MAX - 1)
-        most = INT32_MAX - 1;
+    return r->token_count == count ? true
+                                   : al_file_problem_at_line(r->file, r->line, r->problem,
+                                                             "expected %zu counts: %s", count, names);
+}
+
+static bool read_shape(reader *r, int64_t most)
+{
+    int64_t rows, columns;
     if (!read_index(r, r->tokens[0], 0, most, "rows are more than a file of this length can describe",
                     &rows) ||
         !read_index(r, r->tokens[1], 0, most, "columns are more than a file of this length can describe",
                     &columns))
         return false;
+    if (rows == 0 || columns == 0)
+        return fail(r, "the matrix has no rows or no columns: there is nothing to compute with");
     if (r->symmetric && rows != columns)
         return fail(r, "a symmetric matrix must be square");
-    if (!read_index(r, r->tokens[2], 0, (left + 1) / shortest,
+    r->rows = (size_t)rows;
+    r->columns = (size_t)columns;
+    return true;
+}
+
+/* ROWS COLUMNS ENTRIES. The counts are believed only as far as a file of this length could keep them. */
+static bool read_size(reader *r, al_matrix *matrix)
+{
+    if (!find_size(r, 3, "ROWS COLUMNS ENTRIES"))
+        return false;
+    int64_t entries, left = r->end - r->next, most = FREE_ROWS + left;
+    const int64_t shortest =
+        r->pattern ? 4 : 6; /* "1 1 1\n": bytes of an entry; the last may lack its newline */
+    if (!read_shape(r, most < INT32_MAX ? most : INT32_MAX - 1) ||
+        !read_index(r, r->tokens[2], 0, (left + 1) / shortest,
                     "entries are more than the rest of the file holds: cut off, or a wrong count", &entries))
         return false;
     if (entries > (r->symmetric ? INT32_MAX / 2 : INT32_MAX))
         return fail_at(r, r->tokens[2], "entries are too many for 32-bit indices");
-    matrix->rows = (size_t)rows;
-    matrix->columns = (size_t)columns;
+    matrix->rows = r->rows;
+    matrix->columns = r->columns;
     matrix->entries = (size_t)entries;
     return true;
 }
@@ -250,27 +271,25 @@ static void compress(const triplet *entries, size_t count, triplet *sorted, int3
     matrix->entries = count;
 }
 
-bool al_matrix_market_read(const al_file *file, al_input *input, al_problem *problem)
+static bool read_coordinates(reader *r, al_matrix *matrix)
 {
-    reader r = { .file = file, .next = file->data, .end = file->data + file->size, .problem = problem };
-    al_matrix *matrix = &input->matrix;
     triplet *entries = NULL, *sorted = NULL;
     int32_t *cursor = NULL;
     bool ok = false;
-    if (!read_banner(&r) || !read_size(&r, matrix))
+    if (!read_size(r, matrix))
         return false;
     size_t most =
-        matrix->entries * (r.symmetric ? 2 : 1) + 1; /* one more: an empty matrix is no failed allocation */
+        matrix->entries * (r->symmetric ? 2 : 1) + 1; /* one more: an empty matrix is no failed allocation */
     size_t keys = (matrix->rows > matrix->columns ? matrix->rows : matrix->columns) + 1, count = 0;
-    entries = malloc(most * sizeof *entries);
+    entries = calloc(most, sizeof *entries);
     sorted = malloc(most * sizeof *sorted);
     cursor = malloc(keys * sizeof *cursor);
     matrix->row_start = malloc((matrix->rows + 1) * sizeof *matrix->row_start);
     matrix->column = malloc(most * sizeof *matrix->column);
     matrix->value = malloc(most * sizeof *matrix->value);
     if (!entries || !sorted || !cursor || !matrix->row_start || !matrix->column || !matrix->value)
-        fail(&r, "out of memory");
-    else if (read_entries(&r, matrix, entries, &count)) {
+        fail(r, "out of memory");
+    else if (read_entries(r, matrix, entries, &count)) {
         compress(entries, count, sorted, cursor, matrix);
         ok = true;
     }
@@ -279,3 +298,62 @@ bool al_matrix_market_read(const al_file *file, al_input *input, al_problem *pro
     free(cursor);
     return ok;
 }
+
+/* ---- Array format: ROWS COLUMNS, then a value a line ---- */
+
+/* Of a symmetric matrix the lower half alone is listed. */
+static size_t array_entries(const reader *r)
+{
+    return r->symmetric ? r->rows * (r->rows + 1) / 2 : r->rows * r->columns;
+}
+
+static bool read_array_size(reader *r, al_block *block)
+{
+    if (!find_size(r, 2, "ROWS COLUMNS"))
+        return false;
+    size_t left = (size_t)(r->end - r->next); /* "1\n": two bytes a value, the last may lack its newline */
+    if (!read_shape(r, INT32_MAX - 1))        /* so that their product fits */
+        return false;
+    if (array_entries(r) > (left + 1) / 2)
+        return fail(r, "the values are more than the rest of the file holds: cut off, or a wrong count");
+    *block = (al_block){ .type = ALLOT_F64, .rank = 2, .shape = { r->rows, r->columns } };
+    return al_block_allocate(block) ? true : fail(r, "out of memory");
+}
+
+static bool read_array_value(reader *r, const char *missing, double *value)
+{
+    if (!next_line(r))
+        return fail(r, missing);
+    if (r->comment)
+        return fail(r, "a comment among the values");
+    if (r->token_count != 1)
+        return fail(r, "expected one value");
+    return read_value(r, r->tokens[0], value);
+}
+
+static bool read_dense(reader *r, al_block *block)
+{
+    if (!read_array_size(r, block))
+        return false;
+    double *value = block->data;
+    for (size_t column = 0; column < r->columns; column++)
+        for (size_t row = r->symmetric ? column : 0; row < r->rows; row++) {
+            double *place = &value[row * r->columns + column];
+            if (!read_array_value(r, "ends before the last value: cut off, or a wrong count", place))
+                return false;
+            if (r->symmetric)
+                value[column * r->columns + row] = *place;
+        }
+    return next_line(r) ? fail(r, "more lines than the values announced") : true;
+}
+
+static bool read_matrix(const al_file *file, al_input *input, al_problem *problem)
+{
+    reader r = { .file = file, .next = file->data, .end = file->data + file->size, .problem = problem };
+    if (!read_banner(&r))
+        return false;
+    input->kind = r.array ? AL_DENSE : AL_MATRIX;
+    return r.array ? read_dense(&r, &input->block) : read_coordinates(&r, &input->matrix);
+}
+
+const al_format al_matrix_market_format = { .ending = ".mtx", .says = "Matrix Market", .read = read_matrix };

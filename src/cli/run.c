@@ -41,12 +41,16 @@ static const struct argp_option options[] = {
     { "place", 'p', "PLACE", 0, "Where: auto (default), thread, process, opencl, opencl:N, inline", 0 },
     { "type", 't', "TYPE", 0, "Element type: f32 (default) or f64", 0 },
     { "size", 'n', "N", 0, "Size, like 1000 or 1e6 (default: the input's own)", 0 },
-    { "input", 'i', "FILE", 0, "Input: .mtx or .f32; may be given twice (default: the sample input)", 0 },
+    { "input", 'i', "FILE", 0,
+      "Input, by its ending: .mtx, .npy, .f32, .png, .pgm, .ppm, .pnm; may be given twice (default: the "
+      "sample input)",
+      0 },
     { "repeat", 'r', "R", 0, "Timed runs; the median is shown (default 5)", 0 },
     { "explain", 'e', NULL, 0, "Say why it ran there: every candidate and its predicted cost", 0 },
     { "trace", OPTION_TRACE, "FILE", 0, "Write a trace for ui.perfetto.dev (Chrome's format)", 0 },
     { "json", 'j', NULL, 0, "Print JSON; on failure {\"error\": TEXT}", 0 },
-    { "output", 'o', "FILE", 0, "Write the result to FILE.npy", 0 },
+    { "output", 'o', "FILE", 0,
+      "Write the result to FILE, by its ending: .npy, or of rows and columns .png, .pgm, .ppm", 0 },
     { "data", OPTION_DATA, "DIR", 0, "Look here for the sample input: " AL_DATA_HELP, 0 },
     { 0 },
 };
@@ -95,7 +99,7 @@ static bool take(run *self, int key, const char *argument)
         return true;
     case 'o':
         self->output = argument;
-        return al_output_known(argument, self->problem);
+        return al_output_format(argument, self->problem) != NULL;
     case OPTION_DATA:
         self->data = argument;
         return true;
@@ -129,6 +133,10 @@ static bool check_usage(const run *self)
     if (!self->kind)
         return al_problem_set(self->problem, AL_EXIT_USAGE, "name a kernel: %s are there",
                               al_workload_names());
+    if (self->output && al_output_format(self->output, self->problem)->picture && !self->kind->picture)
+        return al_problem_set(self->problem, AL_EXIT_USAGE,
+                              "--output %s: the result of %s is no picture: write it to .npy", self->output,
+                              self->kind->name);
     return true;
 }
 
@@ -202,7 +210,7 @@ static bool write_output(run *self)
     al_workload_fini(&self->work);
     if (!feed(self, 1) || !al_measure_once(&self->work, &self->target, self->problem))
         return false;
-    al_block block = { .type = self->work.type, .rank = self->work.rank };
+    al_block block = { .type = self->work.type, .rank = self->work.rank, .white = self->work.white };
     for (size_t d = 0; d < block.rank; d++)
         block.shape[d] = self->work.shape[d];
     block.data = allot_array_map(self->work.result, ALLOT_READ);
@@ -292,11 +300,22 @@ int al_run_run(int argc, char **argv)
         .doc =
             "Runs a sample kernel (axpy, gemm, spmv) and verifies its result against a serial reference "
             "in double precision."
-            "\vKernels: axpy (y = 0.75*x + y; inputs x, y as .f32), gemm (C = A*B; inputs A, B as .f32, n x "
-            "n numbers row by row), "
-            "spmv (y = A*x, A sparse; inputs A as .mtx, x as .f32). A series is repeated or cut to n, a "
-            "matrix repeated along "
-            "the diagonal until it has about n rows. What has no input gets seeded values.\n\n"
+            "\vKernels and their inputs: axpy (y = 0.75*x + y; x, y), gemm (C = A*B; A, B), spmv (y = A*x; A "
+            "sparse, x).\n\n"
+            "Input: a sparse matrix is Matrix Market in coordinate format (.mtx: real, integer or pattern, "
+            "general or "
+            "symmetric); everything else is dense numbers: NumPy (.npy, real types of up to 3 dimensions), "
+            "raw "
+            "little-endian float32 (.f32), Matrix Market in array format, or a picture (.png, .pgm, .ppm, up "
+            "to 16 bits "
+            "a sample). Numbers are repeated or cut to -n; a sparse matrix is repeated along the diagonal "
+            "until it "
+            "has about n rows; gemm keeps the shapes of matrices unless -n is given. What has no input gets "
+            "seeded "
+            "values.\n\n"
+            "Output: .npy keeps type and shape. A picture made of a picture keeps its meaning, cut to the "
+            "samples' "
+            "range; of other numbers the least becomes black and the greatest white.\n\n"
             "The time goes from launch to done with the data at the place; moving inputs in and the "
             "result out is shown "
             "apart. One run to warm up is not counted.\n\n" AL_EXIT_HELP,

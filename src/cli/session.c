@@ -26,12 +26,17 @@ static bool read_one(al_inputs *inputs, const al_workload_kind *kind, const char
                               path, kind->name, index, index == 1 ? "" : "s");
     if (!al_input_read(&inputs->input[index], path, problem))
         return false;
+    const al_input *input = &inputs->input[index];
     inputs->count++;
-    if (inputs->input[index].kind == kind->inputs[index].kind)
-        return true;
-    return al_problem_set(problem, AL_EXIT_INPUT, "%s: holds %s, but %s of %s is %s", path,
-                          al_input_kind_text(inputs->input[index].kind), kind->inputs[index].name, kind->name,
-                          al_input_kind_text(kind->inputs[index].kind));
+    if (input->kind != kind->inputs[index].kind)
+        return al_problem_set(problem, AL_EXIT_INPUT, "%s: holds %s, but %s of %s is %s", path,
+                              al_input_kind_text(input->kind), kind->inputs[index].name, kind->name,
+                              al_input_kind_text(kind->inputs[index].kind));
+    if (input->kind == AL_DENSE && al_type_is_complex(input->block.type))
+        return al_problem_set(problem, AL_EXIT_INPUT,
+                              "%s: holds complex numbers, and %s takes real ones: save their real part", path,
+                              kind->name);
+    return true;
 }
 
 bool al_inputs_read(al_inputs *inputs, const al_workload_kind *kind, const char *const *paths, size_t count,

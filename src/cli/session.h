@@ -26,6 +26,7 @@ allot_executor *al_session_open(al_problem *problem);
 
 /* Where the input is looked for, for --help. */
 #define AL_DATA_HELP                                                                                         \
-    "the folder of the sample input (else $ALLOT_DATA, the installed data, the folder beside the program)"
+    "the folder of the sample input (else $ALLOT_DATA, or what lies beside the program: bench/data of a "    \
+    "checkout, share/allot/data of an installed copy)"
 
 #endif

@@ -150,26 +150,53 @@ double al_value_seeded(uint64_t seed, uint64_t index)
     return (double)(int64_t)(z >> 11) * 0x1p-52 - 1;
 }
 
-void *al_values_make(const al_series *series, uint64_t seed, allot_type type, size_t count,
-                     al_problem *problem)
+/* Sets element `index`, or says that its value is too large for the type. */
+static bool set_checked(allot_type type, void *values, size_t index, double value, al_problem *problem)
 {
+    al_value_set(type, values, index, value);
+    return isfinite(al_value_get(type, values, index))
+               ? true
+               : al_problem_set(problem, AL_EXIT_INPUT,
+                                "the input's value %g does not fit %s: use --type f64", value,
+                                allot_type_name(type));
+}
+
+/* A block as rows and columns: a series is one long row of which each row takes the next part. */
+static size_t place_of(const al_block *block, size_t row, size_t column, size_t columns)
+{
+    if (block->rank == 2)
+        return row % block->shape[0] * block->shape[1] + column % block->shape[1];
+    return (row * columns + column) % al_block_count(block);
+}
+
+void *al_values_make_2d(const al_block *block, uint64_t seed, allot_type type, size_t rows, size_t columns,
+                        al_problem *problem)
+{
+    size_t count = rows * columns;
+    bool given = block && al_block_count(block), ok = true;
     void *values = calloc(count ? count : 1, allot_type_size(type));
     if (!values)
         return al_out_of_memory(problem), NULL;
-    bool given = series && series->count;
-    for (size_t i = 0, at = 0; i < count; i++) {
-        double value = given ? series->value[at] : al_value_seeded(seed, i);
-        if (given && ++at == series->count)
-            at = 0;
-        al_value_set(type, values, i, value);
-        if (!isfinite(al_value_get(type, values, i))) {
-            al_problem_set(problem, AL_EXIT_INPUT, "the input's value %g does not fit %s: use --type f64",
-                           value, allot_type_name(type));
-            free(values);
-            return NULL;
-        }
-    }
-    return values;
+    for (size_t row = 0, i = 0; ok && row < rows; row++)
+        for (size_t column = 0; ok && column < columns; column++, i++)
+            ok = set_checked(type, values, i,
+                             given ? al_block_real(block, place_of(block, row, column, columns))
+                                   : al_value_seeded(seed, i),
+                             problem);
+    if (ok)
+        return values;
+    free(values);
+    return NULL;
+}
+
+void *al_values_make(const al_block *block, uint64_t seed, allot_type type, size_t count, al_problem *problem)
+{
+    al_block series = { 0 };
+    if (block)
+        series = (al_block){
+            .type = block->type, .rank = 1, .shape = { al_block_count(block) }, .data = block->data
+        };
+    return al_values_make_2d(block ? &series : NULL, seed, type, 1, count, problem);
 }
 
 void *al_values_absolute(allot_type type, const void *data, size_t count, al_problem *problem)
@@ -198,17 +225,18 @@ void al_workload_describe(al_workload *work, const al_input *input, size_t wante
 {
     size_t used = strlen(work->input), size = sizeof work->input - used;
     const char *comma = used ? "; " : "";
+    size_t there = input ? al_block_count(&input->block) : 0;
     if (!input && !used)
         snprintf(work->input, size, "seeded values");
     if (!input)
         return;
     if (wanted == 0)
         snprintf(work->input + used, size, "%s%s, none of it used", comma, input->name);
-    else if (wanted == input->series.count)
+    else if (wanted == there)
         snprintf(work->input + used, size, "%s%s", comma, input->name);
     else
         snprintf(work->input + used, size, "%s%s, %s to %s", comma, input->name,
-                 wanted < input->series.count ? "cut" : "repeated", what);
+                 wanted < there ? "cut" : "repeated", what);
 }
 
 bool al_workload_result(al_workload *work, allot_array *result, const allot_view *view, void *initial,

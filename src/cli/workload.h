@@ -42,6 +42,7 @@ typedef struct al_workload_kind {
     size_t (*size)(const al_feed *feed);            /* the n that the feed comes to */
     double (*bytes)(const al_feed *feed, size_t n); /* memory needed, about; double: it may be absurd */
     bool (*init)(al_workload *work, const al_feed *feed, al_problem *problem);
+    bool picture; /* its result has rows and columns, and can be written as a picture */
 } al_workload_kind;
 
 struct al_workload {
@@ -58,6 +59,7 @@ struct al_workload {
     allot_array *result;   /* one of them */
     size_t rank, shape[3]; /* of the result */
     size_t count;          /* its elements */
+    unsigned white;        /* of a result that is a picture, the value of full light; 0: it is none */
     void *initial;         /* what it is set to before a turn; owned */
     double *expected;      /* after feed.launches launches; owned */
     double *scale;         /* the same on absolute values; owned */
@@ -105,10 +107,15 @@ al_moves al_workload_moves(const al_workload *work);
 double al_value_get(allot_type type, const void *data, size_t index);
 void al_value_set(allot_type type, void *data, size_t index, double value);
 
-/* `count` numbers of the type: the series repeated or cut, or seeded ones in [-1, 1) where that is NULL. NULL
- * with a problem when memory is out or a value does not fit the type. The caller frees. */
-void *al_values_make(const al_series *series, uint64_t seed, allot_type type, size_t count,
+/* `count` numbers of the type: the block's, one after the other, repeated or cut; or seeded ones in [-1, 1)
+ * where that is NULL. NULL with a problem when memory is out or a value does not fit the type. The caller
+ * frees. */
+void *al_values_make(const al_block *block, uint64_t seed, allot_type type, size_t count,
                      al_problem *problem);
+/* The same of rows and columns: a block of two dimensions keeps its rows, cut or repeated in both directions.
+ */
+void *al_values_make_2d(const al_block *block, uint64_t seed, allot_type type, size_t rows, size_t columns,
+                        al_problem *problem);
 /* The absolute values of `data`. NULL with a problem when memory is out. */
 void *al_values_absolute(allot_type type, const void *data, size_t count, al_problem *problem);
 /* A seeded number in [-1, 1), the same for the same (seed, index) everywhere. */
@@ -118,8 +125,9 @@ double al_value_seeded(uint64_t seed, uint64_t index);
  */
 allot_array *al_workload_array(al_workload *work, allot_type type, size_t count, const void *data,
                                al_problem *problem);
-/* Adds to work->input, in words, a file and what was made of its series: cut or repeated to `wanted` numbers,
- * which the user knows as `what` ("n"). With `input` NULL: seeded values, unless something stands there. */
+/* Adds to work->input, in words, a file and what was made of its numbers: cut or repeated to `wanted` of
+ * them, which the user knows as `what` ("n"). With `input` NULL: seeded values, unless something stands
+ * there. */
 void al_workload_describe(al_workload *work, const al_input *input, size_t wanted, const char *what);
 /* Says which array is the result, of that shape and starting as `initial` (taken over), and makes room for
  * what is expected. */

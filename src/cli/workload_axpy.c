@@ -1,4 +1,4 @@
-/* axpy on a series: x is the input, repeated or cut to n; y a second input, or seeded. */
+/* axpy on numbers: x is the input, repeated or cut to n; y a second input, or seeded. */
 #include "workload.h"
 
 #include <allot/numeric.h>
@@ -11,7 +11,7 @@ static size_t size(const al_feed *feed)
 {
     if (feed->n_given)
         return feed->n;
-    return feed->inputs[0] ? feed->inputs[0]->series.count : 1000000;
+    return feed->inputs[0] ? al_block_count(&feed->inputs[0]->block) : 1000000;
 }
 
 /* Arrays x, y; initial; absolute x, y; expected and scale. */
@@ -39,8 +39,8 @@ static bool expect(al_workload *work, const void *x, const void *y, int launches
 
 static bool init(al_workload *work, const al_feed *feed, al_problem *problem)
 {
-    const al_series *first = feed->inputs[0] ? &feed->inputs[0]->series : NULL;
-    const al_series *second = feed->inputs[1] ? &feed->inputs[1]->series : NULL;
+    const al_block *first = feed->inputs[0] ? &feed->inputs[0]->block : NULL;
+    const al_block *second = feed->inputs[1] ? &feed->inputs[1]->block : NULL;
     void *x_data = al_values_make(first, 1, feed->type, work->n, problem);
     void *y_data = x_data ? al_values_make(second, 2, feed->type, work->n, problem) : NULL;
     allot_array *x = y_data ? al_workload_array(work, feed->type, work->n, x_data, problem) : NULL;
@@ -68,7 +68,7 @@ const al_workload_kind al_axpy_kind = {
     .says = "y = 0.75*x + y, n numbers",
     .kernel = allot_axpy,
     .data = "ecg_108000.f32",
-    .inputs = { { "x", AL_SERIES }, { "y", AL_SERIES } },
+    .inputs = { { "x", AL_DENSE }, { "y", AL_DENSE } },
     .sizes = { 1000, 100000, 4000000 },
     .size = size,
     .bytes = bytes,

@@ -97,7 +97,9 @@ static void repeat_structure(blocks *b)
 static bool make_blocks(blocks *b, const al_matrix *block, size_t copies, allot_type type,
                         al_problem *problem)
 {
-    const al_series values = { block->value, block->entries };
+    const al_block values = {
+        .type = ALLOT_F64, .rank = 1, .shape = { block->entries }, .data = block->value
+    };
     *b = (blocks){ .block = block, .copies = copies };
     b->rows = block->rows * copies;
     b->columns = block->columns * copies;
@@ -188,7 +190,7 @@ static bool init(al_workload *work, const al_feed *feed, al_problem *problem)
     al_input seeded = { 0 };
     blocks b = { 0 };
     void *x = NULL;
-    const al_series *second = feed->inputs[1] ? &feed->inputs[1]->series : NULL;
+    const al_block *second = feed->inputs[1] ? &feed->inputs[1]->block : NULL;
     const al_input *input = feed->inputs[0] ? feed->inputs[0] : &seeded;
     bool ok = (feed->inputs[0] || seed_matrix(&seeded, problem)) &&
               make_blocks(&b, &input->matrix, copies_of(feed), feed->type, problem);
@@ -207,7 +209,7 @@ const al_workload_kind al_spmv_kind = {
     .says = "y = A*x, A sparse with about n rows",
     .kernel = allot_spmv,
     .data = "bcsstk13.mtx",
-    .inputs = { { "A", AL_MATRIX }, { "x", AL_SERIES } },
+    .inputs = { { "A", AL_MATRIX }, { "x", AL_DENSE } },
     .sizes = { 2003, 20030, 100150 },
     .size = size,
     .bytes = bytes,

@@ -116,15 +116,18 @@ static void count_nodes(void)
 /* move_pages with no nodes to go to moves nothing and says where the page is. Asked directly: hwloc does the
  * same, but would have to keep the machine's tree in memory for it, and where there is no hwloc this works
  * too. (get_mempolicy would bring in a page that was not touched yet.) */
-int al_numa_node_of(const void *address)
+int al_numa_node_asked(const void *address)
 {
-    static pthread_once_t nodes_once = PTHREAD_ONCE_INIT;
-    pthread_once(&nodes_once, count_nodes);
-    if (!several_nodes)
-        return 0;
     uintptr_t size = (uintptr_t)sysconf(_SC_PAGESIZE);
     void *page = (void *)((uintptr_t)address & ~(size - 1));
     int node = -1;
     long asked = syscall(SYS_move_pages, 0, 1UL, &page, NULL, &node, 0);
     return asked == 0 && node >= 0 ? node : -1;
+}
+
+int al_numa_node_of(const void *address)
+{
+    static pthread_once_t nodes_once = PTHREAD_ONCE_INIT;
+    pthread_once(&nodes_once, count_nodes);
+    return several_nodes ? al_numa_node_asked(address) : 0;
 }

@@ -34,4 +34,7 @@ bool al_cpu_bind_here(int number);
  * touched yet. A system call on machines with several nodes; 0 at once where there is one. */
 int al_numa_node_of(const void *address);
 
+/* The same, always by the system call: for tests. */
+int al_numa_node_asked(const void *address);
+
 #endif

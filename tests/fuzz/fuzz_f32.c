@@ -1,0 +1,3 @@
+#include "fuzz/fuzz.h"
+
+FUZZ(al_f32_format)

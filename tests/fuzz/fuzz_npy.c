@@ -1,0 +1,3 @@
+#include "fuzz/fuzz.h"
+
+FUZZ(al_npy_format)
