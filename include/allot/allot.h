@@ -29,6 +29,7 @@
 #include <allot/kernel.h>
 #include <allot/numeric.h>
 #include <allot/observe.h>
+#include <allot/parallel.h>
 #include <allot/place.h>
 #include <allot/status.h>
 

@@ -38,12 +38,15 @@ ALLOT_API const char *allot_kind_name(allot_kind kind);
 
 /* ---- Hints: what the caller knows about a task ---- */
 
+typedef struct allot_array allot_array; /* array.h */
+
 typedef struct allot_hints {
     size_t size;          /* sizeof(allot_hints), filled by ALLOT_HINTS and allot_hints_init */
     allot_kind place;     /* the kind of place; ALLOT_ANYWHERE: chosen */
     const char *place_id; /* an exact place, "opencl:1"; NULL: any of the kind. Copied */
     uint32_t forbid;      /* kinds not to use, ALLOT_KIND_BIT(kind) or-ed */
-    int priority;         /* recorded; the queues do not sort by it yet */
+    int priority;         /* above 0: before others that wait on the thread place, below 0: after them, without ever
+                             starving them; other places do not sort by it */
     /* From submission; 0: none; negative: passed already. A task that is not done by then ends with
      * ALLOT_DEADLINE: a pending one at once, a running one as allot_stop() says. */
     int64_t deadline_ns;
@@ -61,6 +64,9 @@ typedef struct allot_hints {
      * OpenBLAS, which promises that of itself only). */
     bool deterministic;
     size_t chunk; /* of allot_map(): items that travel as one task; 0: as allot_map() says */
+    /* On machines with several memory nodes a task of the thread place goes first to workers of one: */
+    const allot_array *near; /* that on which this array's first page lies; NULL: any */
+    int near_node;           /* this one, as the kernel numbers them, plus 1; 0: any */
 } allot_hints;
 
 /* Fills *hints with the defaults. */

@@ -1,5 +1,6 @@
 #include "core/task.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/slab.h"
 #include "core/call.h"
 #include "core/launch.h"
@@ -185,8 +186,12 @@ static void finish(al_task *task, allot_status status, al_failure *message)
 {
     al_gate *gate = gate_to_leave(task); /* read before it may be gone */
     allot_state end = status == ALLOT_OK ? ALLOT_STATE_SUCCEEDED : ALLOT_STATE_FAILED;
-    if (al_future_finish(&task->future, end, status, message))
+    if (al_future_finish(&task->future, end, status, message)) {
+        if (status != ALLOT_OK)
+            al_log(AL_LOG_WARNING, "%s failed, and nobody waits for it: %s", al_task_name(task),
+                   allot_future_error(&task->future));
         destroy(task);
+    }
     if (gate)
         al_gate_leave(gate);
 }

@@ -97,6 +97,15 @@ static bool check_count(const char *what, int count)
     return false;
 }
 
+static bool check_most(const allot_options *options)
+{
+    if (!options->threads_max || options->threads_max >= options->threads)
+        return true;
+    al_last_error(ALLOT_INVALID, "allot_open: options.threads_max is %d, less than options.threads, %d",
+                  options->threads_max, options->threads);
+    return false;
+}
+
 #define ALL_KINDS                                                                                            \
     (ALLOT_KIND_BIT(ALLOT_INLINE) | ALLOT_KIND_BIT(ALLOT_THREAD) | ALLOT_KIND_BIT(ALLOT_PROCESS) |           \
      ALLOT_KIND_BIT(ALLOT_OPENCL))
@@ -117,7 +126,8 @@ static bool read_options(const allot_options *given, allot_options *options)
                              "allot_open: options.places has bits that are no kind of place: 0x%x",
                              options->places & ~ALL_KINDS);
     return check_count("options.threads", options->threads) &&
-           check_count("options.processes", options->processes);
+           check_count("options.processes", options->processes) &&
+           check_count("options.threads_max", options->threads_max) && check_most(options);
 }
 
 static bool discover_quick(allot_executor *executor)
@@ -155,8 +165,12 @@ static allot_executor *create(const allot_options *options)
     pthread_mutex_init(&executor->lock, NULL);
     pthread_cond_init(&executor->changed, NULL);
     int cpus = al_usable_cpus();
-    executor->config = (al_place_config){ options->threads ? options->threads : cpus,
-                                          options->processes ? options->processes : cpus };
+    int threads = options->threads ? options->threads : cpus;
+    executor->config = (al_place_config){ .threads = threads,
+                                          .processes = options->processes ? options->processes : cpus,
+                                          .threads_max = options->threads_max ? options->threads_max : threads,
+                                          .idle_ns = options->idle_ns,
+                                          .bind_threads = options->bind_threads };
     executor->kinds = options->places ? options->places : ALL_KINDS;
     executor->model = al_model_create();
     executor->gate = al_gate_create(executor);

@@ -225,11 +225,16 @@ static bool arm(al_terms *terms, const allot_hints *hints)
 
 /* ---- The calls ---- */
 
-static allot_future *refuse(allot_executor *executor, allot_status status, al_failure *failure)
+static void count_refused(allot_executor *executor)
 {
     al_lane *lane = al_lane_here();
+    al_lane_add(lane, &executor->gate->cells[lane->number].refused, 1);
+}
+
+static allot_future *refuse(allot_executor *executor, allot_status status, al_failure *failure)
+{
     if (executor && status != ALLOT_FORKED)
-        al_lane_add(lane, &executor->gate->cells[lane->number].refused, 1);
+        count_refused(executor);
     return al_task_refused(status, failure);
 }
 
@@ -322,32 +327,129 @@ static inline bool is_plain(const allot_executor *executor, const allot_hints *g
            !atomic_load_explicit(&al_trace_on, memory_order_relaxed);
 }
 
+/* A call that is submitted, once or many times. */
+typedef struct submission {
+    allot_executor *executor;
+    allot_function function;
+    size_t in_size, out_size;
+    const allot_hints *given;
+    allot_hints hints;
+    uint32_t references; /* that its task begins with: 1 without a future */
+} submission;
+
+static allot_status check_submission(submission *what, const void *in, al_failure *failure)
+{
+    allot_status status = check_caller(what->executor, what->given, &what->hints, failure);
+    if (status == ALLOT_OK && !what->function)
+        return al_failure_set(failure, ALLOT_INVALID, "the function is NULL");
+    if (status == ALLOT_OK && !in && what->in_size)
+        return al_failure_set(failure, ALLOT_INVALID, "the argument is NULL, and its size is %zu", what->in_size);
+    return status;
+}
+
+/* With the gate entered; NULL when memory is out. */
+static inline allot_future *submit_one(submission *what, const void *in)
+{
+    allot_executor *executor = what->executor;
+    al_task *task = al_task_create(what->function, in, what->in_size, what->out_size, what->references);
+    if (__builtin_expect(!task, false))
+        return NULL;
+    if (__builtin_expect(!is_plain(executor, what->given), false))
+        return accept(executor, task, NULL, &what->hints, 0);
+    allot_future *future = &task->future;
+    adopt(executor, task);
+    if (__builtin_expect(!al_executor_ensure_open(executor, executor->places[0]), false))
+        fail(task, ALLOT_NO_PLACE, &(al_failure){ 0 });
+    else
+        dispatch(task, executor->places[0]);
+    return future; /* without a reference of the caller's it may be gone */
+}
+
 allot_future *allot_submit(allot_executor *executor, allot_function function, const void *in, size_t in_size,
                            size_t out_size, const allot_hints *given)
 {
-    allot_hints hints;
+    submission what = { executor, function, in_size, out_size, given, .references = 2 };
     al_failure failure = { 0 };
-    allot_status status = check_caller(executor, given, &hints, &failure);
-    if (status == ALLOT_OK && !function)
-        status = al_failure_set(&failure, ALLOT_INVALID, "the function is NULL");
-    if (status == ALLOT_OK && !in && in_size)
-        status =
-            al_failure_set(&failure, ALLOT_INVALID, "the argument is NULL, and its size is %zu", in_size);
+    allot_status status = check_submission(&what, in, &failure);
     if (status == ALLOT_OK && !al_gate_enter(executor->gate, false))
         status = ALLOT_SHUTDOWN;
     if (status != ALLOT_OK)
         return refuse(executor, status, &failure);
-    al_task *task = al_task_create(function, in, in_size, out_size, 2);
-    if (!task)
-        return abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
-    if (!is_plain(executor, given))
-        return accept(executor, task, NULL, &hints, 0);
-    adopt(executor, task);
-    if (!al_executor_ensure_open(executor, executor->places[0]))
-        fail(task, ALLOT_NO_PLACE, &failure);
-    else
-        dispatch(task, executor->places[0]);
-    return &task->future;
+    allot_future *future = submit_one(&what, in);
+    return future ? future : abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
+}
+
+void allot_submit_many(allot_executor *executor, allot_function function, const void *in, size_t in_size,
+                       size_t out_size, size_t count, const allot_hints *given, allot_future **futures)
+{
+    submission what = { executor, function, in_size, out_size, given, .references = 2 };
+    al_failure failure = { 0 };
+    if (!futures || !count)
+        return;
+    allot_status status = check_submission(&what, in, &failure);
+    for (size_t i = 0; i < count; i++) {
+        const void *argument = in ? (const unsigned char *)in + i * in_size : NULL;
+        if (status == ALLOT_OK && !al_gate_enter(executor->gate, false))
+            status = ALLOT_SHUTDOWN;
+        futures[i] = status == ALLOT_OK ? submit_one(&what, argument) : NULL;
+        if (!futures[i] && status == ALLOT_OK)
+            futures[i] = abandon(executor, NULL, ALLOT_NO_MEMORY, &(al_failure){ 0 });
+        if (!futures[i]) {
+            al_failure copy = { .message = failure.message ? strdup(failure.message) : NULL };
+            futures[i] = refuse(executor, status, &copy);
+        }
+    }
+    al_failure_fini(&failure);
+}
+
+/* ---- Without a future ---- */
+
+static allot_status spawn_one(submission *what, const void *in, al_failure *failure)
+{
+    if (!al_gate_enter(what->executor->gate, false))
+        return al_failure_set(failure, ALLOT_SHUTDOWN, "%s", allot_status_text(ALLOT_SHUTDOWN));
+    if (__builtin_expect(is_plain(what->executor, what->given), true)) {
+        if (submit_one(what, in))
+            return ALLOT_OK;
+        al_gate_leave(what->executor->gate);
+        return al_failure_set(failure, ALLOT_NO_MEMORY, "%s", allot_status_text(ALLOT_NO_MEMORY));
+    }
+    what->references = 2; /* what is decided or waits is held meanwhile */
+    allot_future *future = submit_one(what, in);
+    if (!future)
+        future = abandon(what->executor, NULL, ALLOT_NO_MEMORY, failure);
+    allot_status status = allot_future_status(future);
+    bool refused = allot_done(future) && !al_task_from(future)->gate;
+    if (refused)
+        al_failure_set(failure, status, "%s", allot_future_error(future));
+    allot_release(future);
+    return refused ? status : ALLOT_OK;
+}
+
+allot_status allot_spawn_many(allot_executor *executor, allot_function function, const void *in, size_t in_size,
+                              size_t count, const allot_hints *given, size_t *spawned)
+{
+    submission what = { executor, function, in_size, 0, given, .references = 1 };
+    al_failure failure = { 0 };
+    allot_status status = check_submission(&what, in, &failure);
+    size_t done = 0;
+    while (status == ALLOT_OK && done < count) {
+        status = spawn_one(&what, in ? (const unsigned char *)in + done * in_size : NULL, &failure);
+        done += status == ALLOT_OK;
+    }
+    if (spawned)
+        *spawned = done;
+    if (status != ALLOT_OK && executor && status != ALLOT_FORKED)
+        count_refused(executor);
+    if (status != ALLOT_OK)
+        al_last_error_take(status, &failure);
+    return status;
+}
+
+allot_status allot_spawn(allot_executor *executor, allot_function function, const void *in, size_t in_size,
+                         const allot_hints *given)
+{
+    return allot_spawn_many(executor, function, in, in_size, 1, given, NULL);
 }
 
 static bool wants_devices(const allot_executor *executor, const al_launch *launch, const allot_hints *hints)

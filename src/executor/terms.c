@@ -1,5 +1,6 @@
 #include "executor/terms.h"
 #include "base/clock.h"
+#include "topology/cpus.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +39,9 @@ static void fill_hints(al_terms *terms, const allot_hints *hints)
     terms->kind = hints->place;
     terms->forbid = hints->forbid;
     terms->more.priority = hints->priority;
-    terms->more.node = -1;
+    terms->more.node = hints->near_node > 0 ? hints->near_node - 1 : -1;
+    if (hints->near && !hints->near_node)
+        terms->more.node = al_numa_node_of(hints->near->host);
     if (hints->deadline_ns)
         terms->deadline_ns = al_clock_deadline_ns(hints->deadline_ns);
     terms->grace_ns = hints->grace_ns > 0 ? hints->grace_ns : DEFAULT_GRACE_NS;

@@ -42,6 +42,9 @@ typedef struct al_place_ops {
     /* Ends the place: nothing is enqueued any more, and nothing is queued or runs (the executor has drained).
      * Joins threads, ends processes, frees the object. Called also when open failed or never happened. */
     void (*close)(al_place *place);
+
+    /* Changes how many workers it has (see allot_resize), before or after `open`. NULL: it cannot. */
+    allot_status (*resize)(al_place *place, int min, int max, al_failure *failure);
 } al_place_ops;
 
 /* What is counted of a place, by each thread in a cell of its own. Figures, not synchronisation. */
@@ -80,6 +83,9 @@ struct al_place {
 /* What an executor tells the kinds when it looks for places. */
 typedef struct al_place_config {
     int threads, processes; /* workers of the pools, at least 1 */
+    int threads_max;        /* at least `threads` */
+    int64_t idle_ns;        /* 0: as the place thinks best */
+    bool bind_threads;
 } al_place_config;
 
 /* A kind of place that this build has. */

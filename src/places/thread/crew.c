@@ -160,18 +160,19 @@ static bool start_worker(al_pool *pool)
 
 /* ---- The crew ---- */
 
-void al_crew_init(al_pool *pool, int workers)
+void al_crew_init(al_pool *pool, int min, int max, int64_t idle_ns)
 {
     pthread_mutex_init(&pool->crew_lock, NULL);
-    atomic_store(&pool->min, workers);
-    atomic_store(&pool->max, workers);
-    pool->idle_ns = IDLE_NS;
+    atomic_store(&pool->min, min);
+    atomic_store(&pool->max, max);
+    pool->idle_ns = idle_ns > 0 ? idle_ns : IDLE_NS;
 }
 
 allot_status al_crew_start(al_pool *pool, al_failure *failure)
 {
     pthread_mutex_lock(&pool->crew_lock);
     int min = atomic_load(&pool->min);
+    pool->opened = true;
     if (min > 2 || pool->binds) /* else everybody is everybody's neighbour */
         pool->layout = al_layout_here(min);
     while (atomic_load(&pool->live) < min && start_worker(pool))
@@ -245,9 +246,10 @@ allot_status al_crew_resize(al_pool *pool, int min, int max, al_failure *failure
     atomic_store(&pool->min, min);
     atomic_store(&pool->max, max);
     bool started = true;
-    while (started && atomic_load(&pool->live) < min)
+    while (pool->opened && started && atomic_load(&pool->live) < min)
         started = start_worker(pool);
-    reckon(pool);
+    if (pool->opened)
+        reckon(pool);
     bool surplus = atomic_load(&pool->surplus), found = al_find_any(pool);
     pthread_mutex_unlock(&pool->crew_lock);
     al_fence_heavy();

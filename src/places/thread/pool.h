@@ -66,6 +66,7 @@ struct al_pool {
 
     /* ---- crew.c ---- */
     pthread_mutex_t crew_lock; /* guards what follows; readers of atomics need not hold it */
+    bool opened;               /* workers may be started */
     _Atomic int min, max;      /* how many workers there should be */
     _Atomic int live;          /* threads */
     _Atomic int blocked;       /* of them in allot_blocking_begin() */
@@ -131,7 +132,7 @@ static inline void al_park_announce(al_pool *pool)
 
 /* ---- crew.c ---- */
 
-void al_crew_init(al_pool *pool, int workers);
+void al_crew_init(al_pool *pool, int min, int max, int64_t idle_ns);
 allot_status al_crew_start(al_pool *pool, al_failure *failure);
 /* Lets the workers finish what is queued, and joins them. */
 void al_crew_stop(al_pool *pool);

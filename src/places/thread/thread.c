@@ -44,8 +44,13 @@ static void close_place(al_place *place)
     free(pool);
 }
 
+static allot_status resize(al_place *place, int min, int max, al_failure *failure)
+{
+    return al_crew_resize(al_pool_from(place), min, max, failure);
+}
+
 static const al_place_ops ops = {
-    describe, al_place_runs_c, open_place, enqueue, withdraw, stop, close_place
+    describe, al_place_runs_c, open_place, enqueue, withdraw, stop, close_place, resize
 };
 
 static size_t discover(const al_place_config *config, al_place **places, size_t capacity, char *message,
@@ -61,7 +66,8 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     pool->base.id = al_intern("thread");
     pool->base.shares_cpus = true;
     pool->base.width = config->threads;
-    al_crew_init(pool, config->threads);
+    pool->binds = config->bind_threads;
+    al_crew_init(pool, config->threads, config->threads_max, config->idle_ns);
     al_park_init(pool);
     al_inject_init(&pool->inject);
     places[0] = &pool->base;

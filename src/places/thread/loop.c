@@ -1,0 +1,233 @@
+#include "places/thread/loop.h"
+#include "base/clock.h"
+#include "base/futex.h"
+#include "places/thread/pool.h"
+
+#define CALL_FOR_HELP_NS 20000 /* what is left must be worth waking a sleeping worker */
+#define JOIN_SPIN_NS     20000 /* for members who have not finished, before the caller sleeps */
+
+typedef struct loop {
+    al_team team; /* first */
+    const al_loop_job *job;
+    const _Atomic uint32_t *stopping;
+    const char *place;
+    unsigned cut;            /* how many of the first dimensions are cut together */
+    size_t items;            /* their product */
+    size_t grain, shares;    /* shares: of a static one */
+    _Alignas(64) _Atomic size_t next; /* item, or share, that nobody has taken */
+    _Atomic uint64_t claimed; /* static, up to 64 shares: a bit each */
+    _Atomic uint32_t members;
+    _Atomic int status; /* the first error */
+    al_failure failure; /* written by the one who set `status` */
+    _Atomic uint32_t ended; /* 1: the team's work is over; 2: the caller sleeps for that */
+} loop;
+
+/* ---- Blocks ---- */
+
+static allot_status call_body(loop *self, unsigned member, const allot_block *block)
+{
+    allot_call call = { .stopping = self->stopping, .place = self->place };
+    allot_status status = self->job->run(&call, block, member, self->job->of);
+    if (__builtin_expect(status == ALLOT_OK, true)) {
+        al_failure_fini(&call.failure);
+        return status;
+    }
+    int none = ALLOT_OK;
+    if (atomic_compare_exchange_strong(&self->status, &none, (int)status))
+        self->failure = call.failure;
+    else
+        al_failure_fini(&call.failure);
+    return status;
+}
+
+/* Where several dimensions are cut together, items are counted along the last of them: a block ends with its row. */
+static void call_rows(loop *self, unsigned member, size_t begin, size_t end)
+{
+    const allot_ndrange *range = &self->job->range;
+    unsigned last = self->cut - 1;
+    size_t row = range->size[last];
+    allot_status status = ALLOT_OK;
+    while (begin < end && status == ALLOT_OK) {
+        size_t from = begin % row, count = row - from < end - begin ? row - from : end - begin;
+        size_t above = begin / row, second = last == 2 ? above % range->size[1] : 0;
+        size_t first = last == 2 ? above / range->size[1] : above;
+        allot_block block = { .rank = range->rank,
+                              .begin = { first, last == 1 ? from : second, last == 2 ? from : 0 },
+                              .end = { first + 1, last == 1 ? from + count : second + 1,
+                                       last == 2 ? from + count : range->size[2] } };
+        status = call_body(self, member, &block);
+        begin += count;
+    }
+}
+
+static inline void run_items(loop *self, unsigned member, size_t begin, size_t end)
+{
+    const allot_ndrange *range = &self->job->range;
+    allot_block block = { .rank = range->rank, .begin = { begin, 0, 0 }, .end = { end, range->size[1], range->size[2] } };
+    if (atomic_load_explicit(&self->status, memory_order_relaxed) != ALLOT_OK)
+        return;
+    if (self->cut == 1)
+        call_body(self, member, &block);
+    else
+        call_rows(self, member, begin, end);
+}
+
+/* ---- Schedules ---- */
+
+static size_t share_start(const loop *self, size_t share)
+{
+    return self->items / self->shares * share + (share < self->items % self->shares ? share : self->items % self->shares);
+}
+
+static bool claim(loop *self, size_t share)
+{
+    uint64_t bit = UINT64_C(1) << share;
+    return !(atomic_load_explicit(&self->claimed, memory_order_relaxed) & bit) &&
+           !(atomic_fetch_or_explicit(&self->claimed, bit, memory_order_relaxed) & bit);
+}
+
+/* First the share that was this worker's the last time, then whatever nobody has taken. */
+static void work_static(loop *self, unsigned member, size_t preferred)
+{
+    for (size_t i = 0; i < self->shares && self->shares <= 64; i++) {
+        size_t share = (preferred + i) % self->shares;
+        if (claim(self, share))
+            run_items(self, member, share_start(self, share), share_start(self, share + 1));
+    }
+    size_t share;
+    while (self->shares > 64 &&
+           (share = atomic_fetch_add_explicit(&self->next, 1, memory_order_relaxed)) < self->shares)
+        run_items(self, member, share_start(self, share), share_start(self, share + 1));
+}
+
+static void work_dynamic(loop *self, unsigned member)
+{
+    size_t begin;
+    while ((begin = atomic_fetch_add_explicit(&self->next, self->grain, memory_order_relaxed)) < self->items)
+        run_items(self, member, begin, self->items - begin < self->grain ? self->items : begin + self->grain);
+}
+
+/* C. D. Polychronopoulos, D. J. Kuck, "Guided self-scheduling", IEEE Trans. Computers 1987; half of a fair share, so
+ * that who comes late still finds something. */
+static void work_guided(loop *self, unsigned member)
+{
+    size_t begin = atomic_load_explicit(&self->next, memory_order_relaxed), chunk;
+    while (begin < self->items) {
+        size_t left = self->items - begin, fair = left / (2 * (size_t)self->team.members_max);
+        chunk = fair > self->grain ? fair : self->grain < left ? self->grain : left;
+        if (!atomic_compare_exchange_weak_explicit(&self->next, &begin, begin + chunk, memory_order_relaxed,
+                                                   memory_order_relaxed))
+            continue;
+        run_items(self, member, begin, begin + chunk);
+        begin = atomic_load_explicit(&self->next, memory_order_relaxed);
+    }
+}
+
+/* `place` is a worker's index, -1: from outside. */
+static void work(al_team *team, int place)
+{
+    loop *self = (loop *)team;
+    unsigned member = atomic_fetch_add_explicit(&self->members, 1, memory_order_relaxed);
+    if (member >= team->members_max)
+        return;
+    if (self->job->schedule == ALLOT_STATIC)
+        work_static(self, member, (size_t)(place + 1) % self->shares);
+    else if (self->job->schedule == ALLOT_DYNAMIC)
+        work_dynamic(self, member);
+    else
+        work_guided(self, member);
+    if (team->teams)
+        al_team_close(team);
+}
+
+/* ---- The whole ---- */
+
+static void end(al_team *team)
+{
+    loop *self = (loop *)team;
+    if (atomic_exchange(&self->ended, 1) == 2) /* the loop may be gone after this: then nobody sleeps there */
+        al_futex_wake(&self->ended, 1, AL_FUTEX_PRIVATE);
+}
+
+static void wait_for_end(loop *self)
+{
+    int64_t until_ns = al_clock_now_ns() + JOIN_SPIN_NS;
+    while (!atomic_load_explicit(&self->ended, memory_order_acquire)) {
+        for (int i = 0; i < 64 && !atomic_load_explicit(&self->ended, memory_order_relaxed); i++)
+            al_pause();
+        uint32_t running = 0;
+        if (al_clock_now_ns() > until_ns && atomic_compare_exchange_strong(&self->ended, &running, 2))
+            while (atomic_load(&self->ended) == 2)
+                al_futex_wait(&self->ended, 2, INT64_MAX, AL_FUTEX_PRIVATE);
+    }
+}
+
+/* Whether it is worth waking sleepers can only be told by trying: the caller does a little of it alone. */
+static size_t try_alone(loop *self)
+{
+    size_t some = self->items / 64 > 0 ? self->items / 64 : 1;
+    int64_t start_ns = al_clock_now_ns();
+    run_items(self, 0, 0, some);
+    int64_t took_ns = al_clock_now_ns() - start_ns;
+    bool worth_it = (double)took_ns * (double)(self->items - some) / (double)some > CALL_FOR_HELP_NS;
+    return worth_it ? some : self->items;
+}
+
+static void set_up(loop *self, const struct al_pool *pool, const al_loop_job *job)
+{
+    uint32_t members = al_loop_members(pool, job->workers);
+    self->team = (al_team){ .work = work, .end = end, .members_max = members };
+    self->job = job;
+    self->stopping = al_task_here ? &al_task_here->future.stop : NULL;
+    self->place = pool ? pool->base.id : "";
+    self->items = job->range.size[0];
+    self->cut = 1;
+    while (!job->by_part && self->cut < job->range.rank && self->items < 4 * (size_t)members)
+        self->items *= job->range.size[self->cut++];
+    self->grain = job->grain ? job->grain : 1;
+    if (!job->grain && job->schedule == ALLOT_DYNAMIC)
+        self->grain = self->items / (16 * (size_t)members) > 0 ? self->items / (16 * (size_t)members) : 1;
+    self->shares = self->items < members ? self->items : members;
+    if (self->shares > 1 && self->items / self->shares < self->grain)
+        self->shares = self->items / self->grain > 0 ? self->items / self->grain : 1;
+}
+
+unsigned al_loop_members(const struct al_pool *pool, int workers)
+{
+    int most = pool ? atomic_load((_Atomic int *)&pool->max) : 1;
+    return (unsigned)(workers > 0 && workers < most ? workers : most);
+}
+
+static void run_together(loop *self, struct al_pool *pool, bool sleepers)
+{
+    al_worker *worker = al_worker_of(pool);
+    if (!al_team_open(&pool->teams, &self->team)) {
+        work(&self->team, -1);
+        return;
+    }
+    if (sleepers)
+        al_park_announce(pool);
+    work(&self->team, worker ? worker->index : -1);
+    if (!al_team_leave(&self->team))
+        wait_for_end(self);
+}
+
+allot_status al_loop_run(struct al_pool *pool, const al_loop_job *job, al_failure *failure)
+{
+    loop self = { 0 };
+    set_up(&self, pool, job);
+    bool together = self.team.members_max > 1 && self.items > 1 && (self.shares > 1 || job->schedule != ALLOT_STATIC);
+    /* Nobody asleep: who looks for work joins at once, and need not be called. */
+    bool sleepers = together && atomic_load_explicit(&pool->attention, memory_order_relaxed) != 0;
+    if (sleepers && job->schedule != ALLOT_STATIC && !job->by_part) {
+        size_t done = try_alone(&self);
+        atomic_store_explicit(&self.next, done, memory_order_relaxed);
+        together = done < self.items;
+    }
+    if (together)
+        run_together(&self, pool, sleepers);
+    else if (atomic_load_explicit(&self.next, memory_order_relaxed) < self.items)
+        run_items(&self, 0, atomic_load_explicit(&self.next, memory_order_relaxed), self.items);
+    *failure = self.failure;
+    return (allot_status)atomic_load_explicit(&self.status, memory_order_acquire);
+}
