@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include "places/thread/gang.h"
+#include "topology/citizen.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +163,8 @@ static void *serve(void *of)
     al_pool *pool = of;
     worker self = { { help, idle }, pool };
     al_helper_here = &self.helper;
+    if (pool->caps_libraries)
+        al_citizen_enter_worker();
     work taken;
     int64_t busy_since_ns = al_clock_now_ns();
     while (next_work(pool, &taken, &busy_since_ns))

@@ -14,6 +14,7 @@ struct al_gang;
 typedef struct al_pool {
     al_place base;
     int worker_count;
+    bool caps_libraries; /* workers keep other libraries from starting threads */
     pthread_t *threads;
     int started; /* threads that were created */
 

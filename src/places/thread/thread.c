@@ -66,6 +66,7 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     pool->base.shares_cpus = true;
     pool->base.width = config->threads;
     pool->worker_count = config->threads;
+    pool->caps_libraries = config->caps_libraries;
     pthread_mutexattr_t attributes; /* held for some tens of instructions: spinning for it beats sleeping */
     pthread_mutexattr_init(&attributes);
     pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
