@@ -2,6 +2,12 @@
 if(TARGET test_trace)
   target_link_libraries(test_trace PRIVATE PkgConfig::JANSSON)
 endif()
+if(TARGET test_formats) # of the command its readers and writers alone; what they allocate is watched
+  target_sources(test_formats PRIVATE ${format_sources} ${PROJECT_SOURCE_DIR}/tests/fuzz/check_input.c)
+  target_compile_definitions(test_formats PRIVATE TEST_SEEDS="${PROJECT_SOURCE_DIR}/tests/fuzz/seeds")
+  target_link_libraries(test_formats PRIVATE $<$<BOOL:${ALLOT_PNG}>:PkgConfig::PNG>)
+  target_link_options(test_formats PRIVATE LINKER:--wrap=malloc LINKER:--wrap=calloc)
+endif()
 if(TARGET test_cli)
   add_library(wrong_reference MODULE tests/preload/wrong_reference.c) # stands before the real one, so that right results look wrong
   target_include_directories(wrong_reference PRIVATE include)

@@ -29,6 +29,7 @@ extern const test_fact contract_wait_facts[];
 extern const test_fact contract_callback_facts[];
 extern const test_fact contract_stop_facts[];
 extern const test_fact contract_shutdown_facts[];
+extern const test_fact contract_reduce_facts[];
 
 /* How often to repeat something that is repeated `count` times on threads. */
 int contract_rounds(int count);

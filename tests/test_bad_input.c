@@ -287,6 +287,34 @@ static void check_no_kernel(const allot_kernel_desc *desc, const char *word)
     CHECK(contains(allot_last_error(), word));
 }
 
+/* The element type is known at the launch only. */
+static void bad_reductions_are_refused(void)
+{
+    static const allot_param params[] = {
+        { .name = "x", .access = ALLOT_READ },
+        { .name = "total", .access = ALLOT_WRITE, .distribution = ALLOT_REDUCED },
+    };
+    allot_kernel *kernel =
+        allot_kernel_create(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = params, .param_count = 2));
+    REQUIRE(kernel != NULL);
+    allot_array *complex_in = allot_array_new(executor, ALLOT_C32, 4);
+    allot_array *complex_out = allot_array_new(executor, ALLOT_C32, 4);
+    check_refused(allot_launch(executor, kernel, allot_range(4),
+                               ALLOT_ARGS(allot_in(complex_in), allot_out(complex_out)), NULL),
+                  "parameter total");
+    check_refused(allot_launch(executor, kernel, allot_range(4),
+                               ALLOT_ARGS(allot_in(x), allot_out_view((allot_view){ y, 0, 1, { 4 }, { 2 } })),
+                               NULL),
+                  "parameter total");
+    check_refused(
+        allot_launch(executor, kernel, allot_range(4), ALLOT_ARGS(allot_in(x), allot_inout(y)), NULL),
+        "parameter total");
+    check_refused(allot_launch(executor, kernel, allot_range(4), ALLOT_ARGS(allot_in(x), allot_out(x)), NULL),
+                  "parameter total");
+    allot_array_release(complex_in), allot_array_release(complex_out);
+    allot_kernel_release(kernel);
+}
+
 static void bad_kernels_are_refused(void)
 {
     static const allot_param good[] = { { .name = "y", .access = ALLOT_READ_WRITE } };
@@ -299,6 +327,18 @@ static void bad_kernels_are_refused(void)
     };
     static const allot_param halo_write[] = {
         { .name = "odd", .access = ALLOT_WRITE, .distribution = ALLOT_HALO, .before = 1 }
+    };
+    static const allot_param reduced_read[] = {
+        { .name = "odd", .access = ALLOT_READ_WRITE, .distribution = ALLOT_REDUCED }
+    };
+    static const allot_param reduced_oddly[] = {
+        { .name = "odd", .access = ALLOT_WRITE, .distribution = ALLOT_REDUCED, .reduce = (allot_reduce)9 }
+    };
+    static const allot_param reduced_halves[] = {
+        { .name = "odd", .type = ALLOT_F16, .access = ALLOT_WRITE, .distribution = ALLOT_REDUCED }
+    };
+    static const allot_param reduced_strides[] = {
+        { .name = "odd", .access = ALLOT_WRITE, .distribution = ALLOT_REDUCED, .strided = true }
     };
     static allot_param many[100];
     for (int i = 0; i < 100; i++)
@@ -321,6 +361,11 @@ static void bad_kernels_are_refused(void)
         ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = odd_distribution, .param_count = 1), "odd");
     check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = halo_write, .param_count = 1),
                     "odd");
+    const allot_param *bad_reductions[] = { reduced_read, reduced_oddly, reduced_halves, reduced_strides };
+    for (int i = 0; i < 4; i++)
+        check_no_kernel(
+            ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = bad_reductions[i], .param_count = 1),
+            "(odd)");
     check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = many, .param_count = 100),
                     "param");
     check_no_kernel(ALLOT_KERNEL(.name = "k", .cpu = do_nothing, .params = good, .param_count = SIZE_MAX),
@@ -369,6 +414,7 @@ static const test_fact facts[] = {
     { "views that do not fit are refused by name", views_that_do_not_fit_are_named },
     { "B16 I3 bad ranges are refused, empty ones succeed", bad_ranges_are_refused },
     { "a refused launch spoils nothing", a_refused_launch_spoils_nothing },
+    { "bad arguments of a reduction are refused by name", bad_reductions_are_refused },
     { "bad kernels are refused by name", bad_kernels_are_refused },
     { "a kernel that no place can run says so", a_kernel_that_no_place_can_run_says_so },
     { NULL, NULL },

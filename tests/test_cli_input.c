@@ -320,6 +320,136 @@ static void says_what_was_made_of_the_input(void)
     }
 }
 
+/* A .npy file of version 1, its type and shape as NumPy writes them. */
+static const char *write_npy(const char *name, const char *descr, const char *shape, const void *data,
+                             size_t size)
+{
+    char bytes[1024] = "\x93NUMPY\x01";
+    const char *path = in_folder(name);
+    int header =
+        snprintf(bytes + 10, 200, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }\n", descr, shape);
+    CU_ASSERT_FATAL((size_t)header + 10 + size <= sizeof bytes);
+    bytes[8] = (char)header;
+    memcpy(bytes + 10 + header, data, size);
+    write_file(path, bytes, 10 + (size_t)header + size);
+    return path;
+}
+
+static const double six[] = { 1, 2, 3, 4, 5, 6 };
+
+static void multiplies_matrices_of_any_shape(void)
+{
+    const double column[] = { 1, 10, 100 };
+    double c[8];
+    const char *a = write_npy("a.npy", "<f8", "(2, 3)", six, sizeof six);
+    const char *b = write_npy("b.npy", "<f8", "(3, 1)", column, sizeof column);
+    const outcome *got = ALLOT_RUN("run", "gemm", "--type", "f64", "-pthread", "-r1", "--input", a, "--input",
+                                   b, "--output", in_folder("c.npy"));
+    expect_code(got, 0);
+    expect_text(got->out, "n = 2: a.npy (2 x 3); b.npy (3 x 1)\n");
+    CU_ASSERT_EQUAL_FATAL(read_npy(in_folder("c.npy"), "'shape': (2, 1)", c, 8), 2);
+    CU_ASSERT(c[0] == 321 && c[1] == 654);
+
+    got = ALLOT_RUN("run", "gemm", "--type", "f64", "-pthread", "-r1", "-n2", "--input", a, "--input", b,
+                    "--output", in_folder("c.npy")); /* A to its first two columns, B repeated to two */
+    expect_code(got, 0);
+    expect_text(got->out,
+                "a.npy (2 x 3), cut or repeated to n x n; b.npy (3 x 1), cut or repeated to n x n\n");
+    CU_ASSERT_EQUAL_FATAL(read_npy(in_folder("c.npy"), "'shape': (2, 2)", c, 8), 4);
+    CU_ASSERT(c[0] == 21 && c[1] == 21 && c[2] == 54 && c[3] == 54);
+
+    got = ALLOT_RUN("run", "gemm", "--input", a, "--input", a);
+    expect_code(got, 3);
+    expect_text(got->err, "a.npy: B has 2 rows, and A 3 columns: they must agree, or give -n");
+    got = ALLOT_RUN("run", "gemm", "--input", write_npy("cube.npy", "<f8", "(1, 2, 3)", six, sizeof six));
+    expect_code(got, 3);
+    expect_text(got->err, "cube.npy: 1 x 2 x 3 numbers are no matrix");
+}
+
+static void takes_arrays_of_other_types(void)
+{
+    static const unsigned char words[] = { 0x00, 0x08, 0xff, 0xf0 }; /* 8, -16 as big-endian 16 bits */
+    static const unsigned char picture[] = "P5\n2 1\n255\n\x04\xff";
+    static const char array[] = "%%MatrixMarket matrix array real general\n3 1\n1\n2\n3\n";
+    static const char matrix[] = BANNER("real", "general") "2 3 2\n1 1 2\n2 3 3\n";
+    double y[8];
+    const char *zeroes = write_npy("zeroes.npy", "|i1", "(2,)", "\0\0", 2), *output = in_folder("y.npy");
+    const char *input = write_npy("words.npy", ">i2", "(2,)", words, sizeof words);
+    expect_code(ALLOT_RUN("run", "axpy", "-pinline", "-tf64", "-i", input, "-i", zeroes, "-o", output), 0);
+    CU_ASSERT_EQUAL_FATAL(read_npy(output, "'shape': (2,)", y, 8), 2);
+    CU_ASSERT(y[0] == 6 && y[1] == -12);
+
+    write_file(input = in_folder("p.pgm"), picture, sizeof picture - 1);
+    expect_code(ALLOT_RUN("run", "axpy", "-pinline", "-tf64", "-i", input, "-i", zeroes, "-o", output), 0);
+    CU_ASSERT_EQUAL_FATAL(read_npy(output, "'shape': (2,)", y, 8), 2);
+    CU_ASSERT(y[0] == 3 && y[1] == 191.25);
+
+    write_file(in_folder("x.mtx"), array, strlen(array));
+    write_file(in_folder("a.mtx"), matrix, strlen(matrix));
+    expect_code(ALLOT_RUN("run", "spmv", "-pinline", "-tf64", "-i", in_folder("a.mtx"), "-i",
+                          in_folder("x.mtx"), "-o", output),
+                0);
+    CU_ASSERT_EQUAL_FATAL(read_npy(output, "'shape': (2,)", y, 8), 2);
+    CU_ASSERT(y[0] == 2 && y[1] == 9);
+
+    const outcome *got =
+        ALLOT_RUN("run", "axpy", "--input", write_npy("complex.npy", "<c16", "(3,)", six, sizeof six));
+    expect_code(got, 3);
+    expect_text(got->err, "complex.npy: holds complex numbers, and axpy takes real ones");
+}
+
+static void writes_a_matrix_as_a_picture(void)
+{
+    const float a[] = { -1, 0, 0.5f, 1 }, unit[] = { 1, 0, 0, 1 };
+    char bytes[64];
+    const char *first = write_npy("a.npy", "<f4", "(2, 2)", a, sizeof a);
+    const char *second = write_npy("unit.npy", "<f4", "(2, 2)", unit, sizeof unit);
+    expect_code(
+        ALLOT_RUN("run", "gemm", "-i", first, "-i", second, "-r1", "-pthread", "-o", in_folder("c.pgm")), 0);
+    CU_ASSERT_EQUAL(read_file(in_folder("c.pgm"), bytes, sizeof bytes), 15);
+    CU_ASSERT_EQUAL(memcmp(bytes, "P5\n2 2\n255\n\x00\x80\xbf\xff", 15), 0);
+    const outcome *got = ALLOT_RUN("run", "axpy", "-o", in_folder("y.pgm"));
+    expect_code(got, 2);
+    expect_text(got->err, "y.pgm: the result of axpy is no picture: write it to .npy");
+    got = ALLOT_RUN("run", "gemm", "-n4", "-r1", "-pthread", "-o", in_folder("c.ppm"));
+    expect_code(got, 1);
+    expect_text(got->err, "c.ppm: the picture has 1 channel, and .ppm holds three: use .pgm or .png");
+}
+
+static void tells_a_malformed_file_as_json_too(void)
+{
+    write_file(in_folder("bad.npy"), "hello", 5);
+    const outcome *got = ALLOT_RUN("run", "axpy", "--json", "--input", in_folder("bad.npy"));
+    expect_code(got, 3);
+    expect_text(got->err, "bad.npy: byte 0: does not begin with");
+    json_t *object = parse_json(got->out);
+    expect_text(json_string_value(json_object_get(object, "error")), "bad.npy: byte 0: does not begin with");
+    json_decref(object);
+}
+
+/* Headers that claim 4 GiB and more. */
+static void believes_no_header(void)
+{
+    static const char *const names[] = { "npy/bad_4gib.npy",
+                                         "npy/bad_header_claim.npy",
+                                         "npy/bad_shape_claim.npy",
+                                         "pnm/bad_4gib.pgm",
+                                         "pnm/bad_claim_text.ppm",
+                                         "png/bad_4gib.png",
+                                         "png/bad_chunk_claim.png",
+                                         "matrix_market/bad_claim.mtx",
+                                         "matrix_market/bad_rows_claim.mtx",
+                                         "matrix_market/bad_array_claim.mtx" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[1000];
+        snprintf(path, sizeof path, "%s/../../tests/fuzz/seeds/%s", TEST_DATA, names[i]);
+        const outcome *got = ALLOT_RUN("run", "axpy", "--input", path);
+        expect_code(got, 3);
+        expect_text(got->err, strchr(names[i], '/'));
+        CU_ASSERT(got->resident_kib < 200 * 1024);
+    }
+}
+
 int main(void)
 {
     static const test_fact facts[] = {
@@ -336,6 +466,11 @@ int main(void)
         { "checks the output before the first run", checks_the_output_before_the_first_run },
         { "shows a result that could not be written", shows_a_result_that_could_not_be_written },
         { "says what was made of the input", says_what_was_made_of_the_input },
+        { "multiplies matrices of any shape, and cuts them when told to", multiplies_matrices_of_any_shape },
+        { "takes arrays of other types, pictures and Matrix Market arrays", takes_arrays_of_other_types },
+        { "writes a matrix as a picture", writes_a_matrix_as_a_picture },
+        { "tells a malformed file as JSON too", tells_a_malformed_file_as_json_too },
+        { "believes no header that claims gigabytes", believes_no_header },
         { NULL, NULL },
     };
     int code = test_main("cli_input", facts);

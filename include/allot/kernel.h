@@ -73,8 +73,29 @@ ALLOT_API allot_arg allot_u64(uint64_t value);
 typedef enum allot_distribution {
     ALLOT_WHOLE,  /* every index may touch any element. A kernel that writes such an array runs as one part */
     ALLOT_SLICED, /* index i touches index i of the view's first dimension only */
-    ALLOT_HALO    /* read only: index i touches indices i - before to i + after, cut at the view's ends */
+    ALLOT_HALO,   /* read only: index i touches indices i - before to i + after, cut at the view's ends */
+    /* ALLOT_WRITE only: every index may contribute to every element, by the parameter's `reduce`. Each part
+     * of the range adds into an accumulator of its own, as large as the view, and the library combines them
+     * into the array; what it held before is lost. Over an empty range it gets the identity. The view is
+     * dense; integers, f32 and f64 can be reduced.
+     * - A C variant finds its part's accumulator as the argument's data: set to the identity at first, never
+     *   touched by another call, to be contributed to.
+     * - An OpenCL variant, on devices, writes the values of each work-group (all of them, the identity
+     *   included): group g of k elements writes out[g * k] to out[g * k + k - 1], where g is get_group_id(0)
+     *   + get_num_groups(0) * (get_group_id(1) + get_num_groups(1) * get_group_id(2)). Such a range is never
+     *   cut in pieces. */
+    ALLOT_REDUCED
 } allot_distribution;
+
+/* The operation of ALLOT_REDUCED. Accumulators are combined pairwise, neighbours first, in the order of their
+ * indices: of m accumulators each element sees ceil(log2 m) roundings (Higham, Accuracy and Stability of
+ * Numerical Algorithms, 2002, section 4.2). */
+typedef enum allot_reduce {
+    ALLOT_SUM,    /* identity 0; integers wrap around */
+    ALLOT_MIN,    /* identity: the type's largest value, of floating types infinity; a NaN stays */
+    ALLOT_MAX,    /* identity: the type's lowest value, of floating types -infinity; a NaN stays */
+    ALLOT_PRODUCT /* identity 1; integers wrap around */
+} allot_reduce;
 
 /* For types: the launch's own element type T, that of the first array whose parameter says ALLOT_T. */
 #define ALLOT_T ALLOT_NO_TYPE
@@ -88,6 +109,7 @@ typedef struct allot_param {
     size_t before, after;            /* of ALLOT_HALO: how far it reads around an index */
     bool strided; /* the variants take any strides: OpenCL variants get an allot_layout after the pointer.
                      Otherwise the view must be dense, or it is refused */
+    allot_reduce reduce; /* of ALLOT_REDUCED */
 } allot_param;
 
 /* ---- Variants ---- */
@@ -95,8 +117,8 @@ typedef struct allot_param {
 /* One argument as a C variant sees it. */
 typedef struct allot_value {
     void *data; /* array: its view's element (0, 0, 0). scalar: the value. Global indices hold in every part:
-                   data of other parts may not be mapped, so touch only what the parameter's distribution says
-                 */
+                   data of other parts may not be mapped, so touch only what the parameter's distribution
+                   says. Reduced: the part's own accumulator */
     size_t count;     /* array: the view's number of elements; scalar: 1 */
     size_t shape[3];  /* of the view; 1 where unused */
     size_t stride[3]; /* in elements */

@@ -52,6 +52,14 @@ typedef struct allot_hints {
                                 with ALLOT_DEPENDENCY and the root cause. Held by the task */
     size_t after_count;
     const char *name; /* shown in traces and messages; NULL: the kernel's name or "task". Copied */
+    /* Of a launch: the same bits each time. The range is cut at boundaries that depend on it alone, not on
+     * the number of workers or on who is free, and reductions are combined in the order of the range. So the
+     * same launch gives bit-identical results on the inline, thread and process places, with any number of
+     * workers, on one machine; and again on one device. A device's differ from the CPU's, and one device's
+     * from another's: unless the hints ask for devices, a kernel with a C variant stays on the CPU's places.
+     * The variants must play along: a C variant's result must depend on its part alone (allot_gemm() calls
+     * OpenBLAS, which promises that of itself only). */
+    bool deterministic;
 } allot_hints;
 
 /* Fills *hints with the defaults. */

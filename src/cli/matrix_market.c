@@ -281,7 +281,7 @@ static bool read_coordinates(reader *r, al_matrix *matrix)
     size_t most =
         matrix->entries * (r->symmetric ? 2 : 1) + 1; /* one more: an empty matrix is no failed allocation */
     size_t keys = (matrix->rows > matrix->columns ? matrix->rows : matrix->columns) + 1, count = 0;
-    entries = malloc(most * sizeof *entries);
+    entries = calloc(most, sizeof *entries);
     sorted = malloc(most * sizeof *sorted);
     cursor = malloc(keys * sizeof *cursor);
     matrix->row_start = malloc((matrix->rows + 1) * sizeof *matrix->row_start);

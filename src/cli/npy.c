@@ -40,9 +40,15 @@ static size_t position(const reader *r)
     return (size_t)(r->at - r->file->data);
 }
 
-static bool fail(reader *r, const char *what)
+static bool fail(const reader *r, const char *what)
 {
     return al_file_problem_at_byte(r->file, position(r), r->problem, "%s", what);
+}
+
+static bool fail_at(reader *r, const char *at, const char *what)
+{
+    r->at = at;
+    return fail(r, what);
 }
 
 /* ---- The dictionary ---- */
@@ -93,6 +99,8 @@ static bool is(text string, const char *word)
 static bool read_descr(reader *r)
 {
     text string;
+    skip_spaces(r);
+    const char *start = r->at;
     if (!take_string(r, &string))
         return fail(r, "'descr' is not a plain type: structured arrays are not read, save each field alone");
     char order = string.length && strchr("<>|=", string.at[0]) ? string.at[0] : '=';
@@ -103,10 +111,11 @@ static bool read_descr(reader *r)
         if (is(string, descrs[i].text))
             r->block->type = descrs[i].type;
     if (r->block->type == ALLOT_NO_TYPE)
-        return fail(r, "this type is not read: i1 to i8, u1 to u8, f2 to f8, c8 and c16 are; save with "
+        return fail_at(r, start,
+                       "this type is not read: i1 to i8, u1 to u8, f2 to f8, c8 and c16 are; save with "
                        ".astype('f4'), say");
     if (order == '|' && allot_type_size(r->block->type) > 1)
-        return fail(r, "the type needs a byte order, < or >");
+        return fail_at(r, start, "the type needs a byte order, < or >");
     return true;
 }
 
@@ -126,11 +135,11 @@ static bool read_dimension(reader *r)
         r->at++;
     al_number_result result = al_number_integer(start, (size_t)(r->at - start), &length);
     if (result == AL_NUMBER_MALFORMED)
-        return fail(r, "'shape' must be a list of whole numbers, like (3, 4)");
+        return fail_at(r, start, "'shape' must be a list of whole numbers, like (3, 4)");
     if (result == AL_NUMBER_OK && length == 0)
-        return fail(r, "a dimension is 0: there is nothing to compute with");
+        return fail_at(r, start, "a dimension is 0: there is nothing to compute with");
     if (r->block->rank == 3)
-        return fail(r, "more than 3 dimensions: reshape the array before saving it");
+        return fail_at(r, start, "more than 3 dimensions: reshape the array before saving it");
     if (result == AL_NUMBER_TOO_LARGE)
         length = INT64_MAX; /* more than any file holds, which is told with the other dimensions */
     r->block->shape[r->block->rank++] = (size_t)length;
@@ -162,17 +171,19 @@ static bool read_key(reader *r)
     static bool (*const readers[])(reader *) = { read_descr, read_order, read_shape };
     bool *const known[] = { &r->has_descr, &r->has_order, &r->has_shape };
     text key;
+    skip_spaces(r);
+    const char *start = r->at;
     if (!take_string(r, &key) || !take(r, ':'))
         return fail(r, "expected a key of the header's dictionary, like 'shape':");
     for (size_t i = 0; i < 3; i++) {
         if (!is(key, names[i]))
             continue;
         if (*known[i])
-            return fail(r, "this key was there before");
+            return fail_at(r, start, "this key was there before");
         *known[i] = true;
         return readers[i](r);
     }
-    return fail(r, "unknown key: 'descr', 'fortran_order' and 'shape' are known");
+    return fail_at(r, start, "unknown key: 'descr', 'fortran_order' and 'shape' are known");
 }
 
 static bool read_dictionary(reader *r)

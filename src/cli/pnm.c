@@ -16,6 +16,7 @@ typedef struct reader {
     const al_file *file;
     const char *at, *end;
     size_t line;
+    bool crlf; /* some line of the header ended so */
     size_t width, height, channels;
     unsigned white;
     al_problem *problem;
@@ -43,6 +44,7 @@ static void skip(reader *r)
         if (*r->at == '\n') {
             comment = false;
             r->line++;
+            r->crlf |= r->at[-1] == '\r'; /* there is a byte before: the first are the kind */
         }
     }
 }
@@ -152,7 +154,8 @@ static bool skip_header_end(reader *r, size_t claimed)
     size_t left = (size_t)(r->end - r->at);
     if (left == 0 || !is_space(*r->at))
         return fail(r, "ends after the header: cut off");
-    r->at += left - 2 == claimed && r->at[0] == '\r' && r->at[1] == '\n' ? 2 : 1;
+    bool two = left >= 2 && r->at[0] == '\r' && r->at[1] == '\n' && (r->crlf || left - 2 == claimed);
+    r->at += two ? 2 : 1;
     return true;
 }
 

@@ -290,6 +290,26 @@ static void print_auto(const al_row *rows, size_t count, FILE *stream)
             exp(logs / (double)sets), sets, worst, at->kernel, at->type, al_text_count(n, at->n));
 }
 
+static bool same_input(const al_row *a, const al_row *b)
+{
+    return strcmp(a->kernel, b->kernel) == 0 && strcmp(a->input, b->input) == 0;
+}
+
+/* What each kernel ran on, once. */
+static void print_inputs(const al_row *rows, size_t count, FILE *stream)
+{
+    const char *heading = "input:";
+    for (size_t i = 0; i < count; i++) {
+        bool told = !rows[i].input[0]; /* a set that could not be fed */
+        for (size_t before = 0; !told && before < i; before++)
+            told = same_input(&rows[before], &rows[i]);
+        if (told)
+            continue;
+        fprintf(stream, "%-6s %s  %s\n", heading, rows[i].kernel, rows[i].input);
+        heading = "";
+    }
+}
+
 static void print_failures(const al_row *rows, size_t count, FILE *stream)
 {
     for (size_t i = 0; i < count; i++)
@@ -314,6 +334,7 @@ void al_rows_print(const al_row *rows, size_t count, FILE *stream)
     al_table_print(table, stream);
     al_table_destroy(table);
     fputc('\n', stream);
+    print_inputs(rows, count, stream);
     print_auto(rows, count, stream);
     print_failures(rows, count, stream);
 }

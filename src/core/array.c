@@ -53,23 +53,13 @@ static bool size_fits(allot_type type, size_t count, size_t *bytes)
     return !__builtin_mul_overflow(count, allot_type_size(type), bytes) && *bytes <= memory;
 }
 
-/* An array without host memory yet; NULL with the thread's last error set. */
-static allot_array *make(const char *maker, allot_executor *executor, allot_type type, size_t count)
+/* An array without host memory yet; NULL when memory is out. */
+static allot_array *create(allot_type type, size_t count, size_t bytes)
 {
     static _Atomic uint64_t ids;
-    size_t bytes;
-    if (al_forked())
-        return al_last_error(ALLOT_FORKED, "%s: %s", maker, allot_status_text(ALLOT_FORKED));
-    if (!executor)
-        return al_last_error(ALLOT_INVALID, "%s: the executor is NULL", maker);
-    if (!allot_type_size(type))
-        return al_last_error(ALLOT_INVALID, "%s: %d is not an element type", maker, (int)type);
-    if (!size_fits(type, count, &bytes))
-        return al_last_error(ALLOT_TOO_LARGE, "%s: %zu elements of %s are more than this machine's memory",
-                             maker, count, allot_type_name(type));
     allot_array *array = calloc(1, sizeof *array);
     if (!array)
-        return al_last_error(ALLOT_NO_MEMORY, "%s: out of memory", maker);
+        return NULL;
     atomic_init(&array->references, 1);
     array->type = type;
     array->count = count;
@@ -80,6 +70,23 @@ static allot_array *make(const char *maker, allot_executor *executor, allot_type
     pthread_mutex_init(&array->lock, NULL);
     pthread_cond_init(&array->moved, NULL);
     return array;
+}
+
+/* The same after checks; NULL with the thread's last error set. */
+static allot_array *make(const char *maker, allot_executor *executor, allot_type type, size_t count)
+{
+    size_t bytes;
+    if (al_forked())
+        return al_last_error(ALLOT_FORKED, "%s: %s", maker, allot_status_text(ALLOT_FORKED));
+    if (!executor)
+        return al_last_error(ALLOT_INVALID, "%s: the executor is NULL", maker);
+    if (!allot_type_size(type))
+        return al_last_error(ALLOT_INVALID, "%s: %d is not an element type", maker, (int)type);
+    if (!size_fits(type, count, &bytes))
+        return al_last_error(ALLOT_TOO_LARGE, "%s: %zu elements of %s are more than this machine's memory",
+                             maker, count, allot_type_name(type));
+    allot_array *array = create(type, count, bytes);
+    return array ? array : al_last_error(ALLOT_NO_MEMORY, "%s: out of memory", maker);
 }
 
 static void destroy(allot_array *array);
@@ -103,6 +110,19 @@ allot_array *allot_array_new(allot_executor *executor, allot_type type, size_t c
 {
     allot_array *array = make("allot_array_new", executor, type, count);
     return array ? finish("allot_array_new", array, NULL) : NULL;
+}
+
+allot_array *al_array_shared(size_t bytes)
+{
+    allot_array *array = create(ALLOT_U8, bytes, bytes);
+    if (!array)
+        return NULL;
+    if (!al_ranges_reserve(&array->host_valid) || !map_host(array) || array->fd < 0) {
+        destroy(array);
+        return NULL;
+    }
+    al_ranges_add(&array->host_valid, 0, bytes);
+    return array;
 }
 
 allot_array *allot_array_full(allot_executor *executor, allot_type type, size_t count, double value)

@@ -86,6 +86,10 @@ void al_memory_fini(al_memory *memory);
 /* Unlinks and destroys one copy: its array is being destroyed, or its memory goes away. */
 void al_memory_forget(al_copy *copy);
 
+/* `bytes` of pages that workers can map, as an array of the library's own; all zero. NULL when there are
+ * none. */
+allot_array *al_array_shared(size_t bytes);
+
 /* Makes bytes [begin, end) current in `memory` (NULL: the host's) if the access reads; for ALLOT_WRITE only
  * makes room, and the bytes are current nowhere until they are published or poisoned. *copy (if not NULL)
  * receives the copy there. Adds to *moved. Poisoned bytes that are to be read: ALLOT_DEPENDENCY with the root

@@ -1,5 +1,6 @@
 #include "core/kernel.h"
 #include "core/failure.h"
+#include "core/reduce.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,18 +17,31 @@ static bool valid_type(allot_type type)
     return type == ALLOT_T || allot_type_size(type) != 0;
 }
 
+static const char *wrong_with_reduced(const allot_param *param)
+{
+    if (param->access != ALLOT_WRITE)
+        return "what is reduced can only be written, ALLOT_WRITE";
+    if (param->reduce < ALLOT_SUM || param->reduce > ALLOT_PRODUCT)
+        return "its reduce is none of ALLOT_SUM, ALLOT_MIN, ALLOT_MAX, ALLOT_PRODUCT";
+    if (param->type != ALLOT_T && !al_reduce_takes(param->type))
+        return "elements of its type cannot be reduced";
+    if (param->strided)
+        return "what is reduced is dense, not strided";
+    return NULL;
+}
+
 /* NULL if the parameter makes sense, else what is wrong with it. */
 static const char *wrong_with_array(const allot_param *param)
 {
     if (param->access < ALLOT_READ || param->access > ALLOT_READ_WRITE)
         return "its access is none of ALLOT_READ, ALLOT_WRITE, ALLOT_READ_WRITE";
-    if (param->distribution < ALLOT_WHOLE || param->distribution > ALLOT_HALO)
-        return "its distribution is none of ALLOT_WHOLE, ALLOT_SLICED, ALLOT_HALO";
+    if (param->distribution < ALLOT_WHOLE || param->distribution > ALLOT_REDUCED)
+        return "its distribution is none of ALLOT_WHOLE, ALLOT_SLICED, ALLOT_HALO, ALLOT_REDUCED";
     if (param->distribution == ALLOT_HALO && param->access != ALLOT_READ)
         return "a halo can only be read";
     if (param->rank > 3)
         return "its rank is above 3";
-    return NULL;
+    return param->distribution == ALLOT_REDUCED ? wrong_with_reduced(param) : NULL;
 }
 
 static const char *wrong_with(const allot_param *param)
@@ -78,6 +92,14 @@ static bool splits(const allot_kernel_desc *desc)
     return true;
 }
 
+static bool reduces(const allot_kernel_desc *desc)
+{
+    bool any = false;
+    for (size_t i = 0; i < desc->param_count; i++)
+        any |= desc->params[i].access && desc->params[i].distribution == ALLOT_REDUCED;
+    return any;
+}
+
 allot_kernel *allot_kernel_create(const allot_kernel_desc *desc)
 {
     static _Atomic uint64_t ids;
@@ -91,6 +113,7 @@ allot_kernel *allot_kernel_create(const allot_kernel_desc *desc)
     atomic_init(&kernel->references, 1);
     kernel->id = atomic_fetch_add(&ids, 1) + 1;
     kernel->splits = splits(&kernel->desc);
+    kernel->reduces = reduces(&kernel->desc);
     if (!kernel->desc.grain)
         kernel->desc.grain = 1;
     if (!kernel->desc.opencl_entry)

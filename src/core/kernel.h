@@ -12,6 +12,7 @@ struct allot_kernel {
     uint64_t id;            /* unique in the process: caches key by it, not by address */
     allot_kernel_desc desc; /* defaults filled in; texts and params still the caller's */
     bool splits;            /* its range may be split: no parameter writes an ALLOT_WHOLE array */
+    bool reduces;           /* it has an ALLOT_REDUCED parameter */
 };
 
 /* True if T may be this type. */

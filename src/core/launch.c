@@ -7,6 +7,10 @@
 /* More parts than workers, so that one that is held up (another process's turn, a denser row) delays the end
  * by a fraction only. */
 #define PARTS_A_WORKER 4
+/* Of a deterministic launch: four for each of 64 workers. */
+#define PARTS_FIXED 256
+/* What all accumulators of one parameter may take; fewer parts are made before that. */
+#define ACCUMULATORS_BYTES_MAX ((size_t)256 << 20)
 
 /* ---- Checks ----
  * Each check fills the failure and returns a status; the message names the kernel and the parameter. */
@@ -151,7 +155,7 @@ static allot_status check_view(checker *check, const allot_view *view)
 /* A sliced view longer than the range is used, and so ordered and moved, only as far as the range reaches. */
 static allot_status cut_to_range(checker *check, allot_view *view, size_t length)
 {
-    if (check->param->distribution == ALLOT_WHOLE)
+    if (check->param->distribution == ALLOT_WHOLE || check->param->distribution == ALLOT_REDUCED)
         return ALLOT_OK;
     if (view->shape[0] < length)
         return refuse(check, "its view has %zu entries in the first dimension, and the range %zu",
@@ -179,6 +183,8 @@ static allot_status check_array(checker *check, const allot_arg *arg, const al_a
     if (allot_array_type(arg->view.array) != argument->type)
         return refuse(check, "its elements are %s, and the kernel takes %s here",
                       allot_type_name(allot_array_type(arg->view.array)), allot_type_name(argument->type));
+    if (param->distribution == ALLOT_REDUCED && !al_reduce_takes(argument->type))
+        return refuse(check, "elements of type %s cannot be reduced", allot_type_name(argument->type));
     return ALLOT_OK;
 }
 
@@ -339,6 +345,7 @@ void al_launch_release_arrays(al_launch *launch)
     for (size_t i = 0; i < launch->arg_count; i++) {
         allot_array_release(launch->args[i].view.array);
         launch->args[i].view.array = NULL;
+        al_accumulators_fini(&launch->args[i].own);
     }
 }
 
@@ -372,25 +379,56 @@ allot_status al_launch_acquire(al_launch *launch, al_memory *memory, al_copy **c
 {
     for (size_t i = 0; i < launch->arg_count; i++) {
         al_argument *argument = &launch->args[i];
-        al_copy **copy = copies ? &copies[i] : NULL;
-        if (copy)
-            *copy = NULL;
+        bool reduced = al_argument_is_reduced(argument);
+        al_copy **copy = copies && !reduced ? &copies[i] : NULL;
+        if (copies)
+            copies[i] = NULL;
         if (!al_argument_is_array(argument))
             continue;
-        allot_status status = al_array_acquire(argument->view.array, memory, argument->begin, argument->end,
-                                               argument->access, copy, &launch->moved, failure);
+        allot_status status =
+            al_array_acquire(argument->view.array, reduced ? NULL : memory, argument->begin, argument->end,
+                             argument->access, copy, &launch->moved, failure);
         if (status != ALLOT_OK)
             return status;
     }
     return ALLOT_OK;
 }
 
+allot_status al_launch_accumulate(al_launch *launch, size_t count, size_t align_bytes, bool shared,
+                                  al_failure *failure)
+{
+    allot_status status = ALLOT_OK;
+    for (size_t i = 0; i < launch->arg_count && status == ALLOT_OK; i++) {
+        al_argument *argument = &launch->args[i];
+        if (!al_argument_is_reduced(argument))
+            continue;
+        const al_accumulators_shape shape = { argument->param->reduce, argument->type, argument->value.count,
+                                              align_bytes };
+        status = al_accumulators_init(&argument->own, &shape, count, shared);
+        if (status != ALLOT_OK)
+            al_failure_set(failure, status,
+                           "%s: parameter %s: no%s memory for %zu accumulators of %zu elements",
+                           launch->kernel->desc.name, argument->param->name, shared ? " shared" : "", count,
+                           argument->value.count);
+    }
+    return status;
+}
+
+static void combine(const al_argument *argument)
+{
+    al_accumulators_combine(&argument->own, argument->view.array->host + argument->begin);
+}
+
 void al_launch_publish(al_launch *launch, al_memory *memory)
 {
     for (size_t i = 0; i < launch->arg_count; i++) {
         al_argument *argument = &launch->args[i];
-        if (al_argument_is_array(argument) && argument->access & ALLOT_WRITE)
-            al_array_publish(argument->view.array, memory, argument->begin, argument->end);
+        if (!al_argument_is_array(argument) || !(argument->access & ALLOT_WRITE))
+            continue;
+        bool reduced = al_argument_is_reduced(argument);
+        if (reduced)
+            combine(argument);
+        al_array_publish(argument->view.array, reduced ? NULL : memory, argument->begin, argument->end);
     }
 }
 
@@ -404,18 +442,59 @@ void al_launch_host_values(const al_launch *launch, allot_value *values)
     }
 }
 
-allot_status al_launch_run(const al_launch *launch, allot_call *call, const allot_value *values, size_t begin,
-                           size_t end)
+allot_status al_launch_run(const al_launch *launch, allot_call *call, const allot_value *values, size_t parts,
+                           size_t index)
 {
-    allot_part part = { launch->type, launch->range, begin, end, values };
+    allot_value with_own[AL_PARAMS_MAX];
+    allot_part part = { launch->type, launch->range, 0, 0, values };
+    al_launch_part(launch, parts, index, &part.begin, &part.end);
+    if (launch->kernel->reduces) {
+        part.args = with_own;
+        for (size_t i = 0; i < launch->arg_count; i++) {
+            with_own[i] = values[i];
+            if (al_argument_is_reduced(&launch->args[i]))
+                with_own[i].data = al_accumulator(&launch->args[i].own, index);
+        }
+    }
     return launch->kernel->desc.cpu(call, &part);
+}
+
+allot_status al_launch_run_empty(al_launch *launch, al_failure *failure)
+{
+    for (size_t i = 0; i < launch->arg_count; i++) {
+        al_argument *argument = &launch->args[i];
+        if (!al_argument_is_reduced(argument))
+            continue;
+        allot_array *array = argument->view.array;
+        allot_status status = al_array_acquire(array, NULL, argument->begin, argument->end, ALLOT_WRITE, NULL,
+                                               &launch->moved, failure);
+        if (status != ALLOT_OK)
+            return status;
+        al_reduce_identity(argument->param->reduce, argument->type, array->host + argument->begin,
+                           argument->value.count);
+        al_array_publish(array, NULL, argument->begin, argument->end);
+    }
+    return ALLOT_OK;
+}
+
+/* As many parts as there is room for accumulators. */
+static size_t most_parts(const al_launch *launch, size_t most)
+{
+    for (size_t i = 0; i < launch->arg_count; i++) {
+        const al_argument *argument = &launch->args[i];
+        size_t bytes = argument->end - argument->begin;
+        if (al_argument_is_reduced(argument) && bytes > ACCUMULATORS_BYTES_MAX / most)
+            most = bytes > ACCUMULATORS_BYTES_MAX ? 1 : ACCUMULATORS_BYTES_MAX / bytes;
+    }
+    return most;
 }
 
 size_t al_launch_parts(const al_launch *launch, size_t workers)
 {
-    if (!launch->kernel->splits || workers < 2)
+    if (!launch->kernel->splits || (workers < 2 && !launch->deterministic))
         return 1;
-    size_t parts = launch->range.size[0] / launch->kernel->desc.grain, most = workers * PARTS_A_WORKER;
+    size_t parts = launch->range.size[0] / launch->kernel->desc.grain;
+    size_t most = most_parts(launch, launch->deterministic ? PARTS_FIXED : workers * PARTS_A_WORKER);
     if (parts < 1)
         return 1;
     return parts < most ? parts : most;

@@ -5,6 +5,7 @@
 #include "core/array.h"
 #include "core/call.h"
 #include "core/kernel.h"
+#include "core/reduce.h"
 
 typedef struct al_argument {
     const allot_param *param;
@@ -14,6 +15,7 @@ typedef struct al_argument {
     allot_access access; /* what must happen to [begin, end): a write that leaves holes is ALLOT_READ_WRITE */
     allot_value value;   /* scalar: complete. array: count, shape, stride; data is NULL here */
     _Alignas(16) unsigned char scalar[16]; /* the scalar converted to `type` */
+    al_accumulators own;                   /* of a reduced parameter, while the launch runs */
 } al_argument;
 
 typedef struct al_launch {
@@ -22,6 +24,7 @@ typedef struct al_launch {
     allot_ndrange range;        /* rank 1 to 3, unused dimensions 1 */
     size_t items;               /* product of the range; 0: nothing to do */
     allot_work work;
+    bool deterministic; /* cut at boundaries that depend on the range alone */
     /* Filled by the place before it completes the task. */
     al_moved moved;
     int64_t compiled_ns, ran_ns;
@@ -47,23 +50,38 @@ static inline bool al_argument_is_array(const al_argument *argument)
 /* Byte offset in its array of an array argument's element (0, 0, 0). */
 size_t al_argument_offset(const al_argument *argument);
 
+static inline bool al_argument_is_reduced(const al_argument *argument)
+{
+    return al_argument_is_array(argument) && argument->param->distribution == ALLOT_REDUCED;
+}
+
 /* Makes all arrays current in `memory` (NULL: the host's), before the variant runs; copies[i] (may be NULL
- * altogether) receives argument i's copy, NULL for scalars. Adds to launch->moved. */
+ * altogether) receives argument i's copy, NULL for scalars. Adds to launch->moved. Of reduced parameters only
+ * accumulators go there: see al_launch_accumulate(). */
 allot_status al_launch_acquire(al_launch *launch, al_memory *memory, al_copy **copies, al_failure *failure);
 
-/* Tells the arrays what was written in `memory`; call after success, before al_task_complete(). */
+/* Makes `count` accumulators for each reduced parameter, `align_bytes` apart or a multiple of it, set to the
+ * identity. Shared: in pages that workers can map. Does nothing for a launch that reduces nothing. */
+allot_status al_launch_accumulate(al_launch *launch, size_t count, size_t align_bytes, bool shared,
+                                  al_failure *failure);
+
+/* Combines the accumulators into their arrays, and tells the arrays what was written in `memory`; call after
+ * success, before al_task_complete(). */
 void al_launch_publish(al_launch *launch, al_memory *memory);
 
 /* Fills values[arg_count] for a C variant on the host's memory. */
 void al_launch_host_values(const al_launch *launch, allot_value *values);
 
-/* Runs the C variant for [begin, end) of the first dimension, with the given values. `call` is the running
- * call. */
-allot_status al_launch_run(const al_launch *launch, allot_call *call, const allot_value *values, size_t begin,
-                           size_t end);
+/* Runs the C variant for part `index` of `parts`, with the given values and, for what it reduces, accumulator
+ * `index`. `call` is the running call. */
+allot_status al_launch_run(const al_launch *launch, allot_call *call, const allot_value *values, size_t parts,
+                           size_t index);
+
+/* All that a launch over an empty range comes to: what it reduces is the identity. */
+allot_status al_launch_run_empty(al_launch *launch, al_failure *failure);
 
 /* How many parts a pool of `workers` should cut the range into: at least 1, so that no part is below the
- * kernel's grain. */
+ * kernel's grain; of a deterministic launch the same for any number of workers. */
 size_t al_launch_parts(const al_launch *launch, size_t workers);
 
 /* Part `index` of `parts`: *begin and *end of the first dimension. The parts are disjoint, in order, and

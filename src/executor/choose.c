@@ -32,6 +32,19 @@ static bool hints_allow(const al_place *place, const al_terms *terms, char *why,
     return false;
 }
 
+static bool names_device(const al_terms *terms)
+{
+    return terms->kind == ALLOT_OPENCL || (terms->place_id && strncmp(terms->place_id, "opencl", 6) == 0);
+}
+
+/* A deterministic launch that went now to the CPU and now to a device would have other bits each time. */
+static bool strays(const al_place *place, const al_task *task)
+{
+    const al_launch *launch = task->launch;
+    return place->kind == ALLOT_OPENCL && launch && launch->deterministic && launch->kernel->desc.cpu &&
+           !names_device(task->terms);
+}
+
 static bool possible(const al_place *place, const al_task *task, char *why, size_t size)
 {
     why[0] = '\0';
@@ -41,12 +54,12 @@ static bool possible(const al_place *place, const al_task *task, char *why, size
         snprintf(why, size, "set aside: %.120s", place->message);
         return false;
     }
-    return place->ops->can_run(place, task, why, size);
-}
-
-static bool names_device(const al_terms *terms)
-{
-    return terms->kind == ALLOT_OPENCL || (terms->place_id && strncmp(terms->place_id, "opencl", 6) == 0);
+    if (!place->ops->can_run(place, task, why, size))
+        return false;
+    if (!strays(place, task))
+        return true;
+    snprintf(why, size, "a deterministic launch leaves the CPU's places only when asked to");
+    return false;
 }
 
 bool al_choose_needs_devices(const allot_executor *executor, const al_task *task)

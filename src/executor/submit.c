@@ -365,6 +365,7 @@ allot_future *allot_launch(allot_executor *executor, const allot_kernel *kernel,
         al_launch_destroy(launch);
         return abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
     }
+    launch->deterministic = hints.deterministic;
     task->launch = launch;
     task->name = allot_kernel_name(kernel);
     if (wants_devices(executor, launch, &hints))

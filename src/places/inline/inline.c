@@ -1,5 +1,5 @@
-/* The inline place: one thread that runs one task after the other, in order, each launch in one part. What
- * the other places are compared with. */
+/* The inline place: one thread that runs one task after the other, in order, each launch in one part
+ * unless it is to be deterministic. What the other places are compared with. */
 #include "base/clock.h"
 #include "core/launch.h"
 #include "places/place.h"
@@ -32,13 +32,17 @@ static allot_status run_launch(al_place *place, al_task *task, al_failure *failu
     al_launch *launch = task->launch;
     allot_value values[AL_PARAMS_MAX];
     allot_status status = al_launch_acquire(launch, NULL, NULL, failure);
+    size_t parts = al_launch_parts(launch, 1);
+    if (status == ALLOT_OK)
+        status = al_launch_accumulate(launch, parts, AL_ACCUMULATOR_ALIGN, false, failure);
     if (status != ALLOT_OK)
         return status;
     al_launch_host_values(launch, values);
     allot_call call = al_place_call(place, task);
     int64_t start_ns = al_clock_now_ns();
     al_task_here = task;
-    status = al_launch_run(launch, &call, values, 0, launch->range.size[0]);
+    for (size_t i = 0; i < parts && status == ALLOT_OK; i++)
+        status = al_launch_run(launch, &call, values, parts, i);
     al_task_here = NULL;
     launch->ran_ns = al_clock_now_ns() - start_ns;
     *failure = call.failure;
@@ -58,6 +62,8 @@ static void run(al_place *place, al_task *task)
         status = al_task_call(task, &failure);
     else if (task->launch->items)
         status = run_launch(place, task, &failure);
+    else
+        status = al_launch_run_empty(task->launch, &failure);
     al_place_complete(place, task, status, &failure, al_clock_now_ns() - start_ns);
 }
 

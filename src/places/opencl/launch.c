@@ -169,8 +169,11 @@ static cl_int make_views(order *given)
         given->view_count = i + 1;
         if (!al_argument_is_array(argument))
             continue;
-        cl_int code = al_opencl_view_init(&given->views[i], &given->self->memory, given->copies[i], argument,
-                                          &given->call);
+        cl_int code = al_argument_is_reduced(argument)
+                          ? al_opencl_view_accumulate(&given->views[i], &given->self->memory, &argument->own,
+                                                      &given->call)
+                          : al_opencl_view_init(&given->views[i], &given->self->memory, given->copies[i],
+                                                argument, &given->call);
         if (code != CL_SUCCESS)
             return code;
     }
@@ -217,7 +220,8 @@ static bool is_size_error(cl_int code)
            code == CL_INVALID_GLOBAL_WORK_SIZE;
 }
 
-/* All of the range but its rest. A group that we chose and the driver does not take is left to the driver. */
+/* All of the range but its rest. A group that we chose and the driver does not take is left to the driver,
+ * but for a reduction: the number of its groups is fixed. */
 static cl_int enqueue_range(order *given, cl_kernel kernel, cl_event *event)
 {
     al_opencl_sizes *sizes = &given->sizes;
@@ -227,7 +231,7 @@ static cl_int enqueue_range(order *given, cl_kernel kernel, cl_event *event)
     given->call = "clEnqueueNDRangeKernel";
     cl_int code = clEnqueueNDRangeKernel(queue, kernel, rank, NULL, global,
                                          sizes->has_local ? sizes->local : NULL, 0, NULL, event);
-    if (code == CL_SUCCESS || !sizes->chosen || !is_size_error(code))
+    if (code == CL_SUCCESS || !sizes->chosen || given->launch->kernel->reduces || !is_size_error(code))
         return code;
     sizes->rest = 0;
     return clEnqueueNDRangeKernel(queue, kernel, rank, NULL, sizes->global, NULL, 0, NULL, event);
@@ -290,6 +294,29 @@ static cl_int write_back(order *given, cl_event *event)
     return CL_SUCCESS;
 }
 
+/* Brings what the work-groups of a reduction wrote to the host, one copy after the other as above. */
+static cl_int read_accumulators(order *given, cl_event *event)
+{
+    given->call = "clEnqueueReadBuffer";
+    for (size_t i = 0; i < given->view_count; i++) {
+        const al_argument *argument = &given->launch->args[i];
+        const al_opencl_view *view = &given->views[i];
+        if (!al_argument_is_reduced(argument) || !view->owned)
+            continue;
+        cl_event before = *event;
+        given->param = argument->param->name;
+        cl_int code = clEnqueueReadBuffer(given->self->device.compute, view->buffer, CL_FALSE, 0, view->bytes,
+                                          argument->own.bytes, 1, &before, event);
+        if (code != CL_SUCCESS) {
+            *event = before;
+            return code;
+        }
+        clReleaseEvent(before);
+    }
+    given->param = NULL;
+    return CL_SUCCESS;
+}
+
 /* Gives all commands of the launch to the compute queue; *event (NULL if there is none) is the last one's. */
 static cl_int enqueue_all(order *given, cl_event *event)
 {
@@ -299,6 +326,8 @@ static cl_int enqueue_all(order *given, cl_event *event)
         code = enqueue_kernel(given, event);
     if (code == CL_SUCCESS)
         code = write_back(given, event);
+    if (code == CL_SUCCESS)
+        code = read_accumulators(given, event);
     for (size_t i = 0; i < given->view_count; i++)
         al_opencl_view_fini(&given->views[i]);
     return code;
@@ -387,6 +416,16 @@ static allot_status drive(order *given, al_task *task, al_failure *failure)
     return status;
 }
 
+/* An accumulator a work-group, side by side as the variant writes them. */
+static allot_status accumulate(order *given, al_failure *failure)
+{
+    size_t groups;
+    if (!al_opencl_sizes_groups(&given->sizes, &groups))
+        return al_failure_set(failure, ALLOT_TOO_LARGE, "%s: its work-groups cannot be counted",
+                              given->launch->kernel->desc.name);
+    return al_launch_accumulate(given->launch, groups, 1, false, failure);
+}
+
 static allot_status prepare(order *given, const al_task *task, al_failure *failure)
 {
     al_opencl *self = given->self;
@@ -404,6 +443,8 @@ static allot_status prepare(order *given, const al_task *task, al_failure *failu
     if (status != ALLOT_OK)
         return status;
     status = al_launch_acquire(given->launch, &self->memory.base, given->copies, failure);
+    if (status == ALLOT_OK && given->launch->kernel->reduces)
+        status = accumulate(given, failure);
     if (status != ALLOT_OK)
         clFinish(self->device.compute); /* what acquiring the first arrays enqueued */
     return status;
@@ -432,7 +473,9 @@ void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_program *warm)
             al_opencl_programs_put(&self->programs, warm, NULL);
         al_opencl_land(self);
     } else if (task->launch && task->launch->items == 0) {
-        al_place_complete(&self->place, task, ALLOT_OK, NULL, 0);
+        al_failure failure = { 0 };
+        allot_status status = al_launch_run_empty(task->launch, &failure);
+        al_place_complete(&self->place, task, status, &failure, 0);
         al_opencl_land(self);
     } else
         launch(self, task, warm);

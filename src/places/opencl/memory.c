@@ -188,6 +188,20 @@ cl_int al_opencl_view_init(al_opencl_view *view, al_opencl_memory *memory, al_co
     return stage(view, device, (argument->access & ALLOT_READ) != 0, call);
 }
 
+cl_int al_opencl_view_accumulate(al_opencl_view *view, al_opencl_memory *memory, const al_accumulators *own,
+                                 const char **call)
+{
+    cl_int code = CL_SUCCESS;
+    *view = (al_opencl_view){ .buffer = memory->device->dummy };
+    view->bytes = own->count * own->stride_bytes;
+    if (view->bytes == 0)
+        return CL_SUCCESS;
+    *call = "clCreateBuffer";
+    view->buffer = clCreateBuffer(memory->device->context, CL_MEM_READ_WRITE, view->bytes, NULL, &code);
+    view->owned = code == CL_SUCCESS;
+    return code;
+}
+
 void al_opencl_view_fini(al_opencl_view *view)
 {
     if (view->owned)

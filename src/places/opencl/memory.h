@@ -40,6 +40,9 @@ typedef struct al_opencl_view {
  * call. */
 cl_int al_opencl_view_init(al_opencl_view *view, al_opencl_memory *memory, al_copy *copy,
                            const al_argument *argument, const char **call);
+/* The same for a reduced argument: room for the values of its work-groups. */
+cl_int al_opencl_view_accumulate(al_opencl_view *view, al_opencl_memory *memory, const al_accumulators *own,
+                                 const char **call);
 /* Lets go of it, which commands that use it survive. */
 void al_opencl_view_fini(al_opencl_view *view);
 

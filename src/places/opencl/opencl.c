@@ -194,12 +194,12 @@ static bool all_ready(al_opencl *self, const al_launch *launch)
 }
 
 /* The program of a launch that nothing would hold up: no compiler, no transfer, no driver that blocks. Else
- * NULL. */
+ * NULL. A reduction makes a buffer each time. */
 static al_opencl_program *find_warm(al_opencl *self, const al_launch *launch)
 {
     if (!atomic_load_explicit(&self->direct, memory_order_relaxed) || al_opencl_here())
         return NULL;
-    if (!launch || launch->items == 0 || !all_ready(self, launch))
+    if (!launch || launch->items == 0 || launch->kernel->reduces || !all_ready(self, launch))
         return NULL;
     return al_opencl_programs_get_warm(&self->programs, launch);
 }

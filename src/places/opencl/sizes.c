@@ -36,7 +36,8 @@ void al_opencl_limits_init(al_opencl_limits *limits, const al_opencl_device *dev
                                  required, NULL) == CL_SUCCESS)
         memcpy(limits->required, required, sizeof required);
     const char *options = kernel->desc.opencl_options;
-    limits->sees_groups = names_groups(kernel->desc.opencl_source) || (options && names_groups(options));
+    limits->sees_groups =
+        kernel->reduces || names_groups(kernel->desc.opencl_source) || (options && names_groups(options));
 }
 
 /* ---- Choosing ---- */
@@ -127,6 +128,15 @@ void al_opencl_sizes_of(const al_launch *launch, const al_opencl_device *device,
         choose(launch, device, limits, sizes);
     if (any(desc->tile))
         round_up(sizes);
+}
+
+bool al_opencl_sizes_groups(const al_opencl_sizes *sizes, size_t *groups)
+{
+    *groups = 1;
+    for (size_t d = 0; d < 3; d++)
+        if (__builtin_mul_overflow(*groups, sizes->global[d] / sizes->local[d], groups))
+            return false;
+    return true;
 }
 
 al_opencl_shape al_opencl_shape_of(const al_opencl_sizes *sizes)

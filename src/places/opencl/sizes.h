@@ -27,6 +27,9 @@ typedef struct al_opencl_sizes {
 void al_opencl_sizes_of(const al_launch *launch, const al_opencl_device *device,
                         const al_opencl_limits *limits, al_opencl_sizes *sizes);
 
+/* How many work-groups these sizes make; false if they cannot be counted. Not for sizes with a rest. */
+bool al_opencl_sizes_groups(const al_opencl_sizes *sizes, size_t *groups);
+
 /* What a driver may compile for: launches of the same shape need nothing new. Never all zero. */
 typedef struct al_opencl_shape {
     size_t local[3];

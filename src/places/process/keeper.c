@@ -57,8 +57,11 @@ static void spread(al_process *place, al_job *job)
 {
     allot_status status = ALLOT_OK;
     al_failure failure = { 0 };
-    bool empty = job->task->launch->items == 0;
-    al_split *split = empty ? NULL : al_split_create(place, job, &status, &failure);
+    al_split *split = NULL;
+    if (job->task->launch->items == 0)
+        status = al_launch_run_empty(job->task->launch, &failure);
+    else
+        split = al_split_create(place, job, &status, &failure);
     if (split)
         queue_parts(place, job, split);
     else

@@ -159,6 +159,20 @@ void al_forget_stale(al_process *place)
 
 /* ---- Launches ---- */
 
+/* Workers get accumulators as they get arrays; the parent reads them in the same pages. */
+static allot_status share_accumulators(al_process *place, al_split *split, al_launch *launch, size_t parts,
+                                       al_failure *failure)
+{
+    allot_status status = al_launch_accumulate(launch, parts, AL_ACCUMULATOR_ALIGN, true, failure);
+    for (size_t i = 0; i < launch->arg_count && status == ALLOT_OK; i++) {
+        const al_accumulators *own = &launch->args[i].own;
+        if (own->shared)
+            status = al_array_acquire(own->shared, place->base.memory, 0, own->shared->size_bytes,
+                                      ALLOT_WRITE, &split->copies[i], NULL, failure);
+    }
+    return status;
+}
+
 al_split *al_split_create(al_process *place, al_job *job, allot_status *status, al_failure *failure)
 {
     al_launch *launch = job->task->launch;
@@ -168,6 +182,8 @@ al_split *al_split_create(al_process *place, al_job *job, allot_status *status, 
     if (!split)
         return NULL;
     *status = al_launch_acquire(launch, place->base.memory, split->copies, failure);
+    if (*status == ALLOT_OK)
+        *status = share_accumulators(place, split, launch, parts, failure);
     if (*status != ALLOT_OK) {
         free(split);
         return NULL;
@@ -185,14 +201,14 @@ al_split *al_split_create(al_process *place, al_job *job, allot_status *status, 
     return split;
 }
 
-static void write_argument(const al_argument *from, const al_copy *copy, const al_worker *worker,
+static void write_argument(const al_argument *from, const al_copy *copy, const al_worker *worker, size_t part,
                            al_slot_argument *to)
 {
     *to = (al_slot_argument){ .value = from->value, .is_array = copy != NULL };
     to->value.data = NULL;
     if (copy) {
         to->index = (uint32_t)index_of(worker, ((const al_shared_copy *)copy)->id);
-        to->offset = al_argument_offset(from);
+        to->offset = al_argument_is_reduced(from) ? part * from->own.stride_bytes : al_argument_offset(from);
     } else {
         memcpy(to->scalar, from->scalar, sizeof to->scalar);
     }
@@ -214,5 +230,5 @@ void al_split_write(const al_job *job, const al_worker *worker, al_slot *slot, a
     al_launch_part(launch, split->parts, job->part, &part->begin, &part->end);
     part->arg_count = launch->arg_count;
     for (size_t i = 0; i < launch->arg_count; i++)
-        write_argument(&launch->args[i], split->copies[i], worker, &part->args[i]);
+        write_argument(&launch->args[i], split->copies[i], worker, job->part, &part->args[i]);
 }

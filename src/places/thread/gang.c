@@ -19,12 +19,10 @@ static void finish(al_gang *gang)
 
 static allot_status call_variant(al_gang *gang, size_t part, al_failure *failure)
 {
-    size_t begin, end;
-    al_launch_part(gang->task->launch, gang->parts, part, &begin, &end);
     allot_call call = al_place_call(&gang->pool->base, gang->task);
     al_task *outer = al_task_here;
     al_task_here = gang->task;
-    allot_status status = al_launch_run(gang->task->launch, &call, gang->values, begin, end);
+    allot_status status = al_launch_run(gang->task->launch, &call, gang->values, gang->parts, part);
     al_task_here = outer;
     *failure = call.failure;
     return status;
@@ -53,6 +51,8 @@ void al_gang_run(al_gang *gang, size_t part)
 static allot_status prepare(al_gang *gang, al_failure *failure)
 {
     allot_status status = al_launch_acquire(gang->task->launch, NULL, NULL, failure);
+    if (status == ALLOT_OK)
+        status = al_launch_accumulate(gang->task->launch, gang->parts, AL_ACCUMULATOR_ALIGN, false, failure);
     al_launch_host_values(gang->task->launch, gang->values);
     gang->start_ns = al_clock_now_ns();
     return status;
@@ -76,7 +76,8 @@ void al_gang_begin(al_pool *pool, al_task *task)
 {
     al_failure failure = { 0 };
     if (task->launch->items == 0) {
-        al_place_complete(&pool->base, task, ALLOT_OK, &failure, 0);
+        allot_status status = al_launch_run_empty(task->launch, &failure);
+        al_place_complete(&pool->base, task, status, &failure, 0);
         return;
     }
     al_gang *gang = create(pool, task);
