@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "core/call.h"
 #include "core/launch.h"
+#include "core/map.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,7 @@ static void destroy(al_task *task)
         free(task->future.failure);
     }
     al_launch_destroy(task->launch);
+    al_map_destroy(al_map_of(task));
     free(task->terms);
     free(atomic_load(&task->decision));
     free(task);

@@ -186,3 +186,44 @@ allot_status allot_wait_any(allot_future *const *futures, size_t count, int64_t 
         return ALLOT_FORKED;
     return done ? ALLOT_OK : ALLOT_TIMEOUT;
 }
+
+/* ---- Waiting for the first error ---- */
+
+typedef struct first_error {
+    allot_future *const *futures;
+    size_t count;
+    size_t found; /* index of the first that did not succeed; `count`: none */
+    size_t begin; /* all before it succeeded */
+} first_error;
+
+/* True if one did not succeed or none is unfinished. */
+static bool error_ready(void *of)
+{
+    first_error *wanted = of;
+    bool all_done = true;
+    for (size_t i = wanted->begin; i < wanted->count; i++) {
+        if (al_future_watch(wanted->futures[i]))
+            all_done = false;
+        else if (allot_future_status(wanted->futures[i]) != ALLOT_OK) {
+            wanted->found = i;
+            return true;
+        }
+        if (all_done)
+            wanted->begin = i + 1;
+    }
+    return all_done;
+}
+
+allot_status allot_wait_first_error(allot_future *const *futures, size_t count, int64_t timeout_ns,
+                                    size_t *index)
+{
+    if (count && (!futures || any_missing(futures, count)))
+        return ALLOT_INVALID;
+    first_error wanted = { futures, count, count, 0 };
+    bool ready = al_wait_until(error_ready, &wanted, al_clock_deadline_ns(timeout_ns));
+    if (index)
+        *index = wanted.found;
+    if (!ready && al_forked())
+        return ALLOT_FORKED;
+    return ready ? ALLOT_OK : ALLOT_TIMEOUT;
+}

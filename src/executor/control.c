@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "executor/executor.h"
+#include "executor/map.h"
 #include "executor/submit.h"
 #include <stddef.h>
 
@@ -25,7 +26,9 @@ bool allot_cancel(allot_future *future)
     al_task *task = al_task_from(future);
     allot_executor *executor = al_executor_pin(task);
     bool cancelled = executor && al_future_drop(future);
-    if (cancelled)
+    if (cancelled && al_map_of(task))
+        al_map_cancel(al_map_of(task));
+    else if (cancelled)
         withdraw(task);
     if (executor)
         al_executor_unpin(executor);
@@ -79,14 +82,17 @@ static void end_running(al_task *task, int reason, int64_t grace_ns)
         place->ops->stop(place, task, grace_ns);
 }
 
-static void stop(al_task *task, int reason, int64_t grace_ns)
+void al_control_stop(al_task *task, int reason, int64_t grace_ns)
 {
     allot_executor *executor = al_executor_pin(task);
     if (!executor)
         return; /* done */
-    if (al_task_end_pending(task, reason == AL_STOP_ASKED ? ALLOT_STOPPED : ALLOT_DEADLINE,
-                            reason == AL_STOP_ASKED ? "stopped before it started"
-                                                    : "its deadline passed before it started"))
+    if (al_map_of(task)) {
+        end_running(task, reason, grace_ns); /* it is over when its chunks are */
+        al_map_stop(al_map_of(task), reason, grace_ns);
+    } else if (al_task_end_pending(task, reason == AL_STOP_ASKED ? ALLOT_STOPPED : ALLOT_DEADLINE,
+                                   reason == AL_STOP_ASKED ? "stopped before it started"
+                                                           : "its deadline passed before it started"))
         withdraw(task);
     else if (!allot_done(&task->future))
         end_running(task, reason, grace_ns);
@@ -99,7 +105,7 @@ allot_status allot_stop(allot_future *future, int64_t grace_ns)
         return ALLOT_INVALID;
     if (al_forked())
         return ALLOT_FORKED;
-    stop(al_task_from(future), AL_STOP_ASKED, grace_ns > 0 ? grace_ns : 0);
+    al_control_stop(al_task_from(future), AL_STOP_ASKED, grace_ns > 0 ? grace_ns : 0);
     return ALLOT_OK;
 }
 
@@ -109,7 +115,7 @@ static void go_off(al_job *job)
 {
     al_terms *terms = (al_terms *)((char *)job - offsetof(al_terms, timer));
     al_task *task = terms->task;
-    stop(task, AL_STOP_DEADLINE, terms->grace_ns);
+    al_control_stop(task, AL_STOP_DEADLINE, terms->grace_ns);
     allot_release(&task->future);
 }
 
@@ -117,7 +123,7 @@ void al_control_arm_deadline(al_terms *terms)
 {
     al_service *timers = &terms->task->executor->timers;
     if (al_clock_passed(terms->deadline_ns)) {
-        stop(terms->task, AL_STOP_DEADLINE, terms->grace_ns);
+        al_control_stop(terms->task, AL_STOP_DEADLINE, terms->grace_ns);
         return;
     }
     if (!al_service_start(timers)) {

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "executor/choose.h"
 #include "executor/control.h"
+#include "executor/map.h"
 #include "observe/trace.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,7 +136,10 @@ static void place_task(al_terms *terms)
     al_failure failure = { 0 };
     allot_status status = check_after(terms, &failure);
     release_after(terms);
-    al_place *place = status == ALLOT_OK ? al_choose(task->executor, task, &status, &failure) : NULL;
+    al_map *map = al_map_of(task); /* its chunks were its dependencies: there is nothing left to run */
+    if (map)
+        status = al_map_outcome(map, &failure);
+    al_place *place = status == ALLOT_OK && !map ? al_choose(task->executor, task, &status, &failure) : NULL;
     if (place)
         dispatch(task, place);
     else
@@ -289,12 +293,14 @@ static allot_future *abandon(allot_executor *executor, al_task *task, allot_stat
     return refuse(executor, status, failure);
 }
 
-static allot_future *accept(allot_executor *executor, al_task *task, const allot_hints *hints)
+/* `parts`: how often al_node_arrive() will be called for it besides what the hints ask for. */
+static allot_future *accept(allot_executor *executor, al_task *task, const allot_hints *hints, size_t parts)
 {
     al_failure none = { 0 };
     al_terms *terms = al_terms_create(task, hints);
     if (!terms)
         return abandon(executor, task, ALLOT_NO_MEMORY, &none);
+    atomic_fetch_add_explicit(&terms->node.waiting, (uint32_t)parts, memory_order_relaxed);
     adopt(executor, task, task->launch != NULL);
     al_future_add(&task->future, &task->end);
     allot_future *future = &task->future;
@@ -325,7 +331,7 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
     if (!task)
         return abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
     if (given || !(executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD)))
-        return accept(executor, task, &hints);
+        return accept(executor, task, &hints, 0);
     /* No hints: it is not decided, it goes to the thread place, which is the first if there is one. An
      * executor of devices alone has no place at all until they are found. */
     adopt(executor, task, false);
@@ -370,5 +376,25 @@ allot_future *allot_launch(allot_executor *executor, const allot_kernel *kernel,
     task->name = allot_kernel_name(kernel);
     if (wants_devices(executor, launch, &hints))
         al_devices_search(executor); /* beside this launch, for those that follow */
-    return accept(executor, task, &hints);
+    return accept(executor, task, &hints, 0);
+}
+
+/* ---- For maps ---- */
+
+allot_status al_submit_check(allot_executor *executor, const allot_hints *given, allot_hints *hints,
+                             al_failure *failure)
+{
+    return check_caller(executor, given, hints, failure);
+}
+
+allot_future *al_submit_refuse(allot_executor *executor, allot_status status, al_failure *failure)
+{
+    return refuse(executor, status, failure);
+}
+
+allot_future *al_submit_gathering(allot_executor *executor, al_task *task, const allot_hints *hints,
+                                  size_t parts)
+{
+    al_failure none = { 0 };
+    return task ? accept(executor, task, hints, parts) : abandon(executor, NULL, ALLOT_NO_MEMORY, &none);
 }

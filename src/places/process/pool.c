@@ -1,5 +1,6 @@
 #include "places/process/pool.h"
 #include "base/clock.h"
+#include "core/chunk.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,7 +154,7 @@ static bool is_simple(const al_worker *worker, const al_job *job)
 static void write_call(const al_job *job, al_slot *slot, al_slot_body *body)
 {
     const al_task *task = job->task;
-    slot->kind = AL_SLOT_CALL;
+    slot->kind = task->function == al_chunk_call ? AL_SLOT_CHUNK : AL_SLOT_CALL;
     slot->in_size = task->in_size;
     slot->out_size = task->out_size;
     slot->in_parcel = job->parcel >= 0;
@@ -278,7 +279,8 @@ void al_process_enqueue(al_process *place, al_task *task)
 {
     al_failure failure = { 0 };
     al_symbol symbol = { 0 };
-    al_code code = task->launch ? (al_code)task->launch->kernel->desc.cpu : (al_code)task->function;
+    al_code code = task->launch ? (al_code)task->launch->kernel->desc.cpu
+                                : (al_code)al_chunk_function(task->function, task->in);
     bool found = al_symbols_find(&place->symbols, code, &symbol, &failure);
     _Atomic uint32_t *bell = NULL;
     bool attend = false;
