@@ -180,15 +180,14 @@ static void a_place_that_is_coming_up_is_cold_or_ready(void)
     }
 }
 
-static _Atomic uint32_t together; /* a place is lost in a few instructions: only who spins is there in time,
-                                     but where more threads run than CPUs the other may need this one */
+static _Atomic uint32_t together; /* a place is lost in a few instructions: only who spins is there in time */
 
 static void *lose(void *of)
 {
     atomic_fetch_add(&together, 1);
-    for (int spins = 0; atomic_load(&together) < 2; spins++)
-        if (spins > 10000)
-            sched_yield();
+    for (int spins = 1; atomic_load(&together) < 2; spins++)
+        if (spins % 4096 == 0)
+            sched_yield(); /* the other one has no processor: all are busy */
     al_place_set_aside(of, "its device is lost");
     return NULL;
 }
