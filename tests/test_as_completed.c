@@ -28,9 +28,9 @@ static allot_future *gated(const test_gate *gate)
 static bool references_fall_to(allot_future *future, uint32_t count)
 {
     int64_t end_ns = now_ns() + 5 * SECOND;
-    while (atomic_load(&future->references) > count && now_ns() < end_ns)
+    while ((uint32_t)(atomic_load(&future->word) >> 32) > count && now_ns() < end_ns)
         sched_yield();
-    return atomic_load(&future->references) == count;
+    return (uint32_t)(atomic_load(&future->word) >> 32) == count;
 }
 
 /* Ends one and waits until the iterator has noticed. */

@@ -96,7 +96,8 @@ ALLOT_API allot_future *allot_launch(allot_executor *executor, const allot_kerne
  * The future is pending until the last chunk is over. allot_cancel() works until then: the whole is cancelled
  * at once, and with it the chunks that have not started; those that run go on, and allot_map_item() can still
  * wait for them. allot_stop() and the deadline end chunks as they end tasks, and the whole when all of them
- * are over. No items: success, nothing is called. Refused with ALLOT_TOO_LARGE: sizes that overflow. */
+ * are over. The whole itself has no place and no decision. No items: success, nothing is called. Refused with
+ * ALLOT_TOO_LARGE: sizes that overflow. */
 ALLOT_API allot_future *allot_map(allot_executor *executor, allot_function function, const void *in,
                                   size_t in_size, size_t out_size, size_t count, const allot_hints *hints);
 

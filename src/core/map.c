@@ -44,7 +44,7 @@ allot_status al_map_function(allot_call *call, const void *in, void *out)
 
 al_map *al_map_of(const al_task *task)
 {
-    return task->function == al_map_function ? *(al_map *const *)task->in : NULL;
+    return task->function == al_map_function ? *(al_map *const *)al_task_in(task) : NULL;
 }
 
 size_t al_map_chunk_first(const al_map *map, const al_map_chunk *chunk)
@@ -64,7 +64,7 @@ static void copy_items(al_map_chunk *chunk, const allot_future *future)
 {
     al_map *map = chunk->map;
     size_t first = al_map_chunk_first(map, chunk), items = al_map_chunk_items(map, chunk);
-    const unsigned char *from = future->result;
+    const unsigned char *from = al_task_out((const al_task *)future);
     memcpy(map->statuses + first, from, items * sizeof *map->statuses);
     if (map->out_size)
         memcpy(map->results + first * map->out_size, from + al_chunk_results_at(items),

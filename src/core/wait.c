@@ -80,7 +80,7 @@ static bool may_spin(void)
 
 static bool spin(const allot_future *future, int64_t deadline_ns)
 {
-    if (!may_spin() || atomic_load_explicit(&future->state, memory_order_relaxed) & AL_FUTURE_NO_SPIN)
+    if (!may_spin() || atomic_load_explicit(&future->word, memory_order_relaxed) & AL_FUTURE_NO_SPIN)
         return false;
     al_collecting collecting;
     al_collecting_begin(&collecting);
@@ -106,9 +106,9 @@ static bool wait_outside(allot_future *future, int64_t deadline_ns)
     while (al_future_flag(future, AL_FUTURE_WAITED)) {
         if (al_clock_passed(deadline_ns))
             return al_future_state_is_done(al_future_state_of(future));
-        uint32_t word = atomic_load_explicit(&future->state, memory_order_acquire);
+        uint64_t word = atomic_load_explicit(&future->word, memory_order_acquire);
         if (!al_future_state_is_done((allot_state)(word & AL_FUTURE_STATE_MASK)))
-            al_futex_wait(&future->state, word, deadline_ns, AL_FUTEX_PRIVATE);
+            al_futex_wait(al_future_futex(future), (uint32_t)word, deadline_ns, AL_FUTEX_PRIVATE);
     }
     return true;
 }

@@ -15,7 +15,7 @@ static void withdraw(al_task *task)
     al_place *place = atomic_load_explicit(&task->place, memory_order_acquire);
     if (!place || !place->ops->withdraw(place, task))
         return;
-    atomic_fetch_add_explicit(&place->counters.cancelled, 1, memory_order_relaxed);
+    al_place_count(place, AL_CANCELLED, 1);
     al_task_drop(task);
 }
 
@@ -25,7 +25,7 @@ bool allot_cancel(allot_future *future)
         return false;
     al_task *task = al_task_from(future);
     allot_executor *executor = al_executor_pin(task);
-    bool cancelled = executor && al_future_drop(future);
+    bool cancelled = executor && al_task_cancel(task);
     if (cancelled && al_map_of(task))
         al_map_cancel(al_map_of(task));
     else if (cancelled)
@@ -47,7 +47,7 @@ static bool cancel_one_arming(allot_executor *executor)
     pthread_mutex_unlock(&executor->lock);
     if (!future)
         return false;
-    al_future_drop(future);
+    al_task_cancel(al_task_from(future));
     allot_release(future);
     return true;
 }
@@ -56,7 +56,7 @@ static void cancel_queued(al_place *place)
 {
     for (al_task *task; (task = place->ops->withdraw(place, NULL));) {
         al_future_drop(&task->future);
-        atomic_fetch_add_explicit(&place->counters.cancelled, 1, memory_order_relaxed);
+        al_place_count(place, AL_CANCELLED, 1);
         al_task_drop(task);
     }
 }
@@ -76,7 +76,7 @@ void al_control_cancel_pending(allot_executor *executor)
 static void end_running(al_task *task, int reason, int64_t grace_ns)
 {
     uint32_t none = AL_STOP_NONE;
-    atomic_compare_exchange_strong(&task->stop, &none, (uint32_t)reason);
+    atomic_compare_exchange_strong(&task->future.stop, &none, (uint32_t)reason);
     al_place *place = atomic_load_explicit(&task->place, memory_order_acquire);
     if (place)
         place->ops->stop(place, task, grace_ns);
@@ -121,13 +121,13 @@ static void go_off(al_job *job)
 
 void al_control_arm_deadline(al_terms *terms)
 {
-    al_service *timers = &terms->task->executor->timers;
+    al_service *timers = &al_task_executor(terms->task)->timers;
     if (al_clock_passed(terms->deadline_ns)) {
         al_control_stop(terms->task, AL_STOP_DEADLINE, terms->grace_ns);
         return;
     }
     if (!al_service_start(timers)) {
-        al_log(AL_LOG_ERROR, "%s: its deadline cannot be watched: no thread to be had", terms->task->name);
+        al_log(AL_LOG_ERROR, "%s: its deadline cannot be watched: no thread to be had", al_task_name(terms->task));
         return;
     }
     terms->timer = (al_job){ NULL, terms->deadline_ns, go_off };
@@ -138,6 +138,6 @@ void al_control_arm_deadline(al_terms *terms)
 
 void al_control_disarm(al_terms *terms)
 {
-    if (terms->timer_set && al_service_remove(&terms->task->executor->timers, &terms->timer))
+    if (terms->timer_set && al_service_remove(&al_task_executor(terms->task)->timers, &terms->timer))
         allot_release(&terms->task->future);
 }

@@ -59,12 +59,12 @@ static void arrive(void *whom)
 static al_task *create_task(size_t count, size_t in_size, size_t out_size, size_t chunk)
 {
     al_map *map = al_map_create(count, in_size, out_size, chunk);
-    al_task *task = map ? al_task_create(al_map_function, &map, sizeof(al_map *), count * out_size) : NULL;
+    al_task *task = map ? al_task_create(al_map_function, &map, sizeof(al_map *), count * out_size, 2) : NULL;
     if (!task) {
         al_map_destroy(map);
         return NULL;
     }
-    map->results = task->out;
+    map->results = al_task_out(task);
     map->arrive = arrive;
     return task;
 }
@@ -117,7 +117,7 @@ static void submit_chunks(submission *work)
     if (allot_cancelled(&work->task->future))
         al_map_cancel(map);
     else if (al_task_stop_status(work->task) != ALLOT_OK)
-        al_map_stop(map, (int)atomic_load(&work->task->stop), work->task->terms->grace_ns);
+        al_map_stop(map, (int)atomic_load(&work->task->future.stop), al_terms_of(work->task)->grace_ns);
 }
 
 /* Deadlines are watched once for the whole; the rest of the hints is the chunks' affair. */
@@ -137,7 +137,7 @@ allot_future *allot_map(allot_executor *executor, allot_function function, const
     allot_status status = al_submit_check(executor, given, &hints, &failure);
     if (status == ALLOT_OK)
         status = check(function, in, in_size, out_size, count, &failure);
-    if (status == ALLOT_OK && !al_gate_enter(executor, false))
+    if (status == ALLOT_OK && !al_gate_enter(executor->gate, false))
         status = ALLOT_SHUTDOWN;
     if (status != ALLOT_OK)
         return al_submit_refuse(executor, status, &failure);
@@ -146,9 +146,9 @@ allot_future *allot_map(allot_executor *executor, allot_function function, const
     allot_hints whole = hints_of_whole(&hints);
     /* One part more than there are chunks: it is ours, until all of them are submitted. */
     allot_future *future = al_submit_gathering(executor, task, &whole, map ? map->chunk_count + 1 : 0);
-    if (!task || future != &task->future)
-        return future;
-    map->whom = task->terms;
+    if (!al_map_of(al_task_from(future)))
+        return future; /* a refusal, maybe in the block that was the map's task */
+    map->whom = task->more;
     hints.deadline_ns = 0;
     submit_chunks(&(submission){ executor, task, function, in, given ? &hints : NULL, NULL });
     arrive(map->whom);
