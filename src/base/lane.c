@@ -1,4 +1,5 @@
 #include "base/lane.h"
+#include "base/slab.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -14,6 +15,7 @@ static al_lane emergency = { .number = AL_LANE_SHARED };
 static void give_back(void *of)
 {
     al_lane *lane = of;
+    al_slab_flush();
     al_lane_mine = NULL; /* a later destructor of this thread may need one again */
     pthread_mutex_lock(&lock);
     lane->next = unused;

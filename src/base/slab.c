@@ -15,6 +15,15 @@ typedef struct block {
     struct block *next;
 } block;
 
+/* Blocks on their way to their owner: a list in the first of them, so that he can fetch them all at once. */
+#define PARCEL_BLOCKS ((AL_SLAB_BLOCK - 16) / sizeof(block *))
+typedef struct parcel {
+    struct parcel *next;
+    size_t count; /* beside the parcel itself */
+    block *blocks[PARCEL_BLOCKS];
+} parcel;
+_Static_assert(sizeof(parcel) <= AL_SLAB_BLOCK, "a parcel is a block");
+
 /* What the system is asked for: a huge page's worth. */
 typedef struct region {
     struct region *next, *previous; /* of those with unused chunks */
@@ -39,8 +48,10 @@ _Static_assert(sizeof(chunk) <= AL_SLAB_BLOCK, "a chunk's head is a block");
 typedef struct heap {
     chunk *current; /* where blocks come from; not listed */
     chunk *listed;
-    unsigned empty;                       /* how many of the listed are empty */
-    _Alignas(64) _Atomic(block *) remote; /* blocks of this heap that other threads gave */
+    unsigned empty;         /* how many of the listed are empty */
+    struct heap *addressee; /* of `sending` */
+    parcel *sending;        /* blocks of another heap that this thread gave; NULL: none */
+    _Alignas(64) _Atomic(parcel *) remote; /* blocks of this heap that other threads gave */
 } heap;
 
 /* ---- The process's pool ---- */
@@ -225,25 +236,70 @@ static inline void give_own(heap *self, chunk *which, block *given)
         retire(self, which);
 }
 
+static void unpack(heap *self, parcel *each)
+{
+    size_t count = each->count;
+    for (size_t i = 0; i < count; i++)
+        __builtin_prefetch(each->blocks[i], 1);
+    for (size_t i = 0; i < count; i++)
+        give_own(self, chunk_of(each->blocks[i]), each->blocks[i]);
+    give_own(self, chunk_of(each), (block *)each);
+}
+
 static void collect_remote(heap *self)
 {
     if (!atomic_load_explicit(&self->remote, memory_order_relaxed))
         return;
-    /* acquire: pairs with give_remote(): what the giver did with the block is over. */
-    block *each = atomic_exchange_explicit(&self->remote, NULL, memory_order_acquire);
-    for (block *next; each; each = next) {
+    /* acquire: pairs with post(): what the giver did with the blocks is over. */
+    parcel *each = atomic_exchange_explicit(&self->remote, NULL, memory_order_acquire);
+    for (parcel *next; each; each = next) {
         next = each->next;
-        give_own(self, chunk_of(each), each);
+        if (next)
+            __builtin_prefetch(next, 1);
+        unpack(self, each);
     }
 }
 
-static void give_remote(heap *owner, block *given)
+static void post(heap *owner, parcel *sent)
 {
-    block *head = atomic_load_explicit(&owner->remote, memory_order_relaxed);
+    parcel *head = atomic_load_explicit(&owner->remote, memory_order_relaxed);
     do {
-        given->next = head;
-    } while (!atomic_compare_exchange_weak_explicit(&owner->remote, &head, given, memory_order_release,
+        sent->next = head;
+    } while (!atomic_compare_exchange_weak_explicit(&owner->remote, &head, sent, memory_order_release,
                                                     memory_order_relaxed));
+}
+
+static parcel *wrap(block *first)
+{
+    parcel *self = (parcel *)first;
+    self->count = 0;
+    return self;
+}
+
+static void flush(heap *self)
+{
+    if (self->sending)
+        post(self->addressee, self->sending);
+    self->sending = NULL;
+}
+
+/* `self` is NULL for a thread without a heap of its own. */
+static void give_remote(heap *self, heap *owner, block *given)
+{
+    if (!self) {
+        post(owner, wrap(given));
+        return;
+    }
+    if (self->addressee != owner)
+        flush(self);
+    self->addressee = owner;
+    if (!self->sending) {
+        self->sending = wrap(given);
+        return;
+    }
+    self->sending->blocks[self->sending->count++] = given;
+    if (self->sending->count == PARCEL_BLOCKS)
+        flush(self);
 }
 
 static inline block *pop(chunk *from)
@@ -317,11 +373,18 @@ void *al_slab_take(void)
 void al_slab_give(void *given)
 {
     chunk *which = chunk_of(given);
-    heap *owner = which->heap;
-    if (__builtin_expect(owner == al_lane_here()->slab, true))
+    heap *owner = which->heap, *self = al_lane_here()->slab;
+    if (__builtin_expect(owner == self, true))
         give_own(owner, which, given);
     else
-        give_remote(owner, given);
+        give_remote(self, owner, given);
+}
+
+void al_slab_flush(void)
+{
+    heap *self = al_lane_here()->slab;
+    if (self)
+        flush(self);
 }
 
 static void give_empty(heap *self)
@@ -344,6 +407,7 @@ size_t al_slab_trim(void)
 {
     heap *self = al_lane_here()->slab;
     if (self) {
+        flush(self);
         collect_remote(self);
         give_empty(self);
     }

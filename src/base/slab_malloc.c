@@ -13,6 +13,10 @@ void al_slab_give(void *block)
     free(block);
 }
 
+void al_slab_flush(void)
+{
+}
+
 size_t al_slab_trim(void)
 {
     return 0;

@@ -4,6 +4,7 @@
 
 #include <allot/status.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 
 #define AL_FAILURE_TEXT_MAX 4000 /* bytes of message or payload that are kept of a task's own */
 
@@ -31,6 +32,10 @@ void *al_last_error(allot_status status, const char *format, ...) __attribute__(
 void *al_last_error_take(allot_status status, al_failure *failure);
 
 /* True in the child of a fork(): every public call that would touch shared state fails with ALLOT_FORKED. */
-bool al_forked(void);
+extern _Atomic bool al_fork_seen;
+static inline bool al_forked(void)
+{
+    return __builtin_expect(atomic_load_explicit(&al_fork_seen, memory_order_relaxed), false);
+}
 
 #endif

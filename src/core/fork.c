@@ -4,19 +4,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-static _Atomic bool forked;
+_Atomic bool al_fork_seen;
 
 static void in_child(void)
 {
-    atomic_store_explicit(&forked, true, memory_order_relaxed);
+    atomic_store_explicit(&al_fork_seen, true, memory_order_relaxed);
 }
 
 __attribute__((constructor)) static void watch_forks(void)
 {
     pthread_atfork(NULL, NULL, in_child);
-}
-
-bool al_forked(void)
-{
-    return atomic_load_explicit(&forked, memory_order_relaxed);
 }

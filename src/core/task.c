@@ -239,7 +239,7 @@ allot_future *al_task_refused(allot_status status, al_failure *failure)
     return &task->future;
 }
 
-_Thread_local al_task *al_task_here;
+_Thread_local al_task *al_task_here __attribute__((tls_model("initial-exec")));
 
 allot_status al_task_call(al_task *task, al_failure *failure)
 {

@@ -112,7 +112,7 @@ allot_status al_task_call(al_task *task, al_failure *failure);
 
 /* The task whose code runs in this thread; NULL outside. Places set it around launches; al_task_call does it
  * itself. */
-extern _Thread_local al_task *al_task_here;
+extern _Thread_local al_task *al_task_here __attribute__((tls_model("initial-exec")));
 
 /* How a stop that was asked for ends the task, whatever its code returns: ALLOT_STOPPED, ALLOT_DEADLINE;
  * ALLOT_OK: none was. */

@@ -7,13 +7,14 @@
 #include <unistd.h>
 
 #define SPIN_NS                                                                                              \
-    20000 /* how long an outside waiter spins before it sleeps: about what one wake costs (docs: limits) */
+    20000 /* how long a waiter spins before it sleeps, at most: about what one wake costs (docs: limits) */
+#define SPIN_MIN_NS 1000 /* at least: what it costs to go to sleep */
 
 #define COLLECT_NS                                                                                           \
     100000 /* the same for one that collects: a sleeping worker's wake and its call fit in, so that          \
               the next call finds it awake */
 
-_Thread_local al_helper *al_helper_here;
+_Thread_local al_helper *al_helper_here __attribute__((tls_model("initial-exec")));
 
 static _Atomic uint32_t epoch;
 static _Atomic uint32_t epoch_sleepers;
@@ -78,13 +79,16 @@ static bool may_spin(void)
     return atomic_load_explicit(&processors, memory_order_relaxed) > 1;
 }
 
+/* This thread's patience: whole again when a spin paid, halved when it did not. */
+static _Thread_local int64_t patience_ns __attribute__((tls_model("initial-exec"))) = SPIN_NS;
+
 static bool spin(const allot_future *future, int64_t deadline_ns)
 {
     if (!may_spin() || atomic_load_explicit(&future->word, memory_order_relaxed) & AL_FUTURE_NO_SPIN)
         return false;
     al_collecting collecting;
     al_collecting_begin(&collecting);
-    int64_t end_ns = al_clock_now_ns() + (collecting.count ? COLLECT_NS : SPIN_NS);
+    int64_t end_ns = al_clock_now_ns() + (collecting.count ? COLLECT_NS : patience_ns);
     if (deadline_ns < end_ns)
         end_ns = deadline_ns;
     bool done;
@@ -94,6 +98,7 @@ static bool spin(const allot_future *future, int64_t deadline_ns)
             al_pause();
         }
     } while (!done && al_clock_now_ns() < end_ns);
+    patience_ns = done ? SPIN_NS : patience_ns / 2 > SPIN_MIN_NS ? patience_ns / 2 : SPIN_MIN_NS;
     al_collecting_end(&collecting);
     return done;
 }
@@ -113,6 +118,19 @@ static bool wait_outside(allot_future *future, int64_t deadline_ns)
     return true;
 }
 
+/* In a worker: runs others while there are any; then it runs elsewhere, and is worth a short spin. */
+static bool wait_helping(allot_future *future, int64_t deadline_ns)
+{
+    al_helper *helper = al_helper_here;
+    do {
+        if (al_future_state_is_done(al_future_state_of(future)))
+            return true;
+        if (deadline_ns != INT64_MAX && al_clock_passed(deadline_ns))
+            return false;
+    } while (helper->help(helper) || spin(future, deadline_ns));
+    return al_wait_until(one_ready, future, deadline_ns);
+}
+
 static allot_status wait_one(allot_future *future, int64_t timeout_ns, int64_t deadline_ns)
 {
     if (al_future_state_is_done(al_future_state_of(future)))
@@ -121,8 +139,7 @@ static allot_status wait_one(allot_future *future, int64_t timeout_ns, int64_t d
         return ALLOT_FORKED;
     if (timeout_ns <= 0)
         return ALLOT_TIMEOUT;
-    bool done =
-        al_helper_here ? al_wait_until(one_ready, future, deadline_ns) : wait_outside(future, deadline_ns);
+    bool done = al_helper_here ? wait_helping(future, deadline_ns) : wait_outside(future, deadline_ns);
     return done ? ALLOT_OK : ALLOT_TIMEOUT;
 }
 

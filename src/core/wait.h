@@ -22,7 +22,7 @@ typedef struct al_helper {
     void (*idle)(struct al_helper *self,
                  bool idle); /* told before and after it sleeps on the epoch: new work must bump it */
 } al_helper;
-extern _Thread_local al_helper *al_helper_here;
+extern _Thread_local al_helper *al_helper_here __attribute__((tls_model("initial-exec")));
 
 /* Waits until ready(of) says true or the deadline passes; helps where this thread can. What makes it true
  * must bump the epoch. Returns ready's last answer. */

@@ -334,8 +334,8 @@ typedef struct submission {
     allot_function function;
     size_t in_size, out_size;
     const allot_hints *given;
-    allot_hints hints;
     uint32_t references; /* that its task begins with: 1 without a future */
+    allot_hints hints;   /* read if they were given */
 } submission;
 
 static allot_status check_submission(submission *what, const void *in, al_failure *failure)
@@ -346,6 +346,12 @@ static allot_status check_submission(submission *what, const void *in, al_failur
     if (status == ALLOT_OK && !in && what->in_size)
         return al_failure_set(failure, ALLOT_INVALID, "the argument is NULL, and its size is %zu", what->in_size);
     return status;
+}
+
+/* What most calls are: nothing to say against it, no hints to be read. */
+static inline bool is_fine(const submission *what, const void *in)
+{
+    return what->executor && what->function && !what->given && (in || !what->in_size) && !al_forked();
 }
 
 /* With the gate entered; NULL when memory is out. */
@@ -369,12 +375,13 @@ static inline allot_future *submit_one(submission *what, const void *in)
 allot_future *allot_submit(allot_executor *executor, allot_function function, const void *in, size_t in_size,
                            size_t out_size, const allot_hints *given)
 {
-    submission what = { executor, function, in_size, out_size, given, .references = 2 };
+    submission what = { .executor = executor, .function = function, .in_size = in_size, .out_size = out_size,
+                        .given = given, .references = 2 };
     al_failure failure = { 0 };
-    allot_status status = check_submission(&what, in, &failure);
+    allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
     if (status == ALLOT_OK && !al_gate_enter(executor->gate, false))
         status = ALLOT_SHUTDOWN;
-    if (status != ALLOT_OK)
+    if (__builtin_expect(status != ALLOT_OK, false))
         return refuse(executor, status, &failure);
     allot_future *future = submit_one(&what, in);
     return future ? future : abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
@@ -383,7 +390,8 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
 void allot_submit_many(allot_executor *executor, allot_function function, const void *in, size_t in_size,
                        size_t out_size, size_t count, const allot_hints *given, allot_future **futures)
 {
-    submission what = { executor, function, in_size, out_size, given, .references = 2 };
+    submission what = { .executor = executor, .function = function, .in_size = in_size, .out_size = out_size,
+                        .given = given, .references = 2 };
     al_failure failure = { 0 };
     if (!futures || !count)
         return;
@@ -430,9 +438,10 @@ static allot_status spawn_one(submission *what, const void *in, al_failure *fail
 allot_status allot_spawn_many(allot_executor *executor, allot_function function, const void *in, size_t in_size,
                               size_t count, const allot_hints *given, size_t *spawned)
 {
-    submission what = { executor, function, in_size, 0, given, .references = 1 };
+    submission what = { .executor = executor, .function = function, .in_size = in_size, .given = given,
+                        .references = 1 };
     al_failure failure = { 0 };
-    allot_status status = check_submission(&what, in, &failure);
+    allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
     size_t done = 0;
     while (status == ALLOT_OK && done < count) {
         status = spawn_one(&what, in ? (const unsigned char *)in + done * in_size : NULL, &failure);

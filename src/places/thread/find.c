@@ -10,8 +10,9 @@
 
 /* ---- Running ---- */
 
-static void run(al_pool *pool, al_task *task)
+static void run(al_worker *worker, al_task *task)
 {
+    al_pool *pool = worker->pool;
     al_failure failure = { 0 };
     if (!al_place_start(&pool->base, task))
         return;
@@ -20,6 +21,7 @@ static void run(al_pool *pool, al_task *task)
         return;
     }
     allot_status status = al_task_call(task, &failure);
+    al_park_before_end(worker);
     al_place_complete(&pool->base, task, status, &failure, 0);
 }
 
@@ -112,7 +114,7 @@ bool al_find_and_run(al_worker *worker)
         return false;
     al_park_found(worker);
     if (task) {
-        run(worker->pool, task);
+        run(worker, task);
         return true;
     }
     team->work(team, worker->index);

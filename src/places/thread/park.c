@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/slab.h"
 #include "places/thread/pool.h"
 #include "topology/topology.h"
 
@@ -78,7 +79,7 @@ void al_park_end_search(al_worker *worker)
         al_park_wake_one(pool);
 }
 
-static bool start_search(al_worker *worker)
+bool al_park_start_search(al_worker *worker)
 {
     al_pool *pool = worker->pool;
     uint32_t searchers = atomic_load_explicit(&pool->searchers, memory_order_relaxed);
@@ -153,7 +154,8 @@ static bool sleep_until(al_worker *worker, int64_t deadline_ns)
 bool al_park(al_worker *worker)
 {
     al_pool *pool = worker->pool;
-    if (start_search(worker) && spin(worker))
+    al_slab_flush();
+    if (al_park_start_search(worker) && spin(worker))
         return false;
     if (worker->searching) {
         worker->searching = false;

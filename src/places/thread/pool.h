@@ -118,6 +118,15 @@ void al_park_fini(al_pool *pool);
 /* Looks for work for a while, then sleeps until there is some, or until the crew wants to see the worker.
  * True if it slept longer than the pool's idle_ns. */
 bool al_park(al_worker *worker);
+/* The worker is about to end a task and has nothing queued: it counts as a searcher from now on, so that whoever sees
+ * the end and submits the next task at once need not wake another worker. */
+bool al_park_start_search(al_worker *worker);
+static inline void al_park_before_end(al_worker *worker)
+{
+    if (!worker->searching && !al_deque_length(&worker->deque) &&
+        atomic_load_explicit(&worker->pool->sleepers, memory_order_relaxed))
+        al_park_start_search(worker);
+}
 /* The worker has found work: if it was the last one who looked, and there is more, another one is woken. */
 void al_park_end_search(al_worker *worker);
 static inline void al_park_found(al_worker *worker)
