@@ -19,6 +19,8 @@ struct al_lane {
     unsigned number; /* below AL_LANE_SHARED: this thread's own */
     al_lane *next;   /* of the free ones */
     void *slab;      /* base/slab.c: this lane's blocks */
+    int64_t announced_ns; /* places/thread/park.c: when it last gave work to a pool some of which slept */
+    unsigned unheeded;    /* the same: how often since then it woke nobody */
 };
 
 /* For each thread; NULL until it needs one. Initial-exec: a load, not a call, on every path that is timed in

@@ -51,6 +51,9 @@ typedef struct heap {
     unsigned empty;         /* how many of the listed are empty */
     struct heap *addressee; /* of `sending` */
     parcel *sending;        /* blocks of another heap that this thread gave; NULL: none */
+    parcel *unopened;       /* that came from other threads */
+    size_t ready;           /* blocks of `opened`, which count as used until they are given again */
+    block *opened[PARCEL_BLOCKS + 1];
     _Alignas(64) _Atomic(parcel *) remote; /* blocks of this heap that other threads gave */
 } heap;
 
@@ -236,28 +239,36 @@ static inline void give_own(heap *self, chunk *which, block *given)
         retire(self, which);
 }
 
-static void unpack(heap *self, parcel *each)
+/* Fetches the next parcel's blocks, whose lines other threads have, all at once, and the parcel after it. */
+static bool open_parcel(heap *self)
 {
-    size_t count = each->count;
-    for (size_t i = 0; i < count; i++)
+    if (!self->unopened && atomic_load_explicit(&self->remote, memory_order_relaxed))
+        /* acquire: pairs with post(): what the giver did with the blocks is over. */
+        self->unopened = atomic_exchange_explicit(&self->remote, NULL, memory_order_acquire);
+    parcel *each = self->unopened;
+    if (!each)
+        return false;
+    self->unopened = each->next;
+    if (each->next)
+        __builtin_prefetch(each->next, 1);
+    self->ready = each->count;
+    for (size_t i = 0; i < self->ready; i++) {
         __builtin_prefetch(each->blocks[i], 1);
-    for (size_t i = 0; i < count; i++)
-        give_own(self, chunk_of(each->blocks[i]), each->blocks[i]);
-    give_own(self, chunk_of(each), (block *)each);
+        self->opened[i] = each->blocks[i];
+    }
+    self->opened[self->ready++] = (block *)each;
+    return true;
 }
 
+/* All that other threads gave goes back to its chunks. */
 static void collect_remote(heap *self)
 {
-    if (!atomic_load_explicit(&self->remote, memory_order_relaxed))
-        return;
-    /* acquire: pairs with post(): what the giver did with the blocks is over. */
-    parcel *each = atomic_exchange_explicit(&self->remote, NULL, memory_order_acquire);
-    for (parcel *next; each; each = next) {
-        next = each->next;
-        if (next)
-            __builtin_prefetch(next, 1);
-        unpack(self, each);
-    }
+    do {
+        while (self->ready) {
+            block *each = self->opened[--self->ready];
+            give_own(self, chunk_of(each), each);
+        }
+    } while (open_parcel(self));
 }
 
 static void post(heap *owner, parcel *sent)
@@ -317,10 +328,6 @@ static inline block *pop(chunk *from)
 
 static block *take_slowly(heap *self)
 {
-    collect_remote(self);
-    block *taken = self->current ? pop(self->current) : NULL;
-    if (taken)
-        return taken;
     chunk *next = self->listed;
     if (next) {
         if (!next->used)
@@ -338,6 +345,9 @@ static block *take_slowly(heap *self)
 
 static inline block *take_from(heap *self)
 {
+    if (self->ready || ((self->unopened || atomic_load_explicit(&self->remote, memory_order_relaxed)) &&
+                        open_parcel(self)))
+        return self->opened[--self->ready];
     block *taken = self->current ? pop(self->current) : NULL;
     return __builtin_expect(taken != NULL, true) ? taken : take_slowly(self);
 }

@@ -6,6 +6,14 @@
 
 #define SPIN_NS     30000 /* at most, before a worker sleeps: about what waking it again would cost */
 #define SPIN_MIN_NS 2000
+#define QUICK_LOOKS 4       /* work that comes after so few looks comes at once; */
+#define QUICK_FINDS 8       /* so often in a row, it is a stream */
+#define GATHER_PAUSES 16
+#define GATHERED 3
+#define SENTINEL_NS 1000000 /* how often a sleeper gets up while others are at work */
+#define SOON_NS     10000   /* what follows the last task so soon is part of a stream */
+#define STREAM_LOOK 16      /* one task in so many of a stream asks how many wait */
+#define STREAM_MOST 64      /* and wakes somebody if there are so many */
 
 void al_park_init(al_pool *pool)
 {
@@ -18,6 +26,26 @@ void al_park_init(al_pool *pool)
 void al_park_fini(al_pool *pool)
 {
     pthread_mutex_destroy(&pool->park_lock);
+}
+
+/* ---- Streams ---- */
+
+/* A stream of short tasks is taken off as it comes by those who are awake: waking one more each time would cost more
+ * than it brings. Should they get stuck in a long task, the sentinel sees to what was left. Asked by whoever has reason
+ * to wake somebody. */
+static bool is_stream(const al_pool *pool)
+{
+    al_lane *lane = al_lane_here();
+    int64_t now_ns = al_clock_now_ns(), since_ns = now_ns - lane->announced_ns;
+    lane->announced_ns = now_ns;
+    bool stream = since_ns < SOON_NS && lane->number != AL_LANE_SHARED &&
+                  atomic_load_explicit((_Atomic bool *)&pool->sentinel, memory_order_relaxed);
+    if (!stream)
+        lane->unheeded = 0;
+    else if (++lane->unheeded % STREAM_LOOK)
+        return true;
+    al_deque *queue = atomic_load((al_deque *_Atomic *)&pool->inject.queues[AL_BAND_NORMAL][lane->number]);
+    return stream && queue && al_deque_length(queue) < STREAM_MOST;
 }
 
 /* ---- Waking ---- */
@@ -58,11 +86,11 @@ void al_park_wake_all(al_pool *pool)
 
 void al_park_attend(al_pool *pool)
 {
-    atomic_thread_fence(
-        memory_order_seq_cst); /* with a searcher who stops: it sees the work, or is not seen here */
-    if (atomic_load(&pool->sleepers) && !atomic_load(&pool->searchers))
+    /* With a searcher who stops: it sees the work, or is not seen here. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load(&pool->sleepers) && !atomic_load(&pool->searchers) && (al_worker_of(pool) || !is_stream(pool)))
         al_park_wake_one(pool);
-    else if (atomic_load(&pool->growing) && !atomic_load(&pool->sleepers))
+    if (atomic_load(&pool->growing) && !atomic_load(&pool->sleepers))
         al_crew_grow(pool);
     if (atomic_load(&pool->waiting_helpers))
         al_epoch_bump();
@@ -75,7 +103,7 @@ void al_park_end_search(al_worker *worker)
     al_pool *pool = worker->pool;
     worker->searching = false;
     bool last = atomic_fetch_sub(&pool->searchers, 1) == 1; /* seq_cst: with al_park_attend() */
-    if (last && atomic_load(&pool->sleepers) && al_find_any(pool))
+    if (last && atomic_load(&pool->sleepers) && al_find_any(pool) && !is_stream(pool))
         al_park_wake_one(pool);
 }
 
@@ -88,16 +116,42 @@ bool al_park_start_search(al_worker *worker)
     return worker->searching;
 }
 
+/* How many tasks a submitter has ready for us; the first one that has any. */
+static size_t waiting(const al_pool *pool)
+{
+    uint64_t active = atomic_load_explicit((_Atomic uint64_t *)&pool->inject.active[AL_BAND_NORMAL], memory_order_relaxed);
+    size_t count = 0;
+    for (; active && !count; active &= active - 1)
+        count = al_deque_length(atomic_load_explicit(
+            (al_deque *_Atomic *)&pool->inject.queues[AL_BAND_NORMAL][__builtin_ctzll(active)], memory_order_acquire));
+    return count;
+}
+
+/* Who takes every task the moment it comes fights the submitter for the same cache lines; so in a stream a worker waits
+ * for some to gather. Where none gathered it is no stream. */
+static void let_gather(al_worker *worker)
+{
+    for (int i = 0; i < GATHER_PAUSES; i++)
+        al_pause();
+    if (waiting(worker->pool) < GATHERED)
+        worker->quick_finds = 0;
+}
+
 static bool spin(al_worker *worker)
 {
     al_pool *pool = worker->pool;
+    if (worker->quick_finds >= QUICK_FINDS)
+        let_gather(worker);
     int64_t now_ns = al_clock_now_ns(), end_ns = now_ns + worker->spin_ns;
+    unsigned looks = 0;
     bool found = false;
     while (!found && now_ns < end_ns && !atomic_load_explicit(&pool->closing, memory_order_relaxed)) {
-        for (int i = 0; i < 32 && !(found = al_find_any(pool)); i++)
+        for (int i = 0; i < 32 && !(found = al_find_any(pool)); i++, looks++)
             al_pause();
         now_ns = al_clock_now_ns();
     }
+    if (worker->quick_finds < QUICK_FINDS || !found)
+        worker->quick_finds = found && looks < QUICK_LOOKS ? worker->quick_finds + 1 : 0;
     worker->spin_ns = found ? SPIN_NS : worker->spin_ns / 2 > SPIN_MIN_NS ? worker->spin_ns / 2 : SPIN_MIN_NS;
     return found;
 }
@@ -114,6 +168,7 @@ static void lie_down(al_worker *worker)
     atomic_fetch_add(&pool->sleepers, 1);
     atomic_fetch_add(&pool->attention, 1);
     pthread_mutex_unlock(&pool->park_lock);
+    al_slab_flush();
     al_fence_heavy(); /* with al_park_announce() */
 }
 
@@ -140,21 +195,36 @@ static bool crew_calls(al_pool *pool)
     return atomic_load(&pool->closing) || atomic_load(&pool->surplus);
 }
 
-/* Woken: true, and then it is a searcher. */
-static bool sleep_until(al_worker *worker, int64_t deadline_ns)
+static bool others_at_work(al_pool *pool)
 {
-    while (atomic_load(&worker->asleep)) {
-        al_futex_wait(&worker->asleep, 1, deadline_ns, AL_FUTEX_PRIVATE);
-        if (atomic_load(&worker->asleep) && al_clock_passed(deadline_ns))
+    return atomic_load(&pool->live) - atomic_load(&pool->blocked) > (int)atomic_load(&pool->sleepers);
+}
+
+/* Sleeps until it is woken, the moment comes, or as the sentinel there is work. While others are at work one sleeper
+ * is the sentinel. */
+static void sleep_until(al_worker *worker, int64_t deadline_ns)
+{
+    al_pool *pool = worker->pool;
+    bool sentinel = false, none = false;
+    while (atomic_load(&worker->asleep) && !al_clock_passed(deadline_ns)) {
+        bool watch = others_at_work(pool);
+        if (watch && !sentinel)
+            sentinel = atomic_compare_exchange_strong(&pool->sentinel, &none, true);
+        else if (!watch && sentinel)
+            atomic_store(&pool->sentinel, sentinel = false);
+        none = false;
+        int64_t until_ns = sentinel ? al_clock_now_ns() + SENTINEL_NS : deadline_ns;
+        al_futex_wait(&worker->asleep, 1, until_ns < deadline_ns ? until_ns : deadline_ns, AL_FUTEX_PRIVATE);
+        if (sentinel && atomic_load(&worker->asleep) && al_find_any(pool))
             break;
     }
-    return worker->searching = !get_up(worker);
+    if (sentinel)
+        atomic_store(&pool->sentinel, false);
 }
 
 bool al_park(al_worker *worker)
 {
     al_pool *pool = worker->pool;
-    al_slab_flush();
     if (al_park_start_search(worker) && spin(worker))
         return false;
     if (worker->searching) {
@@ -169,5 +239,8 @@ bool al_park(al_worker *worker)
     }
     bool surplus = atomic_load(&pool->live) > atomic_load(&pool->min);
     int64_t slept_ns = surplus ? al_clock_now_ns() : 0;
-    return !sleep_until(worker, surplus ? slept_ns + pool->idle_ns : INT64_MAX);
+    int64_t until_ns = surplus ? slept_ns + pool->idle_ns : INT64_MAX;
+    sleep_until(worker, until_ns);
+    worker->searching = !get_up(worker); /* woken: then it counts as one */
+    return !worker->searching && al_clock_passed(until_ns);
 }

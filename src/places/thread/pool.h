@@ -34,6 +34,7 @@ typedef struct al_worker {
     uint32_t turn; /* counts looks for work: now and then the order is another one */
     uint32_t first_victim;
     int64_t busy_since_ns;
+    unsigned quick_finds; /* how often in a row work came as soon as it was looked for */
     bool searching;  /* counted among the pool's searchers */
     int64_t spin_ns; /* how long it spins before it sleeps: more while that pays, less while it does not */
     const char *stack_end; /* below this it takes up no more work while it waits */
@@ -64,8 +65,9 @@ struct al_pool {
      * may grow. 0 nearly always. */
     _Alignas(64) _Atomic uint32_t attention;
     _Atomic uint32_t sleepers;
-    _Atomic uint32_t
-        waiting_helpers; /* workers asleep in a wait inside a task: new work must bump the epoch */
+    _Atomic bool sentinel; /* one of the sleepers gets up now and then, since others are at work */
+    /* Workers asleep in a wait inside a task: new work must bump the epoch. */
+    _Atomic uint32_t waiting_helpers;
     _Alignas(64) _Atomic uint32_t searchers; /* workers that look for work without sleeping */
     uint32_t searchers_max;
     pthread_mutex_t park_lock; /* guards `stack` and every worker's `below` */
