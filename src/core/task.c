@@ -48,14 +48,17 @@ al_task *al_task_create(allot_function function, const void *in, size_t in_size,
     task->out_size = out_size;
     if (!(in_size | out_size))
         return task;
-    if (is_outside(task) && !allocate_outside(task)) {
+    if (__builtin_expect(!is_outside(task), true)) {
+        memset(task->payload, 0, sizeof task->payload);
+        al_copy_small(task->payload, in, in_size);
+        return task;
+    }
+    if (!allocate_outside(task)) {
         al_slab_give(task);
         return NULL;
     }
-    if (in_size)
-        memcpy(al_task_in(task), in, in_size);
-    if (out_size)
-        memset(al_task_out(task), 0, out_size);
+    al_copy_small(task->outside, in, in_size);
+    memset(task->outside + al_task_padded(in_size), 0, out_size);
     return task;
 }
 

@@ -9,6 +9,7 @@
 #include "core/future.h"
 #include "core/gate.h"
 #include <allot/place.h>
+#include <string.h>
 
 typedef struct al_task al_task;
 typedef struct al_launch al_launch; /* core/launch.h */
@@ -61,6 +62,17 @@ static inline al_task *al_task_from(allot_future *future)
 static inline size_t al_task_padded(size_t size)
 {
     return (size + 15) & ~(size_t)15;
+}
+
+/* memcpy, for sizes that are mostly a number's. */
+static inline void al_copy_small(void *to, const void *from, size_t size)
+{
+    if (size == 8)
+        memcpy(to, from, 8);
+    else if (size == 4)
+        memcpy(to, from, 4);
+    else if (size)
+        memcpy(to, from, size);
 }
 
 /* Argument and result, aligned to 16; NULL when empty. */

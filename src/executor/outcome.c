@@ -11,13 +11,12 @@ allot_status allot_get(allot_future *future, void *out, size_t size, int64_t tim
     allot_status status = allot_wait(future, timeout_ns);
     if (status != ALLOT_OK)
         return status;
-    status = allot_future_status(future);
+    status = al_future_state_of(future) == ALLOT_STATE_SUCCEEDED ? ALLOT_OK : allot_future_status(future);
     if (status != ALLOT_OK || (!out && !size))
         return status;
     if (!out || size != allot_future_size(future))
         return ALLOT_INVALID;
-    if (size)
-        memcpy(out, al_task_out(al_task_from(future)), size);
+    al_copy_small(out, al_task_out(al_task_from(future)), size);
     return ALLOT_OK;
 }
 

@@ -334,13 +334,13 @@ typedef struct submission {
     allot_function function;
     size_t in_size, out_size;
     const allot_hints *given;
+    allot_hints *hints;  /* room for them, read if they were given */
     uint32_t references; /* that its task begins with: 1 without a future */
-    allot_hints hints;   /* read if they were given */
 } submission;
 
 static allot_status check_submission(submission *what, const void *in, al_failure *failure)
 {
-    allot_status status = check_caller(what->executor, what->given, &what->hints, failure);
+    allot_status status = check_caller(what->executor, what->given, what->hints, failure);
     if (status == ALLOT_OK && !what->function)
         return al_failure_set(failure, ALLOT_INVALID, "the function is NULL");
     if (status == ALLOT_OK && !in && what->in_size)
@@ -362,7 +362,7 @@ static inline allot_future *submit_one(submission *what, const void *in)
     if (__builtin_expect(!task, false))
         return NULL;
     if (__builtin_expect(!is_plain(executor, what->given), false))
-        return accept(executor, task, NULL, &what->hints, 0);
+        return accept(executor, task, NULL, what->hints, 0);
     allot_future *future = &task->future;
     adopt(executor, task);
     if (__builtin_expect(!al_executor_ensure_open(executor, executor->places[0]), false))
@@ -375,8 +375,8 @@ static inline allot_future *submit_one(submission *what, const void *in)
 allot_future *allot_submit(allot_executor *executor, allot_function function, const void *in, size_t in_size,
                            size_t out_size, const allot_hints *given)
 {
-    submission what = { .executor = executor, .function = function, .in_size = in_size, .out_size = out_size,
-                        .given = given, .references = 2 };
+    allot_hints hints;
+    submission what = { executor, function, in_size, out_size, given, &hints, 2 };
     al_failure failure = { 0 };
     allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
     if (status == ALLOT_OK && !al_gate_enter(executor->gate, false))
@@ -390,8 +390,8 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
 void allot_submit_many(allot_executor *executor, allot_function function, const void *in, size_t in_size,
                        size_t out_size, size_t count, const allot_hints *given, allot_future **futures)
 {
-    submission what = { .executor = executor, .function = function, .in_size = in_size, .out_size = out_size,
-                        .given = given, .references = 2 };
+    allot_hints hints;
+    submission what = { executor, function, in_size, out_size, given, &hints, 2 };
     al_failure failure = { 0 };
     if (!futures || !count)
         return;
@@ -438,8 +438,8 @@ static allot_status spawn_one(submission *what, const void *in, al_failure *fail
 allot_status allot_spawn_many(allot_executor *executor, allot_function function, const void *in, size_t in_size,
                               size_t count, const allot_hints *given, size_t *spawned)
 {
-    submission what = { .executor = executor, .function = function, .in_size = in_size, .given = given,
-                        .references = 1 };
+    allot_hints hints;
+    submission what = { executor, function, in_size, 0, given, &hints, 1 };
     al_failure failure = { 0 };
     allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
     size_t done = 0;

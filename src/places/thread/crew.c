@@ -18,7 +18,7 @@ _Thread_local al_worker *al_worker_mine __attribute__((tls_model("initial-exec")
 static bool help(al_helper *helper)
 {
     al_worker *worker = (al_worker *)helper;
-    return (const char *)__builtin_frame_address(0) > worker->stack_end && al_find_and_run(worker);
+    return (const char *)__builtin_frame_address(0) > worker->stack_end && al_find_and_run(worker, true);
 }
 
 /* One that cannot help has another worker stand in. */
@@ -65,7 +65,7 @@ static void *serve(void *of)
     worker->busy_since_ns = al_clock_now_ns();
     for (bool left = false; !left;) {
         if (__builtin_expect(!atomic_load_explicit(&pool->surplus, memory_order_relaxed), true) &&
-            al_find_and_run(worker))
+            al_find_and_run(worker, false))
             continue;
         count_busy(worker); /* the clock is read when a worker runs dry, not for every task */
         if (atomic_load(&pool->closing) && !al_find_any(pool))

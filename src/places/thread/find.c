@@ -83,15 +83,17 @@ static al_task *take_in_other_order(al_worker *worker)
     return task ? task : take_one(worker, AL_BAND_NORMAL);
 }
 
-static al_task *take(al_worker *worker)
+/* A task that waits runs what it has queued itself before anything else: that is what it waits for, most likely, and
+ * what lies at the other end would only pile up on its stack. */
+static al_task *take(al_worker *worker, bool waits)
 {
     al_inject *inject = &worker->pool->inject;
-    al_task *task = NULL;
-    if (++worker->turn % NORMAL_TURN == 0)
+    al_task *task = waits ? al_deque_take(&worker->deque) : NULL;
+    if (!waits && ++worker->turn % NORMAL_TURN == 0)
         task = take_in_other_order(worker);
     if (!task)
         task = take_one(worker, AL_BAND_HIGH);
-    if (!task)
+    if (!task && !waits)
         task = al_deque_take(&worker->deque);
     if (!task)
         task = al_inject_take_mail(inject, worker->node);
@@ -106,10 +108,10 @@ static al_task *take(al_worker *worker)
     return task;
 }
 
-bool al_find_and_run(al_worker *worker)
+bool al_find_and_run(al_worker *worker, bool waits)
 {
     al_team *team = al_team_any(&worker->pool->teams) ? al_team_join(&worker->pool->teams) : NULL;
-    al_task *task = team ? NULL : take(worker);
+    al_task *task = team ? NULL : take(worker, waits);
     if (!team && !task)
         return false;
     al_park_found(worker);

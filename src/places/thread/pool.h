@@ -104,8 +104,8 @@ static inline al_worker *al_worker_of(const al_pool *pool)
 
 /* ---- find.c ---- */
 
-/* Runs one piece of work if there is one. */
-bool al_find_and_run(al_worker *worker);
+/* Runs one piece of work if there is one. `waits`: on behalf of a task of this worker's that waits. */
+bool al_find_and_run(al_worker *worker, bool waits);
 /* True if there is any that a worker could take. Looks at all queues. */
 bool al_find_any(const al_pool *pool);
 /* Takes a queued task out that nobody has begun; NULL: there is none. Any thread. */
