@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LINE       64   /* bytes: what belongs to one side lies on its own cache lines */
@@ -322,8 +323,9 @@ static bool there_and_back_futex(board *b, uint32_t i)
 }
 
 static void measure(bench_round *round, limits_scope scope, board_job job,
-                    bool (*there_and_back)(board *, uint32_t), size_t count)
+                    bool (*there_and_back)(board *, uint32_t), size_t count, long pause_ns)
 {
+    const struct timespec pause = { 0, pause_ns };
     board *b = partner(scope);
     int64_t *latencies_ns = bench_allocate(count, sizeof *latencies_ns);
     size_t warming = count / 10, done = 0;
@@ -332,25 +334,32 @@ static void measure(bench_round *round, limits_scope scope, board_job job,
     hold_still(&before);
     if (b)
         begin(b, job, count + warming);
+    int64_t wall_ns = bench_now_ns(), cpu_ns = bench_cpu_ns();
     for (; answered && done < count + warming; done++) {
+        if (pause_ns)
+            nanosleep(&pause, NULL);
         int64_t start_ns = bench_now_ns();
         answered = there_and_back(b, (uint32_t)done + 1);
         if (done >= warming)
             latencies_ns[done - warming] = bench_now_ns() - start_ns;
     }
+    cpu_ns = bench_cpu_ns() - cpu_ns;
+    wall_ns = bench_now_ns() - wall_ns;
     let_go(&before);
     if (!answered || !finish(b))
         bench_fail(round, "the partner does not answer");
     bench_record_latencies(round, latencies_ns, count);
+    if (pause_ns)
+        bench_record(round, "_cpu", 100 * (double)cpu_ns / (double)wall_ns);
     free(latencies_ns);
 }
 
 void limits_line(bench_round *round, limits_scope scope, size_t count)
 {
-    measure(round, scope, LINE_BOUNCE, there_and_back_line, count);
+    measure(round, scope, LINE_BOUNCE, there_and_back_line, count, 0);
 }
 
-void limits_futex(bench_round *round, limits_scope scope, size_t count)
+void limits_futex(bench_round *round, limits_scope scope, size_t count, long pause_ns)
 {
-    measure(round, scope, FUTEX_BOUNCE, there_and_back_futex, count);
+    measure(round, scope, FUTEX_BOUNCE, there_and_back_futex, count, pause_ns);
 }

@@ -11,7 +11,7 @@ static const char empty_text[] = "kernel void empty(void)\n{\n}\n";
 
 static size_t launches(const bench_round *round)
 {
-    return bench_quick(round) ? LAUNCHES / 10 : LAUNCHES;
+    return bench_count(round, LAUNCHES);
 }
 
 /* ---- Ours ---- */

@@ -33,7 +33,7 @@ void overhead_process_throughput(bench_round *round)
     allot_executor *executor = overhead_executor(round);
     if (!overhead_place(round, ALLOT_PROCESS))
         return;
-    size_t count = bench_quick(round) ? TASKS / 10 : TASKS, right = 0;
+    size_t count = bench_count(round, TASKS), right = 0;
     allot_future **futures = bench_allocate(count, sizeof *futures);
     int64_t start_ns = bench_now_ns();
     for (size_t i = 0; i < count; i++)
@@ -53,7 +53,7 @@ void overhead_process_latency(bench_round *round)
     allot_executor *executor = overhead_executor(round);
     if (!overhead_place(round, ALLOT_PROCESS))
         return;
-    size_t count = bench_quick(round) ? LATENCIES / 10 : LATENCIES, warming = count / 10, right = 0;
+    size_t count = bench_count(round, LATENCIES), warming = count / 10, right = 0;
     int64_t *latencies_ns = bench_allocate(count, sizeof *latencies_ns);
     for (size_t i = 0; i < count + warming; i++) {
         int64_t start_ns = bench_now_ns();

@@ -1,16 +1,17 @@
 #include "overhead.h"
-#include <stdatomic.h>
-#include <stdlib.h>
 
-#define TASKS      1000000
-#define LATENCIES  20000
+#include "questions.h"
+
 #define PLACES_MAX 32
+
+/* ---- What all our answers share ---- */
 
 allot_executor *overhead_executor(bench_round *round)
 {
     static allot_executor *executor;
+    int workers = bench_workers(round);
     if (!executor)
-        executor = allot_open(NULL);
+        executor = allot_open(ALLOT_OPTIONS(.threads = workers, .processes = workers));
     if (!executor)
         bench_fail(round, "allot_open: %s", allot_open_error());
     return executor;
@@ -31,103 +32,67 @@ const allot_place_info *overhead_place(bench_round *round, allot_kind kind)
     return NULL;
 }
 
-/* ---- Counting each task without slowing it: a cache line a thread ---- */
+/* ---- How we do each step ---- */
 
-typedef struct tally {
-    _Alignas(64) _Atomic uint64_t count;
-} tally;
+static allot_executor *executor;
 
-static tally tallies[ALLOT_WORKERS_MAX + 1]; /* the last one for threads beyond */
-
-static tally *next_tally(void)
+static bool open_executor(bench_round *round)
 {
-    static _Atomic size_t used;
-    size_t index = atomic_fetch_add(&used, 1);
-    return &tallies[index < ALLOT_WORKERS_MAX ? index : ALLOT_WORKERS_MAX];
+    executor = overhead_executor(round);
+    return executor != NULL;
 }
 
 static allot_status empty(allot_call *call, const void *in, void *out)
 {
-    static _Thread_local tally *mine;
     (void)call, (void)in, (void)out;
-    if (!mine)
-        mine = next_tally();
-    uint64_t count = atomic_load_explicit(&mine->count, memory_order_relaxed);
-    atomic_store_explicit(&mine->count, count + 1, memory_order_relaxed);
+    bench_tally();
     return ALLOT_OK;
 }
 
-static uint64_t tally_sum(void)
+static allot_status pass_gate(allot_call *call, const void *in, void *out)
 {
-    uint64_t sum = 0;
-    for (size_t i = 0; i <= ALLOT_WORKERS_MAX; i++)
-        sum += atomic_load_explicit(&tallies[i].count, memory_order_relaxed);
-    return sum;
+    (void)call, (void)in, (void)out;
+    bench_gate_pass();
+    return ALLOT_OK;
 }
 
-/* ---- Questions ---- */
-
-/* The time of all; -1 if one did not succeed. */
-static int64_t submit_and_get(allot_executor *executor, allot_future **futures, size_t count)
+static void *submit(void)
 {
-    size_t succeeded = 0;
-    int64_t start_ns = bench_now_ns();
-    for (size_t i = 0; i < count; i++)
-        futures[i] = allot_submit(executor, empty, NULL, 0, 0, NULL);
-    allot_wait_all(futures, count, ALLOT_FOREVER);
-    for (size_t i = 0; i < count; i++) {
-        succeeded += allot_get(futures[i], NULL, 0, 0) == ALLOT_OK;
-        allot_release(futures[i]);
-    }
-    int64_t end_ns = bench_now_ns();
-    return succeeded == count ? end_ns - start_ns : -1;
+    return allot_submit(executor, empty, NULL, 0, 0, NULL);
 }
 
-static void measure_throughput(bench_round *round, size_t count)
+static void wait_all(void *const *futures, size_t count)
 {
-    allot_executor *executor = overhead_executor(round);
-    if (!executor)
-        return;
-    allot_future **futures = bench_allocate(count, sizeof *futures);
-    uint64_t before = tally_sum();
-    int64_t took_ns = submit_and_get(executor, futures, count);
-    uint64_t ran = tally_sum() - before;
-    if (took_ns < 0 || ran != count)
-        bench_fail(round, "%zu tasks were submitted, and %llu ran", count, (unsigned long long)ran);
-    bench_record(round, "", (double)took_ns / (double)count);
-    free(futures);
+    allot_wait_all((allot_future *const *)futures, count, ALLOT_FOREVER);
 }
 
-void overhead_submit_get(bench_round *round)
+static bool finish(void *future)
 {
-    measure_throughput(round, bench_quick(round) ? TASKS / 10 : TASKS);
+    bool succeeded = allot_get(future, NULL, 0, ALLOT_FOREVER) == ALLOT_OK;
+    allot_release(future);
+    return succeeded;
 }
 
-void overhead_submit_get_first(bench_round *round)
+static bool once(void)
 {
-    allot_executor *executor = overhead_executor(round);
-    allot_future *started = executor ? allot_submit(executor, empty, NULL, 0, 0, NULL) : NULL;
-    allot_wait(started, ALLOT_FOREVER); /* the workers' start is another question */
-    allot_release(started);
-    overhead_submit_get(round);
+    return finish(submit());
 }
 
-void overhead_submit_latency(bench_round *round)
+static void hold(void)
 {
-    allot_executor *executor = overhead_executor(round);
-    size_t count = bench_quick(round) ? LATENCIES / 10 : LATENCIES, warming = count / 10, failed = 0;
-    int64_t *latencies_ns = bench_allocate(count, sizeof *latencies_ns);
-    uint64_t before = tally_sum();
-    for (size_t i = 0; executor && i < count + warming; i++) {
-        int64_t start_ns = bench_now_ns();
-        allot_future *future = allot_submit(executor, empty, NULL, 0, 0, NULL);
-        failed += allot_get(future, NULL, 0, ALLOT_FOREVER) != ALLOT_OK;
-        allot_release(future);
-        if (i >= warming)
-            latencies_ns[i - warming] = bench_now_ns() - start_ns;
-    }
-    if (executor && (failed || tally_sum() - before != count + warming))
-        bench_fail(round, "%zu tasks failed", failed);
-    bench_record_latencies(round, latencies_ns, count);
-    free(latencies_ns);
+    allot_release(allot_submit(executor, pass_gate, NULL, 0, 0, NULL));
+}
+
+/* A step that is not here yet is a question that is not answered. */
+static const bench_ops ops = { .open = open_executor,
+                               .submit = submit,
+                               .wait_all = wait_all,
+                               .finish = finish,
+                               .once = once,
+                               .hold = hold };
+BENCH_ASK(ask, ops)
+
+void overhead_tasks(bench_round *round)
+{
+    ask(round);
 }

@@ -1,12 +1,17 @@
 #include "rows.h"
+#include <allot/allot.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 const char *bench_unit(const char *question)
 {
+    const char *last = strrchr(question, '_');
+    if (last && !strcmp(last, "_cpu"))
+        return "%";
     if (strstr(question, "memory"))
         return "B";
-    if (strstr(question, "bandwidth") || strstr(question, "saxpy"))
+    if (strstr(question, "saxpy"))
         return "GB/s";
     return "ns";
 }
@@ -26,19 +31,33 @@ static bench_row *find(bench_rows *rows, const char *question, const char *syste
     return NULL;
 }
 
-static bench_row *append(bench_rows *rows)
+static bool make_room(bench_rows *rows)
 {
-    if (rows->count == rows->room) {
-        rows->room = rows->room ? 2 * rows->room : 16;
-        bench_row *all = realloc(rows->all, rows->room * sizeof *all);
-        if (!all) {
-            fputs("out of memory\n", stderr);
-            exit(EXIT_FAILURE);
-        }
+    if (rows->count < rows->room)
+        return true;
+    size_t room = rows->room ? 2 * rows->room : 16;
+    bench_row *all = realloc(rows->all, room * sizeof *all);
+    if (all) {
         rows->all = all;
+        rows->room = room;
     }
-    rows->all[rows->count] = (bench_row){ .count = 0 };
-    return &rows->all[rows->count++];
+    return all != NULL;
+}
+
+/* A new row, after the last one of its question. */
+static bench_row *insert(bench_rows *rows, const char *question)
+{
+    if (!make_room(rows)) {
+        fputs("out of memory\n", stderr);
+        exit(EXIT_FAILURE);
+    }
+    size_t at = rows->count;
+    for (size_t i = 0; i < rows->count; i++)
+        if (!strcmp(rows->all[i].question, question))
+            at = i + 1;
+    memmove(&rows->all[at + 1], &rows->all[at], (rows->count++ - at) * sizeof *rows->all);
+    rows->all[at] = (bench_row){ .count = 0 };
+    return &rows->all[at];
 }
 
 void bench_rows_add(bench_rows *rows, const char *question, const char *suffix, const char *system,
@@ -48,7 +67,7 @@ void bench_rows_add(bench_rows *rows, const char *question, const char *suffix, 
     snprintf(name, sizeof name, "%s%s", question, suffix);
     bench_row *row = find(rows, name, system);
     if (!row) {
-        row = append(rows);
+        row = insert(rows, name);
         memcpy(row->question, name, sizeof name);
         row->asked = strlen(question);
         snprintf(row->system, sizeof row->system, "%s", system);
@@ -75,32 +94,61 @@ static int compare(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static void print_csv(const bench_row *row, FILE *stream)
+/* ---- Printing ---- */
+
+static void name_machine(char *text, size_t size)
 {
-    fprintf(stream, "%s,%s,%.6g,%.6g,%.6g,%s,%zu\n", row->question, row->system,
-            bench_quantile(row->values, row->count, 0.5), bench_quantile(row->values, row->count, 0.1),
-            bench_quantile(row->values, row->count, 0.9), bench_unit(row->question), row->count);
+    allot_topology topology = { .size = sizeof topology };
+    struct utsname system = { 0 };
+    allot_get_topology(&topology);
+    uname(&system);
+    snprintf(text, size, "%s, %d CPUs, %s %.40s, allot %s",
+             topology.cpu_model[0] ? topology.cpu_model : "unknown", topology.usable_cpus, system.sysname,
+             system.release, allot_version());
+    text[strcspn(text, "\"\\")] = '\0'; /* so that it may stand in JSON */
 }
 
-static void print_line(const bench_row *row, FILE *stream)
+/* What one row is printed with: question, system, median, p10, p90, unit, number of rounds. */
+static const char *const formats[] = {
+    [BENCH_TABLE] = "%-32s %-14s %12.4g %12.4g %12.4g  %-5s %4zu\n",
+    [BENCH_CSV] = "%s,%s,%.6g,%.6g,%.6g,%s,%zu\n",
+    [BENCH_JSON] = "    {\"question\": \"%s\", \"system\": \"%s\", \"median\": %.6g, \"p10\": %.6g, \"p90\": "
+                   "%.6g, \"unit\": \"%s\", \"runs\": %zu}",
+};
+
+static void print_row(bench_row *row, bench_format format, FILE *stream)
 {
-    fprintf(stream, "%-32s %-12s %12.4g %12.4g %12.4g  %-5s %4zu\n", row->question, row->system,
-            bench_quantile(row->values, row->count, 0.5), bench_quantile(row->values, row->count, 0.1),
-            bench_quantile(row->values, row->count, 0.9), bench_unit(row->question), row->count);
+    qsort(row->values, row->count, sizeof row->values[0], compare);
+    fprintf(stream, formats[format], row->question, row->system, bench_quantile(row->values, row->count, 0.5),
+            bench_quantile(row->values, row->count, 0.1), bench_quantile(row->values, row->count, 0.9),
+            bench_unit(row->question), row->count);
 }
 
-void bench_rows_print(bench_rows *rows, bool csv, FILE *stream)
+static void print_head(bench_format format, FILE *stream)
 {
-    if (csv)
-        fputs("question,system,median,p10,p90,unit,runs\n", stream);
+    char machine[300];
+    name_machine(machine, sizeof machine);
+    if (format == BENCH_JSON)
+        fprintf(stream, "{\n  \"machine\": \"%s\",\n  \"rows\": [\n", machine);
     else
-        fprintf(stream, "%-32s %-12s %12s %12s %12s  %-5s %4s\n", "question", "system", "median", "p10",
+        fprintf(format == BENCH_CSV ? stderr : stream, "machine: %s\n", machine);
+    if (format == BENCH_CSV)
+        fputs("question,system,median,p10,p90,unit,runs\n", stream);
+    else if (format == BENCH_TABLE)
+        fprintf(stream, "%-32s %-14s %12s %12s %12s  %-5s %4s\n", "question", "system", "median", "p10",
                 "p90", "unit", "runs");
+}
+
+void bench_rows_print(bench_rows *rows, bench_format format, FILE *stream)
+{
+    print_head(format, stream);
     for (size_t i = 0; i < rows->count; i++) {
-        bench_row *row = &rows->all[i];
-        qsort(row->values, row->count, sizeof row->values[0], compare);
-        (csv ? print_csv : print_line)(row, stream);
+        print_row(&rows->all[i], format, stream);
+        if (format == BENCH_JSON)
+            fputs(i + 1 < rows->count ? ",\n" : "\n", stream);
     }
+    if (format == BENCH_JSON)
+        fputs("  ]\n}\n", stream);
 }
 
 void bench_rows_fini(bench_rows *rows)

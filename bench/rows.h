@@ -9,16 +9,17 @@
 #include <stdio.h>
 
 #define BENCH_ROUNDS_MAX 101
+#define BENCH_NAME       80 /* room for a row's name */
 
 typedef struct bench_row {
-    char question[80], system[32]; /* the question asked, with a suffix */
-    size_t asked;                  /* length of the question without it */
+    char question[BENCH_NAME], system[32]; /* the question asked, with what the figure is of it: _p99 */
+    size_t asked;                          /* length of the question without that */
     double values[BENCH_ROUNDS_MAX];
     size_t count;
 } bench_row;
 
 typedef struct bench_rows {
-    bench_row *all;
+    bench_row *all; /* those of one question stand together */
     size_t count, room;
 } bench_rows;
 
@@ -26,15 +27,21 @@ typedef struct bench_rows {
 void bench_rows_add(bench_rows *rows, const char *question, const char *suffix, const char *system,
                     double value);
 
-/* Drops the rows of one case: the question's own and those with a suffix. */
+/* Drops the rows of a system that was asked this: the question's own and those with a suffix. */
 void bench_rows_drop(bench_rows *rows, const char *question, const char *system);
 
-/* Comma-separated with a head, or a table for people. */
-void bench_rows_print(bench_rows *rows, bool csv, FILE *stream);
+typedef enum bench_format {
+    BENCH_TABLE, /* for people */
+    BENCH_CSV,   /* with a head */
+    BENCH_JSON   /* {"machine": ..., "rows": [...]} */
+} bench_format;
+
+/* All of it. The machine is named, in CSV on standard error alone. */
+void bench_rows_print(bench_rows *rows, bench_format format, FILE *stream);
 void bench_rows_fini(bench_rows *rows);
 
-/* What a row of this name is measured in: bytes per task for memory, GB/s for bandwidth and saxpy, else ns
- * per operation. */
+/* What a row of this name is measured in: bytes per task for memory, GB/s for saxpy, % for shares of CPU,
+ * else ns per operation. */
 const char *bench_unit(const char *question);
 
 /* The value below which `share` of them lie, interpolated; they are sorted. Count is at least 1. */

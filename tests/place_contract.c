@@ -265,9 +265,9 @@ static size_t find_rigs(allot_kind kind)
 /* All facts of all subjects, in one list. */
 static test_fact *all_facts(void)
 {
-    const test_fact *const lists[] = { contract_submit_facts,   contract_state_facts, contract_wait_facts,
-                                       contract_callback_facts, contract_stop_facts,  contract_shutdown_facts,
-                                       contract_reduce_facts };
+    const test_fact *const lists[] = { contract_submit_facts,   contract_state_facts,    contract_wait_facts,
+                                       contract_map_facts,      contract_callback_facts, contract_stop_facts,
+                                       contract_shutdown_facts, contract_reduce_facts };
     static test_fact all[200];
     size_t count = 0;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)

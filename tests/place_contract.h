@@ -26,6 +26,7 @@ int contract_main(int argc, char **argv, allot_kind kind);
 extern const test_fact contract_submit_facts[];
 extern const test_fact contract_state_facts[];
 extern const test_fact contract_wait_facts[];
+extern const test_fact contract_map_facts[];
 extern const test_fact contract_callback_facts[];
 extern const test_fact contract_stop_facts[];
 extern const test_fact contract_shutdown_facts[];

@@ -210,6 +210,11 @@ static void refuses_what_is_no_input_file(void)
         expect_code(got, 3);
         expect_text(got->err, cases[i].message);
     }
+    write_file(in_folder("hole.f32"), "", 0);
+    CU_ASSERT_EQUAL(truncate(in_folder("hole.f32"), (off_t)1 << 42), 0);
+    const outcome *hole = ALLOT_RUN("run", "axpy", "--input", in_folder("hole.f32"));
+    expect_code(hole, 3);
+    expect_text(hole->err, "hole.f32: has 4.1e+03 GiB, and this machine");
     static const char large[] = BANNER("real", "general") "1 1 1\n1 1 1e300\n";
     write_file(in_folder("large.mtx"), large, strlen(large));
     const outcome *got = ALLOT_RUN("run", "spmv", "--type", "f32", "--input", in_folder("large.mtx"));

@@ -185,8 +185,9 @@ static _Atomic uint32_t together; /* a place is lost in a few instructions: only
 static void *lose(void *of)
 {
     atomic_fetch_add(&together, 1);
-    while (atomic_load(&together) < 2) {
-    }
+    for (int spins = 1; atomic_load(&together) < 2; spins++)
+        if (spins % 4096 == 0)
+            sched_yield(); /* the other one has no processor: all are busy */
     al_place_set_aside(of, "its device is lost");
     return NULL;
 }

@@ -265,9 +265,8 @@ static void statuses_have_words(void)
 static void a_refusal_made_in_advance_can_be_depended_on(void)
 {
     static al_task refusal = {
-        .future = { .state = ALLOT_STATE_FAILED, .references = 1, .status = ALLOT_NO_MEMORY },
+        .future = { .word = AL_FUTURE_REFERENCE | ALLOT_STATE_FAILED, .status = ALLOT_NO_MEMORY },
         .place_id = "",
-        .name = "task"
     };
     allot_future *after = &refusal.future;
     allot_future *dependant =

@@ -180,11 +180,55 @@ static void makers_report(void)
     }
 }
 
+static void maps_end(void)
+{
+    for (long i = 0; i < MOST; i++) {
+        double inputs[6] = { 0, 1, 2, 3, 4, 5 }, value = -1;
+        fail_from(i);
+        allot_future *map = allot_map(executor, task_square, inputs, sizeof *inputs, sizeof *inputs, 6,
+                                      ALLOT_HINTS(.chunk = 2));
+        fail_from(-1);
+        allot_status whole =
+            allot_wait(map, 2 * SECOND) == ALLOT_OK ? allot_future_status(map) : ALLOT_TIMEOUT;
+        CHECK(fits(whole));
+        for (size_t j = 0; j < 6; j++) {
+            allot_status status = allot_map_item(map, j, &value, sizeof value, 0);
+            CHECK(fits(status) && (status == ALLOT_OK || whole != ALLOT_OK));
+            CHECK(status != ALLOT_OK || value == (double)(j * j));
+        }
+        allot_release(map);
+    }
+}
+
+static void as_completed_gives_what_was_added(void)
+{
+    for (long i = 0; i < MOST; i++) {
+        allot_future *futures[3];
+        for (size_t j = 0; j < 3; j++)
+            futures[j] = allot_submit(executor, task_nothing, NULL, 0, 0, NULL);
+        fail_from(i);
+        allot_as_completed *ended = allot_as_completed_create(futures, 2);
+        allot_status made = ended ? ALLOT_OK : allot_last_status();
+        allot_status added = ended ? allot_as_completed_add(ended, futures[2]) : ALLOT_NO_MEMORY;
+        fail_from(-1);
+        CHECK(fits(made) && fits(added));
+        size_t count = 0;
+        while (ended && allot_as_completed_next(ended, NULL, NULL, 2 * SECOND) == ALLOT_OK)
+            count++;
+        CU_ASSERT_EQUAL(count, made != ALLOT_OK ? 0 : added != ALLOT_OK ? 2 : 3);
+        allot_as_completed_destroy(ended);
+        for (size_t j = 0; j < 3; j++)
+            CHECK_STATUS(finish(futures[j]), ALLOT_OK);
+    }
+}
+
 static const test_fact facts[] = {
     { "submissions end, if only as refused", submissions_end },
     { "who depends on a refused task ends", who_depends_on_a_refused_task_ends },
     { "callbacks are called or refused", callbacks_are_called_or_refused },
     { "launches end and never leave stale data as good", launches_end },
+    { "maps end, and their items with them", maps_end },
+    { "as-completed gives what was added", as_completed_gives_what_was_added },
     { "makers report", makers_report },
     { NULL, NULL },
 };

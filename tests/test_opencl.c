@@ -35,10 +35,12 @@ static al_task *make(const allot_kernel *kernel, allot_ndrange range, const allo
 {
     al_failure failure = { 0 };
     allot_status status = ALLOT_OK;
-    al_task *task = al_task_create(NULL, NULL, 0, 0);
-    task->launch = al_launch_create(kernel, range, args, count, &status, &failure);
-    task->name = allot_kernel_name(kernel);
-    if (!task->launch) {
+    al_task *task = al_task_create(NULL, NULL, 0, 0, 2);
+    al_more *more = calloc(1, sizeof *more);
+    more->launch = al_launch_create(kernel, range, args, count, &status, &failure);
+    more->name = allot_kernel_name(kernel);
+    task->more = more;
+    if (!more->launch) {
         printf("%s\n", failure.message ? failure.message : allot_status_text(status));
         abort();
     }
@@ -674,7 +676,8 @@ static void functions_are_not_for_devices(void)
     EACH_PLACE(place)
     {
         char why[160] = "";
-        al_task *task = al_task_create(NULL, NULL, 0, 0);
+        al_task *task = al_task_create(NULL, NULL, 0, 0, 2);
+        task->more = calloc(1, sizeof *task->more);
         CU_ASSERT_FALSE(place->ops->can_run(place, task, why, sizeof why));
         CU_ASSERT_PTR_NOT_NULL(strstr(why, "plain functions"));
         place->ops->enqueue(place, task);

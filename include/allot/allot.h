@@ -3,8 +3,8 @@
  * This header includes the whole public interface. Each part documents its own declarations:
  *
  *     status.h    status codes, messages, the type of a task function
- *     executor.h  open, submit, launch, shutdown, close
- *     future.h    wait, get, cancel, stop, callbacks
+ *     executor.h  open, submit, launch, map, shutdown, close
+ *     future.h    wait, get, cancel, stop, callbacks, futures as they end
  *     array.h     arrays that threads, worker processes and devices can all reach; views
  *     kernel.h    kernels: parameters and variants
  *     place.h     the places of this machine, hints, decisions

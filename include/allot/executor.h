@@ -69,6 +69,58 @@ ALLOT_API allot_future *allot_launch(allot_executor *executor, const allot_kerne
                                      allot_ndrange range, const allot_arg *args, size_t arg_count,
                                      const allot_hints *hints);
 
+/* ---- Map: one function over many items ----
+ *
+ *     allot_future *map = allot_map(executor, square, numbers, sizeof(double), sizeof(double), n, NULL);
+ *     allot_get(map, squares, n * sizeof(double), ALLOT_FOREVER);
+ *
+ * An endless source with a bounded number in flight is not a map but submissions taken in turn by
+ * allot_as_completed() (future.h). */
+
+/* Calls `function` once for each of `count` items of in_size bytes that lie one behind the other at `in`, and
+ * gives one future for the whole. Its result is the array of count × out_size bytes, in the order of the
+ * items, whatever the order of the calls.
+ *
+ * Everything is copied and submitted before it returns (`in` may be NULL with in_size 0: then
+ * allot_call_index() tells the items apart). Items travel in chunks, each one task: hints.chunk items, the
+ * last chunk perhaps fewer; with 0 as many as make 4 chunks for each worker of the place, at least 1. More
+ * than `count` is one chunk. An item is aligned as it is in the array at `in`, the first of a chunk to 16.
+ * The hints hold for every chunk, but for the deadline, which is the whole's. Items run where plain functions
+ * do: a device refuses them, and the whole ends with that reason (ALLOT_NO_PLACE).
+ *
+ * An item that fails spoils no other: all run, and deliver. The whole then has the first error by index, and
+ * its message names the item. A worker process that dies costs the items of the one chunk that it ran, all of
+ * them, also those that had returned. Of messages the items of a chunk have 4,000 bytes together, each at
+ * least its even share; payloads (allot_fail_with) are not kept.
+ *
+ * The future is pending until the last chunk is over. allot_cancel() works until then: the whole is cancelled
+ * at once, and with it the chunks that have not started; those that run go on, and allot_map_item() can still
+ * wait for them. allot_stop() and the deadline end chunks as they end tasks, and the whole when all of them
+ * are over. The whole itself has no place and no decision. No items: success, nothing is called. Refused with
+ * ALLOT_TOO_LARGE: sizes that overflow. */
+ALLOT_API allot_future *allot_map(allot_executor *executor, allot_function function, const void *in,
+                                  size_t in_size, size_t out_size, size_t count, const allot_hints *hints);
+
+/* Like allot_get() for one item, as soon as its chunk is over: its result, its own error, ALLOT_CANCELLED, or
+ * ALLOT_TIMEOUT (then its state is ALLOT_STATE_PENDING). Of a map that was refused its error; ALLOT_INVALID
+ * where there is no such item. */
+ALLOT_API allot_status allot_map_item(allot_future *map, size_t index, void *out, size_t size,
+                                      int64_t timeout_ns);
+
+/* How an item stands: pending until its chunk is over. ALLOT_STATE_FAILED where there is no such item. */
+ALLOT_API allot_state allot_map_item_state(const allot_future *map, size_t index);
+
+/* An item's message; "" while it is pending or when it succeeded. Valid while the map is held. */
+ALLOT_API const char *allot_map_item_error(const allot_future *map, size_t index);
+
+/* Takes the items in the order in which they come: waits for one that is over, in whatever way, and that was
+ * not taken yet; *index receives which. Several threads may take: each item is given to one of them.
+ * ALLOT_TIMEOUT; ALLOT_END when all have been taken. */
+ALLOT_API allot_status allot_map_next(allot_future *map, size_t *index, int64_t timeout_ns);
+
+/* The number of items; 0 of what is no map. */
+ALLOT_API size_t allot_map_count(const allot_future *map);
+
 /* ---- End ---- */
 
 typedef enum allot_shutdown_mode {

@@ -53,9 +53,61 @@ ALLOT_API allot_status allot_wait(allot_future *future, int64_t timeout_ns);
 /* Waits for all of `count` futures; the same one may be listed twice; of an empty list it returns at once. */
 ALLOT_API allot_status allot_wait_all(allot_future *const *futures, size_t count, int64_t timeout_ns);
 /* Waits until at least one is done and stores its index (the first done one of the list) in *index, if not
- * NULL. Of an empty list it returns ALLOT_OK at once with *index = 0. */
+ * NULL. Of an empty list it returns ALLOT_OK at once with *index = 0. Looks at the whole list each time
+ * something wakes it: to take many futures one after the other, use allot_as_completed(). */
 ALLOT_API allot_status allot_wait_any(allot_future *const *futures, size_t count, int64_t timeout_ns,
                                       size_t *index);
+
+/* Waits until one did not succeed (failed or was cancelled), or all are done: the wait itself went well in
+ * both cases. *index, if not NULL, receives the first of the list that did not succeed; `count` if none,
+ * which also means that all are done. Of an empty list it returns at once. Costs like allot_wait_any(). */
+ALLOT_API allot_status allot_wait_first_error(allot_future *const *futures, size_t count, int64_t timeout_ns,
+                                              size_t *index);
+
+/* ---- As completed: futures in the order in which they end ----
+ *
+ *     allot_as_completed *ended = allot_as_completed_create(futures, count);
+ *     size_t index;
+ *     while (allot_as_completed_next(ended, NULL, &index, ALLOT_FOREVER) == ALLOT_OK)
+ *         use(futures[index]);
+ *     allot_as_completed_destroy(ended);
+ *
+ * What it costs to take one does not grow with how many there are. Futures of any executors and places may be
+ * mixed, and added while others are taken: an endless source with at most k in flight is k futures added at
+ * first and one more after each that is taken. All but destroy may be called by several threads at once: each
+ * entry is given to one of them. */
+typedef struct allot_as_completed allot_as_completed;
+
+/* Makes the iterator over `count` futures, 0 to begin with none; each is held until it is given out. Those
+ * that are done already come first, in the order of the list. NULL when memory is out or a future is NULL:
+ * allot_last_error() says which. */
+ALLOT_API allot_as_completed *allot_as_completed_create(allot_future *const *futures, size_t count);
+
+/* Adds one more; its index is the number of those added before it. A future that is added twice is given out
+ * twice, once for each index. ALLOT_INVALID on NULL, ALLOT_NO_MEMORY: then nothing was added. */
+ALLOT_API allot_status allot_as_completed_add(allot_as_completed *ended, allot_future *future);
+
+/* Waits for the next one that ended, in whatever way. *index (may be NULL) receives its index. *future (may
+ * be NULL) receives the iterator's own reference to it, which the caller releases; with `future` NULL it is
+ * released here. Nothing of an entry that was given out is kept. Also ALLOT_TIMEOUT, and allot_last_error()
+ * says how many of how many are unfinished; ALLOT_END when all that were added have been given out. Inside a
+ * task it waits like all waits. */
+ALLOT_API allot_status allot_as_completed_next(allot_as_completed *ended, allot_future **future,
+                                               size_t *index, int64_t timeout_ns);
+
+/* How many were added so far, and how many of these have not ended. 0 of NULL. */
+ALLOT_API size_t allot_as_completed_total(const allot_as_completed *ended);
+ALLOT_API size_t allot_as_completed_unfinished(const allot_as_completed *ended);
+
+/* A descriptor for poll, epoll and event loops: readable while one that ended waits to be given out. Take
+ * them with timeout 0 until that answers ALLOT_TIMEOUT or ALLOT_END, and poll again only in the first case;
+ * nothing else is to be done with the descriptor. It may be readable for nothing now and then. Made by the
+ * first call, closed by destroy; -1, with allot_last_error(), when the system has none left. */
+ALLOT_API int allot_as_completed_fd(allot_as_completed *ended);
+
+/* Ends the iterator; NULL is fine. The tasks go on; a few bytes for each one that is unfinished are freed
+ * when it ends. No other call on it may be in progress. */
+ALLOT_API void allot_as_completed_destroy(allot_as_completed *ended);
 
 /* ---- Outcome: "how did it go?" ---- */
 

@@ -60,6 +60,7 @@ typedef struct allot_hints {
      * The variants must play along: a C variant's result must depend on its part alone (allot_gemm() calls
      * OpenBLAS, which promises that of itself only). */
     bool deterministic;
+    size_t chunk; /* of allot_map(): items that travel as one task; 0: as allot_map() says */
 } allot_hints;
 
 /* Fills *hints with the defaults. */

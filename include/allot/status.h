@@ -45,7 +45,8 @@ extern "C" {
     X(SYSTEM, 18, "the operating system refused")                                                            \
     X(FORKED, 19, "not usable in a forked child")                                                            \
     X(UNSUPPORTED, 20, "not supported here")                                                                 \
-    X(FORMAT, 21, "malformed input")
+    X(FORMAT, 21, "malformed input")                                                                         \
+    X(END, 22, "there is no more")
 
 typedef enum allot_status {
 #define ALLOT_STATUS_ENUM(name, value, text) ALLOT_##name = value,
@@ -66,8 +67,9 @@ ALLOT_API const char *allot_status_text(allot_status status);
 /* A status by name, "ALLOT_TIMEOUT"; "ALLOT_USER" for every code of a task's own. Static text. */
 ALLOT_API const char *allot_status_name(allot_status status);
 
-/* Why the last call of this thread that reports by NULL (allot_open, allot_array_*, allot_kernel_create)
- * failed: the message, valid until this thread's next failing call; "" if none failed. Never NULL. */
+/* Why the last call of this thread that reports by NULL (allot_open, allot_array_*, allot_kernel_create,
+ * allot_as_completed) or by a status alone and says so (allot_as_completed_next) failed: the message, valid
+ * until this thread's next failing call; "" if none failed. Never NULL. */
 ALLOT_API const char *allot_last_error(void);
 
 /* The status that belongs to allot_last_error(); ALLOT_OK if none failed. */
@@ -102,6 +104,9 @@ ALLOT_API bool allot_call_stopping(const allot_call *call);
 /* The sizes given at submission, in bytes. */
 ALLOT_API size_t allot_call_in_size(const allot_call *call);
 ALLOT_API size_t allot_call_out_size(const allot_call *call);
+
+/* In a function that allot_map() calls: which item this is. 0 elsewhere. */
+ALLOT_API size_t allot_call_index(const allot_call *call);
 
 /* Where the call runs: the id of its place, "thread", "process" ... Static for the call's length. */
 ALLOT_API const char *allot_call_place(const allot_call *call);

@@ -55,7 +55,8 @@ static double throughput(const al_panel *in, const al_row *row)
     return in->by_flops ? row->gflops : row->gbytes_s;
 }
 
-/* All panels of a kernel get the same range, so that they can be compared. */
+/* All panels of a kernel get the same range, so that they can be compared. One wild turn must not flatten
+ * everything else: the medians decide, and bars that reach far beyond them are cut at the frame. */
 static void set_range(const al_figure *figure, al_panel *of)
 {
     of->low = INFINITY;
@@ -69,8 +70,8 @@ static void set_range(const al_figure *figure, al_panel *of)
         double middle = throughput(of, row);
         if (!row->verified || !(middle > 0) || !(row->p10_s > 0))
             continue;
-        of->low = fmin(of->low, middle * row->median_s / row->p90_s);
-        of->high = fmax(of->high, middle * row->median_s / row->p10_s);
+        of->low = fmin(of->low, middle * fmax(row->median_s / row->p90_s, 0.5));
+        of->high = fmax(of->high, middle * fmin(row->median_s / row->p10_s, 2));
     }
     if (!(of->low <= of->high)) /* nothing to see: still a diagram */
         of->low = 1, of->high = 10;

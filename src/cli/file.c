@@ -27,6 +27,20 @@ static bool read_all(al_file *file, int descriptor, size_t size, al_problem *pro
     return true;
 }
 
+/* A file is read whole, and what is made of it takes as much again: a hole of a terabyte must not take the
+ * machine. */
+static bool fits(const al_file *file, size_t size, al_problem *problem)
+{
+    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if ((double)size <= memory / 2)
+        return true;
+    return al_problem_set(
+        problem, AL_EXIT_INPUT,
+        "%s: has %.3g GiB, and this machine %.3g GiB of memory, twice as much is needed: cut the "
+        "file into parts",
+        file->path, (double)size / 0x1p30, memory / 0x1p30);
+}
+
 bool al_file_read(al_file *file, const char *path, al_problem *problem)
 {
     *file = (al_file){ .path = path };
@@ -43,7 +57,8 @@ bool al_file_read(al_file *file, const char *path, al_problem *problem)
     else if (!S_ISREG(status.st_mode))
         ok = al_problem_set(problem, AL_EXIT_INPUT, "%s: is not a regular file", path);
     else
-        ok = read_all(file, descriptor, (size_t)status.st_size, problem);
+        ok = fits(file, (size_t)status.st_size, problem) &&
+             read_all(file, descriptor, (size_t)status.st_size, problem);
     close(descriptor);
     if (!ok)
         al_file_free(file);

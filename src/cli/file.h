@@ -11,7 +11,8 @@ typedef struct al_file {
     size_t size;
 } al_file;
 
-/* Reads a regular file. Problems (missing, a folder, not readable) are AL_EXIT_INPUT and name the path. */
+/* Reads a regular file. Problems (missing, a folder, not readable, larger than memory) are AL_EXIT_INPUT and
+ * name the path. */
 bool al_file_read(al_file *file, const char *path, al_problem *problem);
 void al_file_free(al_file *file);
 

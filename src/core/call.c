@@ -49,6 +49,11 @@ size_t allot_call_out_size(const allot_call *call)
     return call ? call->out_size : 0;
 }
 
+size_t allot_call_index(const allot_call *call)
+{
+    return call ? call->index : 0;
+}
+
 const char *allot_call_place(const allot_call *call)
 {
     return call && call->place ? call->place : "";

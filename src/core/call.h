@@ -11,7 +11,8 @@ struct allot_call {
     const char *place;                /* the place's id */
     size_t in_size, out_size;
     al_failure
-        failure; /* owned; moved into the future, or copied into a worker's slot, by whoever runs the call */
+        failure;  /* owned; moved into the future, or copied into a worker's slot, by whoever runs the call */
+    size_t index; /* of a map's item */
 };
 
 #endif

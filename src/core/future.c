@@ -4,37 +4,27 @@
 
 static al_continuation closed; /* what `continuations` holds once they have been taken */
 
-void al_future_init(allot_future *future, const void *result, size_t result_size)
-{
-    atomic_init(&future->state, ALLOT_STATE_PENDING);
-    atomic_init(&future->references, 1);
-    atomic_init(&future->continuations, NULL);
-    future->status = ALLOT_OK;
-    future->failure = NULL;
-    future->result = result;
-    future->result_size = result_size;
-}
-
 /* ---- Changes ---- */
 
-/* The change keeps the flags; *flags receives them. */
-static bool change(allot_future *future, allot_state from, allot_state to, uint32_t *flags)
+/* The change keeps the flags and the references; *before receives the word as it was. */
+static bool change(allot_future *future, allot_state from, allot_state to, uint64_t *before)
 {
-    uint32_t word = atomic_load_explicit(&future->state, memory_order_relaxed);
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
     do {
-        if ((word & AL_FUTURE_STATE_MASK) != (uint32_t)from)
+        if ((word & AL_FUTURE_STATE_MASK) != (uint64_t)from)
             return false;
-        *flags = word & ~AL_FUTURE_STATE_MASK;
         /* acq_rel: pairs with al_future_state_of(): what was written before a change is seen with it. */
-    } while (!atomic_compare_exchange_weak_explicit(&future->state, &word, *flags | (uint32_t)to,
+    } while (!atomic_compare_exchange_weak_explicit(&future->word, &word,
+                                                    (word & ~AL_FUTURE_STATE_MASK) | (uint64_t)to,
                                                     memory_order_acq_rel, memory_order_relaxed));
+    *before = word;
     return true;
 }
 
 bool al_future_change(allot_future *future, allot_state from, allot_state to)
 {
-    uint32_t flags;
-    return change(future, from, to, &flags);
+    uint64_t before;
+    return change(future, from, to, &before);
 }
 
 static al_continuation *reversed(al_continuation *list)
@@ -50,12 +40,14 @@ static al_continuation *reversed(al_continuation *list)
 }
 
 /* After the last change of state: wakes who sleeps and runs what was added, in its order. */
-static void announce(allot_future *future, uint32_t flags)
+static void announce(allot_future *future, uint64_t before)
 {
-    if (flags & AL_FUTURE_WAITED)
-        al_futex_wake(&future->state, INT_MAX, AL_FUTEX_PRIVATE);
-    if (flags & AL_FUTURE_WATCHED)
+    if (before & AL_FUTURE_WAITED)
+        al_futex_wake(al_future_futex(future), INT_MAX, AL_FUTEX_PRIVATE);
+    if (before & AL_FUTURE_WATCHED)
         al_epoch_bump();
+    if (!(before & AL_FUTURE_CONTINUED))
+        return;
     al_continuation *list = atomic_exchange_explicit(&future->continuations, &closed, memory_order_acq_rel);
     for (al_continuation *next, *each = reversed(list); each; each = next) {
         next = each->next; /* running it may free it */
@@ -63,29 +55,36 @@ static void announce(allot_future *future, uint32_t flags)
     }
 }
 
-void al_future_finish(allot_future *future, allot_state end, allot_status status, al_failure *failure)
+bool al_future_finish(allot_future *future, allot_state end, allot_status status, al_failure *failure)
 {
     future->status = status;
     future->failure = failure;
-    uint32_t flags;
-    if (change(future, ALLOT_STATE_RUNNING, end, &flags))
-        announce(future, flags);
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed), before;
+    /* Nobody to tell: its end and the owner's farewell are one step. */
+    while (!(word & AL_FUTURE_FLAGS)) {
+        uint64_t ended = (word & ~AL_FUTURE_STATE_MASK) - AL_FUTURE_REFERENCE + (uint64_t)end;
+        if (atomic_compare_exchange_weak_explicit(&future->word, &word, ended, memory_order_acq_rel,
+                                                  memory_order_relaxed))
+            return ended < AL_FUTURE_REFERENCE;
+    }
+    if (change(future, ALLOT_STATE_RUNNING, end, &before))
+        announce(future, before);
+    return al_future_unreference(future);
 }
 
 bool al_future_drop(allot_future *future)
 {
-    uint32_t flags;
-    if (!change(future, ALLOT_STATE_PENDING, ALLOT_STATE_CANCELLED, &flags))
+    uint64_t before;
+    if (!change(future, ALLOT_STATE_PENDING, ALLOT_STATE_CANCELLED, &before))
         return false;
-    announce(future, flags);
+    announce(future, before);
     return true;
 }
 
 bool al_future_add(allot_future *future, al_continuation *continuation)
 {
-    if (al_future_state_is_done(al_future_state_of(
-            future))) /* also the one that was never anything else: it has nobody to close its list */
-        return false;
+    if (!al_future_flag(future, AL_FUTURE_CONTINUED))
+        return false; /* done; else whoever ends it sees the flag, and closes the list or finds this in it */
     al_continuation *head = atomic_load_explicit(&future->continuations, memory_order_acquire);
     do {
         if (head == &closed)
@@ -98,15 +97,15 @@ bool al_future_add(allot_future *future, al_continuation *continuation)
 
 /* ---- Flags ---- */
 
-bool al_future_flag(allot_future *future, uint32_t flag)
+bool al_future_flag(allot_future *future, uint64_t flag)
 {
-    uint32_t word = atomic_load_explicit(&future->state, memory_order_acquire);
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_acquire);
     do {
         if (al_future_state_is_done((allot_state)(word & AL_FUTURE_STATE_MASK)))
             return false;
         if (word & flag)
             return true;
-    } while (!atomic_compare_exchange_weak_explicit(&future->state, &word, word | flag, memory_order_acq_rel,
+    } while (!atomic_compare_exchange_weak_explicit(&future->word, &word, word | flag, memory_order_acq_rel,
                                                     memory_order_acquire));
     return true;
 }
@@ -178,9 +177,4 @@ const void *allot_future_payload(const allot_future *future, size_t *size)
     if (size)
         *size = there ? future->failure->payload_size : 0;
     return there ? future->failure->payload : NULL;
-}
-
-size_t allot_future_size(const allot_future *future)
-{
-    return future ? future->result_size : 0;
 }

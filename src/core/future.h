@@ -19,42 +19,78 @@ struct al_continuation {
     void (*run)(al_continuation *self, allot_future *future);
 };
 
-struct allot_future {
-    _Atomic uint32_t
-        state; /* allot_state | AL_FUTURE_* flags; release when it becomes done, acquire when read */
-    _Atomic uint32_t references;
-    _Atomic(al_continuation *) continuations; /* newest first; AL_FUTURE_CLOSED once they have been taken */
-    allot_status status;                      /* valid once done */
-    al_failure *failure; /* valid once done; NULL: no message; freed with the future unless static */
-    const void *result;  /* points into the same object */
-    size_t result_size;
+/* Why a running task should end; what allot_future.stop holds. The first reason stays. */
+enum {
+    AL_STOP_NONE,
+    AL_STOP_ASKED, /* allot_stop */
+    AL_STOP_DEADLINE
 };
 
-#define AL_FUTURE_STATE_MASK 0xffu
-#define AL_FUTURE_WAITED     0x100u /* somebody sleeps on the word */
-#define AL_FUTURE_WATCHED    0x200u /* somebody sleeps on the epoch and looks at this future among others */
-#define AL_FUTURE_NO_SPIN    0x400u /* whoever spins for it takes a core from what it waits for */
+struct allot_future {
+    /* References in the upper half; in the lower one, on which waiters sleep, allot_state | AL_FUTURE_*. Release
+     * when it becomes done, acquire when read. One word, so that its end and the owner's farewell are one step. */
+    _Atomic uint64_t word;
+    _Atomic(al_continuation *) continuations; /* newest first; AL_FUTURE_CLOSED once they have been taken */
+    allot_status status;                      /* valid once done */
+    _Atomic uint32_t stop; /* AL_STOP_*: read by the running code through allot_call_stopping() */
+    al_failure *failure;   /* valid once done; NULL: no message; freed with the future */
+};
+
+#define AL_FUTURE_STATE_MASK UINT64_C(0xff)
+#define AL_FUTURE_WAITED     UINT64_C(0x100)  /* somebody sleeps on the word */
+#define AL_FUTURE_WATCHED    UINT64_C(0x200)  /* somebody sleeps on the epoch and looks at this future among others */
+#define AL_FUTURE_NO_SPIN    UINT64_C(0x400)  /* whoever spins for it takes a core from what it waits for */
+#define AL_FUTURE_CONTINUED  UINT64_C(0x800)  /* it has continuations, or is about to */
+#define AL_FUTURE_FLAGS      (AL_FUTURE_WAITED | AL_FUTURE_WATCHED | AL_FUTURE_NO_SPIN | AL_FUTURE_CONTINUED)
+#define AL_FUTURE_REFERENCE  (UINT64_C(1) << 32)
 
 /* Acquire: who sees a state sees what was written before the change to it. */
 static inline allot_state al_future_state_of(const allot_future *future)
 {
-    return (allot_state)(atomic_load_explicit(&future->state, memory_order_acquire) & AL_FUTURE_STATE_MASK);
+    return (allot_state)(atomic_load_explicit((_Atomic uint64_t *)&future->word, memory_order_acquire) &
+                         AL_FUTURE_STATE_MASK);
 }
 
 static inline bool al_future_state_is_done(allot_state state)
 {
-    return state != ALLOT_STATE_PENDING && state != ALLOT_STATE_RUNNING;
+    return state > ALLOT_STATE_RUNNING;
 }
 
-/* Sets a new future to PENDING with one reference. */
-void al_future_init(allot_future *future, const void *result, size_t result_size);
+/* The half of the word that waiters sleep on. */
+static inline _Atomic uint32_t *al_future_futex(allot_future *future)
+{
+    const uint16_t one = 1;
+    bool little = *(const unsigned char *)&one;
+    return (_Atomic uint32_t *)&future->word + (little ? 0 : 1);
+}
+
+/* Sets a new future to PENDING with so many references. */
+static inline void al_future_init(allot_future *future, uint32_t references)
+{
+    atomic_init(&future->word, references * AL_FUTURE_REFERENCE | ALLOT_STATE_PENDING);
+    atomic_init(&future->continuations, NULL);
+    future->status = ALLOT_OK;
+    atomic_init(&future->stop, 0);
+    future->failure = NULL;
+}
 
 /* Tries one change of state; true for the one caller who made it. */
 bool al_future_change(allot_future *future, allot_state from, allot_state to);
 
 /* Ends it: stores the outcome, changes the state (the caller must own that change: RUNNING → done), wakes,
- * runs the continuations. Takes over `failure` (may be NULL). */
-void al_future_finish(allot_future *future, allot_state end, allot_status status, al_failure *failure);
+ * runs the continuations. Takes over `failure` (may be NULL). Drops one reference, the owner's; true if that was
+ * the last one. */
+bool al_future_finish(allot_future *future, allot_state end, allot_status status, al_failure *failure);
+
+/* Drops a reference; true if it was the last one. */
+static inline bool al_future_unreference(allot_future *future)
+{
+    /* Alone with it: nobody else can take a reference any more. Acquire and acq_rel: what any holder did to it
+     * happens before it is freed. */
+    if (atomic_load_explicit(&future->word, memory_order_acquire) >> 32 == 1)
+        return true;
+    return atomic_fetch_sub_explicit(&future->word, AL_FUTURE_REFERENCE, memory_order_acq_rel) >> 32 == 1;
+}
 
 /* Ends a pending one as cancelled; false if it was not pending. */
 bool al_future_drop(allot_future *future);
@@ -67,7 +103,7 @@ bool al_future_add(allot_future *future, al_continuation *continuation);
 void al_future_no_spin(allot_future *future);
 
 /* Sets one of the flags above on a future that is not done; false if it is done. */
-bool al_future_flag(allot_future *future, uint32_t flag);
+bool al_future_flag(allot_future *future, uint64_t flag);
 
 /* Marks a pending or running future so that its end bumps the epoch (core/wait.h); false if it is done. */
 bool al_future_watch(allot_future *future);

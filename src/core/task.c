@@ -1,46 +1,69 @@
 #include "core/task.h"
 #include "base/clock.h"
+#include "base/slab.h"
 #include "core/call.h"
 #include "core/launch.h"
+#include "core/map.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ALIGNMENT 16
+_Static_assert(sizeof(al_task) == AL_SLAB_BLOCK, "a task is a block of the slab");
 
 /* Handed out when there is no memory for a refused future; never freed. */
 static al_task exhausted = {
-    .future = { .state = ALLOT_STATE_FAILED, .references = 1, .status = ALLOT_NO_MEMORY },
+    .future = { .word = AL_FUTURE_REFERENCE | ALLOT_STATE_FAILED, .status = ALLOT_NO_MEMORY },
     .place_id = "",
-    .name = "task",
 };
 
-static size_t padded(size_t size)
-{
-    return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-}
-
-al_task *al_task_create(allot_function function, const void *in, size_t in_size, size_t out_size)
+/* Room for a payload that does not fit into the task; the result's part is zeroed. */
+static bool allocate_outside(al_task *task)
 {
     const size_t most = PTRDIFF_MAX / 4;
-    if (in_size > most || out_size > most)
-        return NULL;
-    al_task *task = calloc(1, padded(sizeof *task) + padded(in_size) + out_size);
+    if (task->in_size > most || task->out_size > most)
+        return false;
+    task->outside = malloc(al_task_padded(task->in_size) + task->out_size);
+    return task->outside != NULL;
+}
+
+static bool is_outside(const al_task *task)
+{
+    return task->in_size > AL_TASK_INLINE ||
+           task->out_size > AL_TASK_INLINE - al_task_padded(task->in_size);
+}
+
+al_task *al_task_create(allot_function function, const void *in, size_t in_size, size_t out_size,
+                        uint32_t references)
+{
+    al_task *task = al_slab_take();
     if (!task)
         return NULL;
-    unsigned char *behind = (unsigned char *)task + padded(sizeof *task);
-    task->in = in_size ? behind : NULL;
-    task->out = out_size ? behind + padded(in_size) : NULL;
+    al_future_init(&task->future, references);
+    atomic_init(&task->place, NULL);
+    task->place_id = "";
+    task->gate = NULL;
+    task->function = function;
+    task->more = NULL;
     task->in_size = in_size;
     task->out_size = out_size;
+    if (!(in_size | out_size))
+        return task;
+    if (is_outside(task) && !allocate_outside(task)) {
+        al_slab_give(task);
+        return NULL;
+    }
     if (in_size)
-        memcpy(task->in, in, in_size);
-    al_future_init(&task->future, task->out, out_size);
-    atomic_store_explicit(&task->future.references, 2, memory_order_relaxed);
-    task->function = function;
-    task->place_id = "";
-    task->name = "task";
+        memcpy(al_task_in(task), in, in_size);
+    if (out_size)
+        memset(al_task_out(task), 0, out_size);
     return task;
+}
+
+static void destroy_more(al_more *more)
+{
+    al_launch_destroy(more->launch);
+    free(atomic_load(&more->decision));
+    free(more);
 }
 
 static void destroy(al_task *task)
@@ -49,16 +72,18 @@ static void destroy(al_task *task)
         al_failure_fini(task->future.failure);
         free(task->future.failure);
     }
-    al_launch_destroy(task->launch);
-    free(task->terms);
-    free(atomic_load(&task->decision));
-    free(task);
+    al_map_destroy(al_map_of(task));
+    if (task->more)
+        destroy_more(task->more);
+    if (is_outside(task))
+        free(task->outside);
+    al_slab_give(task);
 }
 
 allot_future *allot_hold(allot_future *future)
 {
     if (future && future != &exhausted.future)
-        atomic_fetch_add_explicit(&future->references, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&future->word, AL_FUTURE_REFERENCE, memory_order_relaxed);
     return future;
 }
 
@@ -66,9 +91,13 @@ void allot_release(allot_future *future)
 {
     if (!future || future == &exhausted.future)
         return;
-    /* acq_rel: what any holder did to the task happens before it is freed. */
-    if (atomic_fetch_sub_explicit(&future->references, 1, memory_order_acq_rel) == 1)
+    if (al_future_unreference(future) && !al_forked()) /* there its locks may be held for ever */
         destroy(al_task_from(future));
+}
+
+size_t allot_future_size(const allot_future *future)
+{
+    return future ? ((const al_task *)future)->out_size : 0;
 }
 
 void allot_release_all(allot_future *const *futures, size_t count)
@@ -113,7 +142,7 @@ static al_failure *kept(al_failure *failure)
 
 allot_status al_task_stop_status(const al_task *task)
 {
-    switch (atomic_load_explicit(&task->stop, memory_order_acquire)) {
+    switch (atomic_load_explicit(&task->future.stop, memory_order_acquire)) {
     case AL_STOP_ASKED:
         return ALLOT_STOPPED;
     case AL_STOP_DEADLINE:
@@ -129,33 +158,57 @@ static double seconds(int64_t ns)
 }
 
 /* Before the task is seen to be done, so that who sees it may read the outcome. */
-static void record_outcome(al_task *task, allot_status status)
+static void record_outcome(al_more *more, allot_status status)
 {
-    allot_decision *decision = atomic_load_explicit(&task->decision, memory_order_acquire);
-    const al_launch *launch = task->launch;
+    allot_decision *decision = atomic_load_explicit(&more->decision, memory_order_acquire);
+    const al_launch *launch = more->launch;
     if (!decision || !launch)
         return;
     decision->status = status;
-    decision->waited_s = seconds(task->decided_ns - task->submitted_ns);
-    decision->queued_s = task->started_ns ? seconds(task->started_ns - task->decided_ns) : 0;
+    decision->waited_s = seconds(more->decided_ns - more->submitted_ns);
+    decision->queued_s = more->started_ns ? seconds(more->started_ns - more->decided_ns) : 0;
     decision->moved_s = seconds((int64_t)launch->moved.ns);
     decision->bytes_moved = launch->moved.bytes;
     decision->compiled_s = seconds(launch->compiled_ns);
     decision->ran_s = seconds(launch->ran_ns);
-    task->ended_ns = al_clock_now_ns();
+    more->ended_ns = al_clock_now_ns();
     decision->done = true;
+}
+
+/* A plain task's end is its executor's business in this alone. */
+static al_gate *gate_to_leave(const al_task *task)
+{
+    return task->more ? NULL : task->gate;
+}
+
+static void finish(al_task *task, allot_status status, al_failure *message)
+{
+    al_gate *gate = gate_to_leave(task); /* read before it may be gone */
+    allot_state end = status == ALLOT_OK ? ALLOT_STATE_SUCCEEDED : ALLOT_STATE_FAILED;
+    if (al_future_finish(&task->future, end, status, message))
+        destroy(task);
+    if (gate)
+        al_gate_leave(gate);
 }
 
 void al_task_complete(al_task *task, allot_status status, al_failure *failure)
 {
-    allot_status stopped = al_task_stop_status(task);
-    if (stopped != ALLOT_OK)
-        status = stopped;
+    if (__builtin_expect(atomic_load_explicit(&task->future.stop, memory_order_acquire) != AL_STOP_NONE, false))
+        status = al_task_stop_status(task);
     al_failure *message = kept(failure);
-    record_outcome(task, status);
-    allot_state end = status == ALLOT_OK ? ALLOT_STATE_SUCCEEDED : ALLOT_STATE_FAILED;
-    al_future_finish(&task->future, end, status, message);
-    al_task_drop(task);
+    if (task->more)
+        record_outcome(task->more, status);
+    finish(task, status, message);
+}
+
+bool al_task_cancel(al_task *task)
+{
+    al_gate *gate = gate_to_leave(task);
+    if (!al_future_drop(&task->future))
+        return false;
+    if (gate)
+        al_gate_leave(gate);
+    return true;
 }
 
 bool al_task_end_pending(al_task *task, allot_status status, const char *message)
@@ -164,13 +217,14 @@ bool al_task_end_pending(al_task *task, allot_status status, const char *message
     if (!al_task_start(task))
         return false;
     al_failure_set(&failure, status, "%s", message);
-    al_future_finish(&task->future, ALLOT_STATE_FAILED, status, kept(&failure));
+    allot_hold(&task->future); /* the owner keeps his */
+    finish(task, status, kept(&failure));
     return true;
 }
 
 allot_future *al_task_refused(allot_status status, al_failure *failure)
 {
-    al_task *task = al_task_create(NULL, NULL, 0, 0);
+    al_task *task = al_task_create(NULL, NULL, 0, 0, 2);
     if (!task) {
         al_failure_fini(failure);
         return &exhausted.future;
@@ -184,10 +238,10 @@ _Thread_local al_task *al_task_here;
 
 allot_status al_task_call(al_task *task, al_failure *failure)
 {
-    allot_call call = { &task->stop, task->place_id, task->in_size, task->out_size, { 0 } };
+    allot_call call = { &task->future.stop, task->place_id, task->in_size, task->out_size, { 0 } };
     al_task *outer = al_task_here; /* a task that waits may run others meanwhile */
     al_task_here = task;
-    allot_status status = task->function(&call, task->in, task->out);
+    allot_status status = task->function(&call, al_task_in(task), al_task_out(task));
     al_task_here = outer;
     *failure = call.failure;
     return status;

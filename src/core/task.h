@@ -7,49 +7,90 @@
 #define AL_CORE_TASK_H
 
 #include "core/future.h"
+#include "core/gate.h"
 #include <allot/place.h>
 
 typedef struct al_task al_task;
 typedef struct al_launch al_launch; /* core/launch.h */
 struct al_place;                    /* places/place.h; here only a name */
 
-/* Why a running task should end; what al_task.stop holds. The first reason stays. */
-enum {
-    AL_STOP_NONE,
-    AL_STOP_ASKED, /* allot_stop */
-    AL_STOP_DEADLINE
-};
-
-struct al_task {
-    allot_future future;            /* first: a future is a task */
-    al_task *next, *previous;       /* for the queue of whoever owns it */
-    struct al_place *_Atomic place; /* NULL until it is dispatched */
-    const char *place_id;           /* the place's id, interned: outlives the place. Written before `place` */
-    void *slot;                     /* for the place that owns it */
-    allot_executor *executor; /* NULL for the host's own accesses. Not to be used once the task is done */
-    allot_function function;  /* NULL: a launch */
-    al_launch *launch;        /* NULL: a plain function */
-    al_continuation end;      /* the executor's: runs first of all when the task is done */
-    struct al_terms *terms; /* the executor's record of hints and dependencies, one block freed with the task;
-                               NULL for most */
-    _Atomic uint32_t stop;  /* AL_STOP_*: read by the running code through allot_call_stopping() */
+/* What most plain tasks lack: first in a block of the executor's (its terms) that is freed with the task. */
+typedef struct al_more {
+    al_task *previous; /* for the queue of whoever owns it */
+    void *slot;        /* for the place that owns it */
+    al_launch *launch; /* NULL: a plain function; owned */
     /* NULL: not decided; owned. Released when complete but for its outcome; acquired by whoever is not the
      * owner: the task may be ended by somebody else while it is decided, and then has no outcome there. */
     allot_decision *_Atomic decision;
     int64_t submitted_ns, decided_ns, started_ns, ended_ns; /* 0 unless it is traced or decided */
     _Atomic int64_t charged_ns; /* what its place's backlog carries for it; 0 once it has been taken off */
-    const char *name;           /* for messages and traces: never NULL; owned by launch, terms or static */
+    int priority; /* above 0: before others, below: after them */
+    int node;     /* of memory, near which it should run; -1: anywhere */
+    const char *name; /* for messages and traces: never NULL; owned by launch, the block behind or static */
+} al_more;
+
+#define AL_TASK_INLINE 32 /* bytes of argument and result, each padded to 16, that lie in the task itself */
+
+/* One block of base/slab.h: a plain task and its future take two cache lines. */
+struct al_task {
+    allot_future future;            /* first: a future is a task */
+    al_task *next;                  /* for the queue of whoever owns it */
+    struct al_place *_Atomic place; /* NULL until it is dispatched */
+    const char *place_id;           /* the place's id, interned: outlives the place. Written before `place` */
+    al_gate *gate;            /* its executor's; NULL for the host's own accesses and for refused tasks */
+    allot_function function;  /* NULL: a launch */
+    al_more *more;            /* NULL: a plain task, which leaves the gate when it is done; else whoever made
+                                 this sees to that */
     size_t in_size, out_size;
-    void *in, *out; /* aligned to 16, behind this struct; NULL when empty */
+    union {
+        _Alignas(16) unsigned char payload[AL_TASK_INLINE];
+        unsigned char *outside; /* owned; where the payload does not fit */
+    };
 };
 
-/* A new task in state PENDING with two references, `in` copied; NULL when memory is out. Sizes that overflow:
- * NULL. */
-al_task *al_task_create(allot_function function, const void *in, size_t in_size, size_t out_size);
+/* A new task in state PENDING with so many references, `in` copied; NULL when memory is out or the sizes
+ * overflow. */
+al_task *al_task_create(allot_function function, const void *in, size_t in_size, size_t out_size,
+                        uint32_t references);
 
 static inline al_task *al_task_from(allot_future *future)
 {
     return (al_task *)future; /* the first member */
+}
+
+static inline size_t al_task_padded(size_t size)
+{
+    return (size + 15) & ~(size_t)15;
+}
+
+/* Argument and result, aligned to 16; NULL when empty. */
+static inline void *al_task_in(const al_task *task)
+{
+    bool fits = al_task_padded(task->in_size) + task->out_size <= AL_TASK_INLINE;
+    return !task->in_size ? NULL : fits ? (void *)task->payload : task->outside;
+}
+
+static inline void *al_task_out(const al_task *task)
+{
+    size_t before = al_task_padded(task->in_size);
+    bool fits = before + task->out_size <= AL_TASK_INLINE;
+    return !task->out_size ? NULL : (fits ? (unsigned char *)task->payload : task->outside) + before;
+}
+
+static inline al_launch *al_task_launch(const al_task *task)
+{
+    return task->more ? task->more->launch : NULL;
+}
+
+static inline const char *al_task_name(const al_task *task)
+{
+    return task->more ? task->more->name : "task";
+}
+
+/* Valid while the task is unfinished. */
+static inline allot_executor *al_task_executor(const al_task *task)
+{
+    return task->gate ? task->gate->executor : NULL;
 }
 
 /* The owner is about to run it: PENDING → RUNNING. False: it was cancelled or ended meanwhile; call
@@ -76,6 +117,9 @@ extern _Thread_local al_task *al_task_here;
 /* How a stop that was asked for ends the task, whatever its code returns: ALLOT_STOPPED, ALLOT_DEADLINE;
  * ALLOT_OK: none was. */
 allot_status al_task_stop_status(const al_task *task);
+
+/* Cancels a task that has not started, in the place of its owner, who still has it; false if it has. */
+bool al_task_cancel(al_task *task);
 
 /* Ends a task in the place of its owner, who still has it and will be told by al_task_start() that it is
  * over. False if it has started. For what ends tasks before they run: a stop, a deadline. Its decision, if

@@ -80,7 +80,7 @@ static bool may_spin(void)
 
 static bool spin(const allot_future *future, int64_t deadline_ns)
 {
-    if (!may_spin() || atomic_load_explicit(&future->state, memory_order_relaxed) & AL_FUTURE_NO_SPIN)
+    if (!may_spin() || atomic_load_explicit(&future->word, memory_order_relaxed) & AL_FUTURE_NO_SPIN)
         return false;
     al_collecting collecting;
     al_collecting_begin(&collecting);
@@ -106,9 +106,9 @@ static bool wait_outside(allot_future *future, int64_t deadline_ns)
     while (al_future_flag(future, AL_FUTURE_WAITED)) {
         if (al_clock_passed(deadline_ns))
             return al_future_state_is_done(al_future_state_of(future));
-        uint32_t word = atomic_load_explicit(&future->state, memory_order_acquire);
+        uint64_t word = atomic_load_explicit(&future->word, memory_order_acquire);
         if (!al_future_state_is_done((allot_state)(word & AL_FUTURE_STATE_MASK)))
-            al_futex_wait(&future->state, word, deadline_ns, AL_FUTEX_PRIVATE);
+            al_futex_wait(al_future_futex(future), (uint32_t)word, deadline_ns, AL_FUTEX_PRIVATE);
     }
     return true;
 }
@@ -185,4 +185,45 @@ allot_status allot_wait_any(allot_future *const *futures, size_t count, int64_t 
     if (!done && al_forked())
         return ALLOT_FORKED;
     return done ? ALLOT_OK : ALLOT_TIMEOUT;
+}
+
+/* ---- Waiting for the first error ---- */
+
+typedef struct first_error {
+    allot_future *const *futures;
+    size_t count;
+    size_t found; /* index of the first that did not succeed; `count`: none */
+    size_t begin; /* all before it succeeded */
+} first_error;
+
+/* True if one did not succeed or none is unfinished. */
+static bool error_ready(void *of)
+{
+    first_error *wanted = of;
+    bool all_done = true;
+    for (size_t i = wanted->begin; i < wanted->count; i++) {
+        if (al_future_watch(wanted->futures[i]))
+            all_done = false;
+        else if (allot_future_status(wanted->futures[i]) != ALLOT_OK) {
+            wanted->found = i;
+            return true;
+        }
+        if (all_done)
+            wanted->begin = i + 1;
+    }
+    return all_done;
+}
+
+allot_status allot_wait_first_error(allot_future *const *futures, size_t count, int64_t timeout_ns,
+                                    size_t *index)
+{
+    if (count && (!futures || any_missing(futures, count)))
+        return ALLOT_INVALID;
+    first_error wanted = { futures, count, count, 0 };
+    bool ready = al_wait_until(error_ready, &wanted, al_clock_deadline_ns(timeout_ns));
+    if (index)
+        *index = wanted.found;
+    if (!ready && al_forked())
+        return ALLOT_FORKED;
+    return ready ? ALLOT_OK : ALLOT_TIMEOUT;
 }

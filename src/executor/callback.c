@@ -27,7 +27,7 @@ static void call(al_job *job)
     calling = NULL;
     allot_release(self->future);
     free(self);
-    al_gate_leave(executor);
+    al_gate_leave(executor->gate);
 }
 
 static void queue(al_continuation *continuation, allot_future *future)
@@ -47,12 +47,12 @@ static allot_status add_later(allot_executor *executor, allot_future *future, al
     if (!self)
         return ALLOT_NO_MEMORY;
     *self = (callback){ { NULL, 0, call }, { NULL, queue }, executor, allot_hold(future), function, user };
-    al_gate_enter(executor, true);
+    al_gate_enter(executor->gate, true);
     if (al_future_add(future, &self->continuation))
         return ALLOT_OK;
     allot_release(future);
     free(self);
-    al_gate_leave(executor);
+    al_gate_leave(executor->gate);
     return ALLOT_TIMEOUT;
 }
 
@@ -69,7 +69,7 @@ allot_status allot_on_done(allot_future *future, allot_callback function, void *
     if (status != ALLOT_TIMEOUT)
         return status;
     allot_executor *outer = calling;
-    calling = al_task_from(future)->executor; /* compared, never used: it may be closed by now */
+    calling = al_task_executor(al_task_from(future)); /* compared, never used: it may be closed by now */
     function(future, user);
     calling = outer;
     return ALLOT_OK;

@@ -40,15 +40,15 @@ static bool names_device(const al_terms *terms)
 /* A deterministic launch that went now to the CPU and now to a device would have other bits each time. */
 static bool strays(const al_place *place, const al_task *task)
 {
-    const al_launch *launch = task->launch;
+    const al_launch *launch = al_task_launch(task);
     return place->kind == ALLOT_OPENCL && launch && launch->deterministic && launch->kernel->desc.cpu &&
-           !names_device(task->terms);
+           !names_device(al_terms_of(task));
 }
 
 static bool possible(const al_place *place, const al_task *task, char *why, size_t size)
 {
     why[0] = '\0';
-    if (!hints_allow(place, task->terms, why, size))
+    if (!hints_allow(place, al_terms_of(task), why, size))
         return false;
     if (atomic_load(&place->state) == ALLOT_PLACE_ASIDE) {
         snprintf(why, size, "set aside: %.120s", place->message);
@@ -64,11 +64,11 @@ static bool possible(const al_place *place, const al_task *task, char *why, size
 
 bool al_choose_needs_devices(const allot_executor *executor, const al_task *task)
 {
-    const al_terms *terms = task->terms;
+    const al_terms *terms = al_terms_of(task);
     char why[256];
     if (names_device(terms))
         return true;
-    if (!task->launch || !task->launch->kernel->desc.opencl_source || terms->kind != ALLOT_ANYWHERE ||
+    if (!al_task_launch(task) || !al_task_launch(task)->kernel->desc.opencl_source || terms->kind != ALLOT_ANYWHERE ||
         terms->place_id || terms->forbid & ALLOT_KIND_BIT(ALLOT_OPENCL))
         return false;
     for (size_t i = 0; i < place_count(executor); i++)
@@ -125,7 +125,7 @@ static allot_status nobody(allot_executor *executor, const al_task *task, al_fai
     size_t asked_for = 0, used = 0;
     for (size_t i = 0; i < place_count(executor); i++) {
         const al_place *place = executor->places[i];
-        if (!hints_allow(place, task->terms, why, sizeof why))
+        if (!hints_allow(place, al_terms_of(task), why, sizeof why))
             continue;
         asked_for++;
         if (!possible(place, task, why, sizeof why) && used < sizeof reasons)
@@ -133,8 +133,8 @@ static allot_status nobody(allot_executor *executor, const al_task *task, al_fai
                                      place->id, why);
     }
     if (!asked_for)
-        return not_there(executor, task->terms, failure);
-    return al_failure_set(failure, ALLOT_NO_PLACE, "%s cannot run: %s", task->name, reasons);
+        return not_there(executor, al_terms_of(task), failure);
+    return al_failure_set(failure, ALLOT_NO_PLACE, "%s cannot run: %s", al_task_name(task), reasons);
 }
 
 /* ---- Plain functions: the first place that the hints leave ---- */
@@ -208,10 +208,10 @@ static allot_decision *record(allot_executor *executor, const al_task *task)
         return NULL;
     allot_candidate *candidates = (allot_candidate *)(decision + 1);
     decision->size = sizeof *decision;
-    snprintf(decision->task, sizeof decision->task, "%s", task->name);
-    snprintf(decision->type, sizeof decision->type, "%s", allot_type_name(task->launch->type));
-    decision->flops = task->launch->work.flops;
-    decision->bytes = task->launch->work.bytes;
+    snprintf(decision->task, sizeof decision->task, "%s", al_task_name(task));
+    snprintf(decision->type, sizeof decision->type, "%s", allot_type_name(al_task_launch(task)->type));
+    decision->flops = al_task_launch(task)->work.flops;
+    decision->bytes = al_task_launch(task)->work.bytes;
     decision->candidate_count = count;
     decision->candidates = candidates;
     decision->chosen = -1;
@@ -221,7 +221,7 @@ static allot_decision *record(allot_executor *executor, const al_task *task)
         snprintf(candidate->place, sizeof candidate->place, "%s", place->id);
         candidate->possible = possible(place, task, candidate->reason, sizeof candidate->reason);
         if (candidate->possible)
-            predict(executor, place, task->launch, candidate);
+            predict(executor, place, al_task_launch(task), candidate);
     }
     return decision;
 }
@@ -229,7 +229,7 @@ static allot_decision *record(allot_executor *executor, const al_task *task)
 /* Why the one place that is left was taken. */
 static const char *without_choice(allot_executor *executor, const al_task *task)
 {
-    if (task->terms->kind != ALLOT_ANYWHERE || task->terms->place_id)
+    if (al_terms_of(task)->kind != ALLOT_ANYWHERE || al_terms_of(task)->place_id)
         return "asked for";
     if (al_devices_searching(executor))
         return "the only place so far: devices are still being looked for";
@@ -261,11 +261,11 @@ static int64_t charge_ns(double run_s)
 
 static void charge(allot_executor *executor, al_task *task, al_place *place, const allot_candidate *candidate)
 {
-    al_terms *terms = task->terms;
+    al_terms *terms = al_terms_of(task);
     terms->decided = place;
     terms->alone = candidate->ready_s == 0;
     terms->predicted_ns = charge_ns(candidate->run_s + candidate->compile_s);
-    atomic_store_explicit(&task->charged_ns, terms->predicted_ns, memory_order_relaxed);
+    atomic_store_explicit(&task->more->charged_ns, terms->predicted_ns, memory_order_relaxed);
     atomic_fetch_add_explicit(&place->backlog_ns, terms->predicted_ns, memory_order_relaxed);
     if (terms->explores) /* now, so that launches submitted at once do not all spend the same budget */
         atomic_fetch_add_explicit(&executor->explored_ns, terms->predicted_ns, memory_order_relaxed);
@@ -292,11 +292,11 @@ static al_place *choose_for_launch(allot_executor *executor, al_task *task, allo
     decision->chosen = choice.chosen;
     memcpy(decision->why, choice.why, sizeof decision->why);
     if (place) {
-        task->terms->explores = choice.explores;
+        al_terms_of(task)->explores = choice.explores;
         charge(executor, task, place, &decision->candidates[choice.chosen]);
     }
-    task->decided_ns = al_clock_now_ns();
-    atomic_store_explicit(&task->decision, decision, memory_order_release);
+    task->more->decided_ns = al_clock_now_ns();
+    atomic_store_explicit(&task->more->decision, decision, memory_order_release);
     return place;
 }
 
@@ -304,7 +304,7 @@ al_place *al_choose(allot_executor *executor, al_task *task, allot_status *statu
 {
     *status = ALLOT_OK;
     al_place *place =
-        task->launch ? choose_for_launch(executor, task, status) : choose_for_function(executor, task);
+        al_task_launch(task) ? choose_for_launch(executor, task, status) : choose_for_function(executor, task);
     if (!place && *status == ALLOT_OK)
         *status = nobody(executor, task, failure);
     return place;
@@ -317,15 +317,15 @@ al_place *al_choose(allot_executor *executor, al_task *task, allot_status *statu
  * told. */
 static int64_t cost_ns(const al_task *task)
 {
-    const al_launch *launch = task->launch;
-    int64_t whole_ns = task->ended_ns - task->decided_ns - (int64_t)launch->moved.ns - launch->compiled_ns;
-    return task->terms->alone && whole_ns > launch->ran_ns ? whole_ns : launch->ran_ns;
+    const al_launch *launch = al_task_launch(task);
+    int64_t whole_ns = task->more->ended_ns - task->more->decided_ns - (int64_t)launch->moved.ns - launch->compiled_ns;
+    return al_terms_of(task)->alone && whole_ns > launch->ran_ns ? whole_ns : launch->ran_ns;
 }
 
 static void learn_run(allot_executor *executor, const al_task *task)
 {
-    const al_terms *terms = task->terms;
-    const al_launch *launch = task->launch;
+    const al_terms *terms = al_terms_of(task);
+    const al_launch *launch = al_task_launch(task);
     al_model_key key = key_of(terms->decided, launch);
     al_model_learn(executor->model, &key, launch->work, seconds(cost_ns(task)), seconds(launch->compiled_ns));
     if (launch->moved.count)
@@ -340,10 +340,10 @@ static void learn_run(allot_executor *executor, const al_task *task)
 
 void al_choose_learn(allot_executor *executor, al_task *task)
 {
-    al_terms *terms = task->terms;
+    al_terms *terms = al_terms_of(task);
     if (!terms->decided)
         return;
     al_place_discharge(terms->decided, task); /* one that never ran */
-    if (allot_future_status(&task->future) == ALLOT_OK && task->launch->items)
+    if (allot_future_status(&task->future) == ALLOT_OK && al_task_launch(task)->items)
         learn_run(executor, task);
 }

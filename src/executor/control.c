@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "executor/executor.h"
+#include "executor/map.h"
 #include "executor/submit.h"
 #include <stddef.h>
 
@@ -14,7 +15,7 @@ static void withdraw(al_task *task)
     al_place *place = atomic_load_explicit(&task->place, memory_order_acquire);
     if (!place || !place->ops->withdraw(place, task))
         return;
-    atomic_fetch_add_explicit(&place->counters.cancelled, 1, memory_order_relaxed);
+    al_place_count(place, AL_CANCELLED, 1);
     al_task_drop(task);
 }
 
@@ -24,8 +25,10 @@ bool allot_cancel(allot_future *future)
         return false;
     al_task *task = al_task_from(future);
     allot_executor *executor = al_executor_pin(task);
-    bool cancelled = executor && al_future_drop(future);
-    if (cancelled)
+    bool cancelled = executor && al_task_cancel(task);
+    if (cancelled && al_map_of(task))
+        al_map_cancel(al_map_of(task));
+    else if (cancelled)
         withdraw(task);
     if (executor)
         al_executor_unpin(executor);
@@ -44,7 +47,7 @@ static bool cancel_one_arming(allot_executor *executor)
     pthread_mutex_unlock(&executor->lock);
     if (!future)
         return false;
-    al_future_drop(future);
+    al_task_cancel(al_task_from(future));
     allot_release(future);
     return true;
 }
@@ -53,7 +56,7 @@ static void cancel_queued(al_place *place)
 {
     for (al_task *task; (task = place->ops->withdraw(place, NULL));) {
         al_future_drop(&task->future);
-        atomic_fetch_add_explicit(&place->counters.cancelled, 1, memory_order_relaxed);
+        al_place_count(place, AL_CANCELLED, 1);
         al_task_drop(task);
     }
 }
@@ -73,20 +76,23 @@ void al_control_cancel_pending(allot_executor *executor)
 static void end_running(al_task *task, int reason, int64_t grace_ns)
 {
     uint32_t none = AL_STOP_NONE;
-    atomic_compare_exchange_strong(&task->stop, &none, (uint32_t)reason);
+    atomic_compare_exchange_strong(&task->future.stop, &none, (uint32_t)reason);
     al_place *place = atomic_load_explicit(&task->place, memory_order_acquire);
     if (place)
         place->ops->stop(place, task, grace_ns);
 }
 
-static void stop(al_task *task, int reason, int64_t grace_ns)
+void al_control_stop(al_task *task, int reason, int64_t grace_ns)
 {
     allot_executor *executor = al_executor_pin(task);
     if (!executor)
         return; /* done */
-    if (al_task_end_pending(task, reason == AL_STOP_ASKED ? ALLOT_STOPPED : ALLOT_DEADLINE,
-                            reason == AL_STOP_ASKED ? "stopped before it started"
-                                                    : "its deadline passed before it started"))
+    if (al_map_of(task)) {
+        end_running(task, reason, grace_ns); /* it is over when its chunks are */
+        al_map_stop(al_map_of(task), reason, grace_ns);
+    } else if (al_task_end_pending(task, reason == AL_STOP_ASKED ? ALLOT_STOPPED : ALLOT_DEADLINE,
+                                   reason == AL_STOP_ASKED ? "stopped before it started"
+                                                           : "its deadline passed before it started"))
         withdraw(task);
     else if (!allot_done(&task->future))
         end_running(task, reason, grace_ns);
@@ -99,7 +105,7 @@ allot_status allot_stop(allot_future *future, int64_t grace_ns)
         return ALLOT_INVALID;
     if (al_forked())
         return ALLOT_FORKED;
-    stop(al_task_from(future), AL_STOP_ASKED, grace_ns > 0 ? grace_ns : 0);
+    al_control_stop(al_task_from(future), AL_STOP_ASKED, grace_ns > 0 ? grace_ns : 0);
     return ALLOT_OK;
 }
 
@@ -109,19 +115,19 @@ static void go_off(al_job *job)
 {
     al_terms *terms = (al_terms *)((char *)job - offsetof(al_terms, timer));
     al_task *task = terms->task;
-    stop(task, AL_STOP_DEADLINE, terms->grace_ns);
+    al_control_stop(task, AL_STOP_DEADLINE, terms->grace_ns);
     allot_release(&task->future);
 }
 
 void al_control_arm_deadline(al_terms *terms)
 {
-    al_service *timers = &terms->task->executor->timers;
+    al_service *timers = &al_task_executor(terms->task)->timers;
     if (al_clock_passed(terms->deadline_ns)) {
-        stop(terms->task, AL_STOP_DEADLINE, terms->grace_ns);
+        al_control_stop(terms->task, AL_STOP_DEADLINE, terms->grace_ns);
         return;
     }
     if (!al_service_start(timers)) {
-        al_log(AL_LOG_ERROR, "%s: its deadline cannot be watched: no thread to be had", terms->task->name);
+        al_log(AL_LOG_ERROR, "%s: its deadline cannot be watched: no thread to be had", al_task_name(terms->task));
         return;
     }
     terms->timer = (al_job){ NULL, terms->deadline_ns, go_off };
@@ -132,6 +138,6 @@ void al_control_arm_deadline(al_terms *terms)
 
 void al_control_disarm(al_terms *terms)
 {
-    if (terms->timer_set && al_service_remove(&terms->task->executor->timers, &terms->timer))
+    if (terms->timer_set && al_service_remove(&al_task_executor(terms->task)->timers, &terms->timer))
         allot_release(&terms->task->future);
 }

@@ -11,6 +11,9 @@ void al_control_arm_deadline(al_terms *terms);
 /* Takes the timer back, unless it is going off. */
 void al_control_disarm(al_terms *terms);
 
+/* Ends a task for that reason (AL_STOP_*): at once if it has not started, else as allot_stop() says. */
+void al_control_stop(al_task *task, int reason, int64_t grace_ns);
+
 /* Ends every task that has not started, as cancelled. For a shutdown. */
 void al_control_cancel_pending(allot_executor *executor);
 

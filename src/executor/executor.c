@@ -6,33 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- The gate ---- */
-
-bool al_gate_enter(allot_executor *executor, bool forced)
-{
-    uint64_t gate = atomic_load_explicit(&executor->gate, memory_order_relaxed);
-    do {
-        if (gate & AL_GATE_CLOSED && !forced)
-            return false;
-    } while (!atomic_compare_exchange_weak_explicit(&executor->gate, &gate, gate + 1, memory_order_acq_rel,
-                                                    memory_order_relaxed));
-    return true;
-}
-
-void al_gate_leave(allot_executor *executor)
-{
-    uint64_t gate = atomic_load_explicit(&executor->gate, memory_order_relaxed);
-    while (!(gate & AL_GATE_CLOSED))
-        if (atomic_compare_exchange_weak_explicit(&executor->gate, &gate, gate - 1, memory_order_acq_rel,
-                                                  memory_order_relaxed))
-            return;
-    /* Somebody may wait for the last one and free the executor: count under the lock that he looks under. */
-    pthread_mutex_lock(&executor->lock);
-    atomic_fetch_sub(&executor->gate, 1);
-    pthread_cond_broadcast(&executor->changed);
-    pthread_mutex_unlock(&executor->lock);
-}
-
 /* ---- Pins ----
  * An unfinished task keeps its executor alive, but may finish at any moment: a pin makes that last until the
  * caller is through. */
@@ -43,7 +16,7 @@ static pthread_cond_t unpinned = PTHREAD_COND_INITIALIZER;
 allot_executor *al_executor_pin(al_task *task)
 {
     pthread_mutex_lock(&pin_lock);
-    allot_executor *executor = allot_done(&task->future) ? NULL : task->executor;
+    allot_executor *executor = allot_done(&task->future) ? NULL : al_task_executor(task);
     if (executor)
         executor->pins++;
     pthread_mutex_unlock(&pin_lock);
@@ -168,6 +141,7 @@ static void destroy(allot_executor *executor)
     for (size_t i = 0; i < count; i++)
         executor->places[i]->ops->close(executor->places[i]);
     al_model_destroy(executor->model);
+    al_gate_destroy(executor->gate);
     pthread_cond_destroy(&executor->changed);
     pthread_mutex_destroy(&executor->lock);
     free(executor);
@@ -185,9 +159,10 @@ static allot_executor *create(const allot_options *options)
                                           options->processes ? options->processes : cpus };
     executor->kinds = options->places ? options->places : ALL_KINDS;
     executor->model = al_model_create();
-    if (!executor->model)
+    executor->gate = al_gate_create(executor);
+    if (!executor->model || !executor->gate)
         al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
-    if (!executor->model || !discover_quick(executor)) {
+    if (!executor->model || !executor->gate || !discover_quick(executor)) {
         destroy(executor);
         return NULL;
     }
@@ -217,15 +192,7 @@ const char *allot_open_error(void)
 
 static bool is_own_thread(const allot_executor *executor)
 {
-    return (al_task_here && al_task_here->executor == executor) || al_callback_executor() == executor;
-}
-
-static void drain(allot_executor *executor)
-{
-    pthread_mutex_lock(&executor->lock);
-    while (atomic_load(&executor->gate) & ~AL_GATE_CLOSED)
-        pthread_cond_wait(&executor->changed, &executor->lock);
-    pthread_mutex_unlock(&executor->lock);
+    return (al_task_here && al_task_here->gate == executor->gate) || al_callback_executor() == executor;
 }
 
 allot_status allot_shutdown(allot_executor *executor, allot_shutdown_mode mode)
@@ -234,7 +201,7 @@ allot_status allot_shutdown(allot_executor *executor, allot_shutdown_mode mode)
         return ALLOT_INVALID;
     if (al_forked())
         return ALLOT_FORKED;
-    atomic_fetch_or(&executor->gate, AL_GATE_CLOSED);
+    al_gate_close(executor->gate);
     if (mode == ALLOT_CANCEL_PENDING) {
         pthread_mutex_lock(&executor->lock);
         executor->cancelling = true;
@@ -245,7 +212,7 @@ allot_status allot_shutdown(allot_executor *executor, allot_shutdown_mode mode)
         return ALLOT_OK;
     if (is_own_thread(executor))
         return ALLOT_WOULD_DEADLOCK;
-    drain(executor);
+    al_gate_drain(executor->gate);
     return ALLOT_OK;
 }
 

@@ -1,5 +1,4 @@
-/* The executor: its places, its gate (how many tasks are unfinished, and whether it still accepts any), its
- * model. */
+/* The executor: its places, its gate, its model. */
 #ifndef AL_EXECUTOR_EXECUTOR_H
 #define AL_EXECUTOR_EXECUTOR_H
 
@@ -18,7 +17,7 @@ typedef enum al_devices {
 } al_devices;
 
 struct allot_executor {
-    _Atomic uint64_t gate; /* unfinished tasks and callbacks, | AL_GATE_CLOSED */
+    al_gate *gate; /* unfinished tasks and callbacks are inside */
     al_place_config config;
     uint32_t kinds; /* allowed, as bits */
     al_place *places[AL_PLACES_MAX];
@@ -39,18 +38,9 @@ struct allot_executor {
     bool search_started;
     char devices_message[512];
 
-    _Atomic uint64_t submitted, refused;
     _Atomic int64_t busy_ns,
         explored_ns; /* what decided launches ran, and how much of it for knowledge's sake */
 };
-
-#define AL_GATE_CLOSED (UINT64_C(1) << 63)
-
-/* Counts one more unfinished thing; false if the executor is shut down. Only while one is unfinished already
- * may `forced` be used. */
-bool al_gate_enter(allot_executor *executor, bool forced);
-/* The executor must not be touched afterwards. */
-void al_gate_leave(allot_executor *executor);
 
 /* Keeps the executor and its places alive while a task is unfinished; NULL if the task is done or has no
  * executor. */

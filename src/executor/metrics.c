@@ -16,18 +16,19 @@ static uint64_t above(uint64_t more, uint64_t less)
 
 static void fill_place(const al_place *place, allot_place_metrics *metrics)
 {
-    const al_counters *counters = &place->counters;
-    uint64_t succeeded = get(&counters->succeeded), failed = get(&counters->failed);
-    uint64_t cancelled = get(&counters->cancelled), started = get(&counters->started);
+    uint64_t counts[AL_COUNTS];
+    for (int which = 0; which < AL_COUNTS; which++)
+        counts[which] = al_place_counted(place, which);
+    uint64_t succeeded = counts[AL_SUCCEEDED], failed = counts[AL_FAILED], ended = succeeded + failed;
     snprintf(metrics->id, sizeof metrics->id, "%s", place->id);
     metrics->succeeded = succeeded;
     metrics->failed = failed;
-    metrics->cancelled = cancelled;
-    metrics->running = above(started, succeeded + failed);
-    metrics->queued = above(get(&counters->enqueued), started + cancelled);
-    metrics->busy_ns = get(&counters->busy_ns);
-    metrics->restarts = get(&counters->restarts);
-    metrics->workers = atomic_load_explicit((_Atomic int *)&counters->workers, memory_order_relaxed);
+    metrics->cancelled = counts[AL_CANCELLED];
+    metrics->running = above(counts[AL_STARTED], ended);
+    metrics->queued = above(counts[AL_ENQUEUED], counts[AL_STARTED] + counts[AL_CANCELLED]);
+    metrics->busy_ns = counts[AL_BUSY_NS];
+    metrics->restarts = counts[AL_RESTARTS];
+    metrics->workers = atomic_load_explicit((_Atomic int *)&place->workers, memory_order_relaxed);
     metrics->bytes_in = place->memory ? get(&place->memory->bytes_to) : 0;
     metrics->bytes_out = place->memory ? get(&place->memory->bytes_from) : 0;
 }
@@ -39,9 +40,9 @@ allot_status allot_get_metrics(allot_executor *executor, allot_metrics *metrics)
     if (al_forked())
         return ALLOT_FORKED;
     allot_metrics now = { .size = metrics->size < sizeof now ? metrics->size : sizeof now };
-    now.submitted = get(&executor->submitted);
-    now.refused = get(&executor->refused);
-    now.unfinished = atomic_load(&executor->gate) & ~AL_GATE_CLOSED;
+    now.submitted = al_gate_submitted(executor->gate);
+    now.refused = al_gate_refused(executor->gate);
+    now.unfinished = al_gate_inside(executor->gate);
     al_metrics_process(&now.cpu_ns, &now.resident_bytes);
     now.place_count = atomic_load_explicit(&executor->place_count, memory_order_acquire);
     for (size_t i = 0; i < now.place_count; i++)

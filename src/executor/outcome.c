@@ -14,10 +14,10 @@ allot_status allot_get(allot_future *future, void *out, size_t size, int64_t tim
     status = allot_future_status(future);
     if (status != ALLOT_OK || (!out && !size))
         return status;
-    if (!out || size != future->result_size)
+    if (!out || size != allot_future_size(future))
         return ALLOT_INVALID;
     if (size)
-        memcpy(out, future->result, size);
+        memcpy(out, al_task_out(al_task_from(future)), size);
     return ALLOT_OK;
 }
 
@@ -26,9 +26,11 @@ const allot_decision *allot_future_decision(const allot_future *future)
     if (!future)
         return NULL;
     const al_task *task = (const al_task *)future;
+    if (!task->more)
+        return NULL;
     if (!allot_done(future))
-        return atomic_load_explicit(&task->place, memory_order_acquire) ? task->decision : NULL;
-    const allot_decision *decision = atomic_load_explicit(&task->decision, memory_order_acquire);
+        return atomic_load_explicit(&task->place, memory_order_acquire) ? task->more->decision : NULL;
+    const allot_decision *decision = atomic_load_explicit(&task->more->decision, memory_order_acquire);
     return decision && decision->done ? decision : NULL; /* else it was ended while it was decided */
 }
 
@@ -49,7 +51,7 @@ allot_status allot_explain(const allot_future *future, FILE *stream)
     const char *place = allot_future_place(future);
     if (decision)
         print(decision, done, stream);
-    else if (*place && !al_task_from((allot_future *)future)->launch)
+    else if (*place && !al_task_launch((const al_task *)future))
         fprintf(stream, "nothing to decide: a plain function went to %s\n", place);
     else
         fprintf(stream, "no place was chosen%s%s\n", allot_done(future) ? ": " : " yet",

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "executor/choose.h"
 #include "executor/control.h"
+#include "executor/map.h"
 #include "observe/trace.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +20,9 @@ static void poison_outputs(al_task *task)
     if (allot_future_status(&task->future) == ALLOT_DEPENDENCY)
         snprintf(cause, sizeof cause, "%s", error); /* it leads to the root already */
     else
-        snprintf(cause, sizeof cause, "%s did not succeed: %s", task->name, error);
-    for (size_t i = 0; i < task->launch->arg_count; i++) {
-        const al_argument *argument = &task->launch->args[i];
+        snprintf(cause, sizeof cause, "%s did not succeed: %s", al_task_name(task), error);
+    for (size_t i = 0; i < al_task_launch(task)->arg_count; i++) {
+        const al_argument *argument = &al_task_launch(task)->args[i];
         if (al_argument_is_array(argument) && argument->access & ALLOT_WRITE)
             al_array_poison(argument->view.array, argument->begin, argument->end, cause);
     }
@@ -35,31 +36,27 @@ static void retire(al_terms *terms)
     if (ordered && allot_future_status(&task->future) != ALLOT_OK)
         poison_outputs(task);
     al_graph_release(&terms->node);
-    al_choose_learn(task->executor, task);
-    if (task->launch)
-        al_launch_release_arrays(task->launch);
+    al_choose_learn(task->gate->executor, task);
+    if (al_task_launch(task))
+        al_launch_release_arrays(al_task_launch(task));
 }
 
 /* One of the two things that a task's retirement waits for is over; the executor is not to be touched after
  * the last. */
 static void settle(al_terms *terms)
 {
-    allot_executor *executor = terms->task->executor;
+    al_gate *gate = terms->task->gate;
     /* acq_rel: the later of both sees what the earlier did. */
     if (atomic_fetch_sub_explicit(&terms->open, 1, memory_order_acq_rel) != 1)
         return;
     retire(terms);
-    al_gate_leave(executor);
+    al_gate_leave(gate);
 }
 
 static void ended(al_continuation *self, allot_future *future)
 {
     (void)self;
-    al_task *task = al_task_from(future);
-    if (task->terms)
-        settle(task->terms);
-    else
-        al_gate_leave(task->executor);
+    settle(al_terms_of(al_task_from(future)));
 }
 
 /* ---- To a place ---- */
@@ -68,7 +65,7 @@ static void dispatch(al_task *task, al_place *place)
 {
     task->place_id = place->id;
     atomic_store_explicit(&task->place, place, memory_order_release);
-    atomic_fetch_add_explicit(&place->counters.enqueued, 1, memory_order_relaxed);
+    al_place_count(place, AL_ENQUEUED, 1);
     place->ops->enqueue(place, task);
 }
 
@@ -94,7 +91,7 @@ static allot_status check_after(const al_terms *terms, al_failure *failure)
         const char *error = allot_future_error(future);
         if (status == ALLOT_DEPENDENCY) /* it leads to the root already */
             return al_failure_set(failure, ALLOT_DEPENDENCY, "%s", error);
-        return al_failure_set(failure, ALLOT_DEPENDENCY, "%s did not succeed: %s", al_task_from(future)->name,
+        return al_failure_set(failure, ALLOT_DEPENDENCY, "%s did not succeed: %s", al_task_name(al_task_from(future)),
                               error);
     }
     return ALLOT_OK;
@@ -111,7 +108,7 @@ void al_submit_unlist(al_terms *terms)
     if (terms->previous)
         terms->previous->next = terms->next;
     else
-        terms->task->executor->arming = terms->next;
+        terms->task->gate->executor->arming = terms->next;
     if (terms->next)
         terms->next->previous = terms->previous;
     terms->listed = false;
@@ -119,7 +116,7 @@ void al_submit_unlist(al_terms *terms)
 
 static void unlink_arming(al_terms *terms)
 {
-    allot_executor *executor = terms->task->executor;
+    allot_executor *executor = terms->task->gate->executor;
     pthread_mutex_lock(&executor->lock);
     if (terms->listed)
         al_submit_unlist(terms);
@@ -135,13 +132,16 @@ static void place_task(al_terms *terms)
     al_failure failure = { 0 };
     allot_status status = check_after(terms, &failure);
     release_after(terms);
-    al_place *place = status == ALLOT_OK ? al_choose(task->executor, task, &status, &failure) : NULL;
+    al_map *map = al_map_of(task); /* its chunks were its dependencies: there is nothing left to run */
+    if (map)
+        status = al_map_outcome(map, &failure);
+    al_place *place = status == ALLOT_OK && !map ? al_choose(task->gate->executor, task, &status, &failure) : NULL;
     if (place)
         dispatch(task, place);
     else
         fail(task, status, &failure);
     if (atomic_load(
-            &task->executor->cancelling)) /* on its way while what waits and what is queued were cancelled */
+            &task->gate->executor->cancelling)) /* on its way while what waits and what is queued were cancelled */
         allot_cancel(future);
     settle(terms);
     allot_release(future);
@@ -151,8 +151,8 @@ void al_submit_go(al_terms *terms)
 {
     al_task *task = terms->task;
     bool ended_early = allot_done(&task->future);
-    if (!ended_early && al_choose_needs_devices(task->executor, task) &&
-        al_devices_await(task->executor, terms))
+    if (!ended_early && al_choose_needs_devices(task->gate->executor, task) &&
+        al_devices_await(task->gate->executor, terms))
         return; /* comes back when the search is over */
     unlink_arming(terms);
     if (!ended_early) {
@@ -168,7 +168,7 @@ void al_submit_go(al_terms *terms)
 
 static void ready(al_node *node)
 {
-    al_submit_go((al_terms *)node); /* the first member */
+    al_submit_go((al_terms *)((char *)node - offsetof(al_terms, node)));
 }
 
 static void after_done(al_continuation *self, allot_future *future)
@@ -189,7 +189,7 @@ static void wait_for(al_terms *terms, al_after *after, allot_future *future)
 
 static bool link_arming(al_terms *terms)
 {
-    allot_executor *executor = terms->task->executor;
+    allot_executor *executor = terms->task->gate->executor;
     pthread_mutex_lock(&executor->lock);
     bool cancelling = executor->cancelling;
     terms->next = executor->arming;
@@ -227,8 +227,9 @@ static bool arm(al_terms *terms, const allot_hints *hints)
 
 static allot_future *refuse(allot_executor *executor, allot_status status, al_failure *failure)
 {
+    al_lane *lane = al_lane_here();
     if (executor && status != ALLOT_FORKED)
-        atomic_fetch_add_explicit(&executor->refused, 1, memory_order_relaxed);
+        al_lane_add(lane, &executor->gate->cells[lane->number].refused, 1);
     return al_task_refused(status, failure);
 }
 
@@ -268,13 +269,11 @@ static allot_status check_caller(const allot_executor *executor, const allot_hin
     return read_hints(given, hints, failure);
 }
 
-static void adopt(allot_executor *executor, al_task *task, bool decided)
+static inline void adopt(allot_executor *executor, al_task *task)
 {
-    task->executor = executor;
-    task->end.run = ended;
-    if (decided || atomic_load_explicit(&al_trace_on, memory_order_relaxed))
-        task->submitted_ns = al_clock_now_ns();
-    atomic_fetch_add_explicit(&executor->submitted, 1, memory_order_relaxed);
+    al_lane *lane = al_lane_here();
+    task->gate = executor->gate;
+    al_lane_add(lane, &executor->gate->cells[lane->number].submitted, 1);
 }
 
 /* A task that could not be set up: nobody has seen it. */
@@ -285,18 +284,26 @@ static allot_future *abandon(allot_executor *executor, al_task *task, allot_stat
         al_task_drop(task);
         al_task_drop(task);
     }
-    al_gate_leave(executor);
+    al_gate_leave(executor->gate);
     return refuse(executor, status, failure);
 }
 
-static allot_future *accept(allot_executor *executor, al_task *task, const allot_hints *hints)
+/* `parts`: how often al_node_arrive() will be called for it besides what the hints ask for. */
+static allot_future *accept(allot_executor *executor, al_task *task, al_launch *launch,
+                            const allot_hints *hints, size_t parts)
 {
     al_failure none = { 0 };
-    al_terms *terms = al_terms_create(task, hints);
-    if (!terms)
+    al_terms *terms = al_terms_create(task, launch, hints);
+    if (!terms) {
+        al_launch_destroy(launch);
         return abandon(executor, task, ALLOT_NO_MEMORY, &none);
-    adopt(executor, task, task->launch != NULL);
-    al_future_add(&task->future, &task->end);
+    }
+    atomic_fetch_add_explicit(&terms->node.waiting, (uint32_t)parts, memory_order_relaxed);
+    adopt(executor, task);
+    if (launch || atomic_load_explicit(&al_trace_on, memory_order_relaxed))
+        terms->more.submitted_ns = al_clock_now_ns();
+    terms->end.run = ended;
+    al_future_add(&task->future, &terms->end);
     allot_future *future = &task->future;
     if (!arm(terms, hints)) {
         al_task_start(task);
@@ -304,6 +311,15 @@ static allot_future *accept(allot_executor *executor, al_task *task, const allot
         al_task_complete(task, ALLOT_NO_MEMORY, &none);
     }
     return future;
+}
+
+/* With no hints it is not decided, it goes to the thread place, which is the first if there is one. (An executor
+ * of devices alone has no place at all until they are found.) A trace wants to know more of a task than it
+ * carries itself. */
+static inline bool is_plain(const allot_executor *executor, const allot_hints *given)
+{
+    return !given && executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD) &&
+           !atomic_load_explicit(&al_trace_on, memory_order_relaxed);
 }
 
 allot_future *allot_submit(allot_executor *executor, allot_function function, const void *in, size_t in_size,
@@ -317,19 +333,16 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
     if (status == ALLOT_OK && !in && in_size)
         status =
             al_failure_set(&failure, ALLOT_INVALID, "the argument is NULL, and its size is %zu", in_size);
-    if (status == ALLOT_OK && !al_gate_enter(executor, false))
+    if (status == ALLOT_OK && !al_gate_enter(executor->gate, false))
         status = ALLOT_SHUTDOWN;
     if (status != ALLOT_OK)
         return refuse(executor, status, &failure);
-    al_task *task = al_task_create(function, in, in_size, out_size);
+    al_task *task = al_task_create(function, in, in_size, out_size, 2);
     if (!task)
         return abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
-    if (given || !(executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD)))
-        return accept(executor, task, &hints);
-    /* No hints: it is not decided, it goes to the thread place, which is the first if there is one. An
-     * executor of devices alone has no place at all until they are found. */
-    adopt(executor, task, false);
-    al_future_add(&task->future, &task->end);
+    if (!is_plain(executor, given))
+        return accept(executor, task, NULL, &hints, 0);
+    adopt(executor, task);
     if (!al_executor_ensure_open(executor, executor->places[0]))
         fail(task, ALLOT_NO_PLACE, &failure);
     else
@@ -353,22 +366,40 @@ allot_future *allot_launch(allot_executor *executor, const allot_kernel *kernel,
     allot_status status = check_caller(executor, given, &hints, &failure);
     if (status == ALLOT_OK && !kernel)
         status = al_failure_set(&failure, ALLOT_INVALID, "the kernel is NULL");
-    if (status == ALLOT_OK && !al_gate_enter(executor, false))
+    if (status == ALLOT_OK && !al_gate_enter(executor->gate, false))
         status = ALLOT_SHUTDOWN;
     if (status != ALLOT_OK)
         return refuse(executor, status, &failure);
     al_launch *launch = al_launch_create(kernel, range, args, arg_count, &status, &failure);
     if (!launch)
         return abandon(executor, NULL, status, &failure);
-    al_task *task = al_task_create(NULL, NULL, 0, 0);
+    al_task *task = al_task_create(NULL, NULL, 0, 0, 2);
     if (!task) {
         al_launch_destroy(launch);
         return abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
     }
     launch->deterministic = hints.deterministic;
-    task->launch = launch;
-    task->name = allot_kernel_name(kernel);
     if (wants_devices(executor, launch, &hints))
         al_devices_search(executor); /* beside this launch, for those that follow */
-    return accept(executor, task, &hints);
+    return accept(executor, task, launch, &hints, 0);
+}
+
+/* ---- For maps ---- */
+
+allot_status al_submit_check(allot_executor *executor, const allot_hints *given, allot_hints *hints,
+                             al_failure *failure)
+{
+    return check_caller(executor, given, hints, failure);
+}
+
+allot_future *al_submit_refuse(allot_executor *executor, allot_status status, al_failure *failure)
+{
+    return refuse(executor, status, failure);
+}
+
+allot_future *al_submit_gathering(allot_executor *executor, al_task *task, const allot_hints *hints,
+                                  size_t parts)
+{
+    al_failure none = { 0 };
+    return task ? accept(executor, task, NULL, hints, parts) : abandon(executor, NULL, ALLOT_NO_MEMORY, &none);
 }

@@ -37,7 +37,8 @@ static void fill_hints(al_terms *terms, const allot_hints *hints)
 {
     terms->kind = hints->place;
     terms->forbid = hints->forbid;
-    terms->priority = hints->priority;
+    terms->more.priority = hints->priority;
+    terms->more.node = -1;
     if (hints->deadline_ns)
         terms->deadline_ns = al_clock_deadline_ns(hints->deadline_ns);
     terms->grace_ns = hints->grace_ns > 0 ? hints->grace_ns : DEFAULT_GRACE_NS;
@@ -45,12 +46,12 @@ static void fill_hints(al_terms *terms, const allot_hints *hints)
     if (hints->place_id)
         terms->place_id = strcpy(terms->place_text, hints->place_id);
     if (hints->name)
-        terms->task->name = strcpy(terms->name, hints->name);
+        terms->more.name = strcpy(terms->name, hints->name);
 }
 
-al_terms *al_terms_create(al_task *task, const allot_hints *hints)
+al_terms *al_terms_create(al_task *task, al_launch *launch, const allot_hints *hints)
 {
-    size_t accesses = array_arguments(task->launch), bytes = sizeof(al_terms), after_bytes;
+    size_t accesses = array_arguments(launch), bytes = sizeof(al_terms), after_bytes;
     size_t texts = text_size(hints->place_id) + text_size(hints->name);
     if (__builtin_mul_overflow(hints->after_count, sizeof(al_after), &after_bytes) ||
         __builtin_add_overflow(bytes, after_bytes, &bytes))
@@ -59,6 +60,8 @@ al_terms *al_terms_create(al_task *task, const allot_hints *hints)
     if (!terms)
         return NULL;
     terms->task = task;
+    terms->more.launch = launch;
+    terms->more.name = launch ? launch->kernel->desc.name : "task";
     atomic_init(&terms->open, 2);
     terms->deadline_ns = INT64_MAX;
     terms->after = (al_after *)(terms + 1);
@@ -66,8 +69,8 @@ al_terms *al_terms_create(al_task *task, const allot_hints *hints)
     terms->place_text = (char *)(terms->accesses + accesses);
     terms->name = terms->place_text + text_size(hints->place_id);
     fill_hints(terms, hints);
-    fill_accesses(terms, task->launch);
+    fill_accesses(terms, launch);
     al_node_init(&terms->node, NULL, terms->accesses, accesses);
-    task->terms = terms;
+    task->more = &terms->more;
     return terms;
 }

@@ -23,13 +23,14 @@ typedef struct al_after {
 } al_after;
 
 struct al_terms {
-    al_node node; /* first */
+    al_more more; /* first */
+    al_node node;
     al_task *task;
+    al_continuation end; /* runs first of all when the task is done */
     _Atomic int open; /* 2 at first: its end and its arming are both to come */
     allot_kind kind;
     const char *place_id; /* NULL: any */
     uint32_t forbid;
-    int priority;
     int64_t deadline_ns; /* the moment; INT64_MAX: none */
     int64_t grace_ns;
     al_job timer; /* of the deadline; holds the task while it is set */
@@ -47,7 +48,14 @@ struct al_terms {
     char *name, *place_text;
 };
 
-/* Makes the record of a task. NULL when memory is out. */
-al_terms *al_terms_create(al_task *task, const allot_hints *hints);
+/* Makes the record of a task, of a launch (which it takes over; NULL: of a plain function). NULL when memory is
+ * out. */
+al_terms *al_terms_create(al_task *task, al_launch *launch, const allot_hints *hints);
+
+/* Of a task that is not plain. */
+static inline al_terms *al_terms_of(const al_task *task)
+{
+    return (al_terms *)task->more; /* the first member */
+}
 
 #endif

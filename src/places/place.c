@@ -15,35 +15,38 @@ void *al_place_allocate(size_t size)
     return place ? memset(place, 0, padded) : NULL;
 }
 
-static void count(_Atomic uint64_t *counter)
+uint64_t al_place_counted(const al_place *place, al_count which)
 {
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < AL_LANES; i++)
+        sum += atomic_load_explicit((_Atomic uint64_t *)&place->counts[i].of[which], memory_order_relaxed);
+    return sum;
 }
 
 bool al_place_start(al_place *place, al_task *task)
 {
     if (!al_task_start(task)) {
-        count(&place->counters.cancelled);
+        al_place_count(place, AL_CANCELLED, 1);
         al_task_drop(task);
         return false;
     }
-    count(&place->counters.started);
-    if (atomic_load_explicit(&task->decision, memory_order_relaxed) ||
-        atomic_load_explicit(&al_trace_on, memory_order_relaxed))
-        task->started_ns = al_clock_now_ns();
+    al_place_count(place, AL_STARTED, 1);
+    if (task->more && (atomic_load_explicit(&task->more->decision, memory_order_relaxed) ||
+                       atomic_load_explicit(&al_trace_on, memory_order_relaxed)))
+        task->more->started_ns = al_clock_now_ns();
     return true;
 }
 
 static void trace(const al_place *place, const al_task *task, allot_status status)
 {
-    int64_t submitted_ns = task->submitted_ns ? task->submitted_ns : task->started_ns;
-    al_trace_task(task->name, place->id, submitted_ns, task->started_ns, al_clock_now_ns(), status);
+    int64_t submitted_ns = task->more->submitted_ns ? task->more->submitted_ns : task->more->started_ns;
+    al_trace_task(al_task_name(task), place->id, submitted_ns, task->more->started_ns, al_clock_now_ns(), status);
 }
 
 bool al_place_runs_c(const al_place *place, const al_task *task, char *why, size_t why_size)
 {
     (void)place;
-    if (!task->launch || task->launch->kernel->desc.cpu)
+    if (!al_task_launch(task) || al_task_launch(task)->kernel->desc.cpu)
         return true;
     snprintf(why, why_size, "the kernel has no C variant");
     return false;
@@ -51,8 +54,10 @@ bool al_place_runs_c(const al_place *place, const al_task *task, char *why, size
 
 void al_place_discharge(al_place *place, al_task *task)
 {
-    int64_t charged_ns = atomic_load_explicit(&task->charged_ns, memory_order_relaxed);
-    if (charged_ns && atomic_compare_exchange_strong(&task->charged_ns, &charged_ns, 0))
+    if (!task->more)
+        return;
+    int64_t charged_ns = atomic_load_explicit(&task->more->charged_ns, memory_order_relaxed);
+    if (charged_ns && atomic_compare_exchange_strong(&task->more->charged_ns, &charged_ns, 0))
         atomic_fetch_sub_explicit(&place->backlog_ns, charged_ns, memory_order_relaxed);
 }
 
@@ -60,17 +65,17 @@ void al_place_complete(al_place *place, al_task *task, allot_status status, al_f
                        int64_t busy_ns)
 {
     al_place_discharge(place, task); /* before it is seen to be done: the next decision should not count it */
-    count(status == ALLOT_OK ? &place->counters.succeeded : &place->counters.failed);
+    al_place_count(place, status == ALLOT_OK ? AL_SUCCEEDED : AL_FAILED, 1);
     if (busy_ns)
-        atomic_fetch_add_explicit(&place->counters.busy_ns, (uint64_t)busy_ns, memory_order_relaxed);
-    if (atomic_load_explicit(&al_trace_on, memory_order_relaxed) && task->started_ns)
+        al_place_count(place, AL_BUSY_NS, (uint64_t)busy_ns);
+    if (atomic_load_explicit(&al_trace_on, memory_order_relaxed) && task->more && task->more->started_ns)
         trace(place, task, status);
     al_task_complete(task, status, failure);
 }
 
 allot_call al_place_call(const al_place *place, al_task *task)
 {
-    return (allot_call){ &task->stop, place->id, task->in_size, task->out_size, { 0 } };
+    return (allot_call){ &task->future.stop, place->id, task->in_size, task->out_size, { 0 } };
 }
 
 void al_place_set_aside(al_place *place, const char *reason)

@@ -44,14 +44,21 @@ typedef struct al_place_ops {
     void (*close)(al_place *place);
 } al_place_ops;
 
-/* Counters of a place; each place counts where it is cheapest. Relaxed: figures, not synchronisation. */
-typedef struct al_counters {
-    _Alignas(64) _Atomic uint64_t enqueued; /* a cache line of the submitters' */
-    _Alignas(64) _Atomic uint64_t started;  /* and one of the workers' */
-    _Atomic uint64_t succeeded, failed, cancelled;
-    _Atomic uint64_t busy_ns, restarts;
-    _Atomic int workers;
-} al_counters;
+/* What is counted of a place, by each thread in a cell of its own. Figures, not synchronisation. */
+typedef enum al_count {
+    AL_ENQUEUED,
+    AL_STARTED,
+    AL_SUCCEEDED,
+    AL_FAILED,
+    AL_CANCELLED,
+    AL_BUSY_NS,
+    AL_RESTARTS,
+    AL_COUNTS
+} al_count;
+
+typedef struct al_counts {
+    _Alignas(64) _Atomic uint64_t of[AL_COUNTS];
+} al_counts;
 
 struct al_place {
     const al_place_ops *ops;
@@ -61,7 +68,8 @@ struct al_place {
     bool shares_cpus;  /* runs on the CPUs that the thread place uses: one resource for placement */
     bool only_by_name; /* never a candidate unless the hints ask for it */
     int width;         /* how much it can do at once: configured workers, compute units. Never changes */
-    al_counters counters;
+    _Atomic int workers; /* threads or processes that it has now */
+    al_counts counts[AL_LANES];
     /* Kept by the executor, not by the place: */
     _Atomic int state; /* allot_place_state; below 0 while it is brought up */
     char message[256]; /* why it is aside; written once, before state */
@@ -92,6 +100,14 @@ extern const al_place_kind al_inline_kind, al_thread_kind, al_process_kind, al_o
 /* Zeroed memory for a struct that embeds al_place first, aligned as al_place needs; free() ends it. NULL when
  * memory is out. */
 void *al_place_allocate(size_t size);
+
+static inline void al_place_count(al_place *place, al_count which, uint64_t amount)
+{
+    al_lane *lane = al_lane_here();
+    al_lane_add(lane, &place->counts[lane->number].of[which], amount);
+}
+
+uint64_t al_place_counted(const al_place *place, al_count which);
 
 /* Starts a task that this place took from its queue and counts it; false: it was cancelled, and has been
  * counted and dropped. */

@@ -13,7 +13,7 @@ typedef struct al_queue {
 static inline void al_queue_push(al_queue *queue, al_task *task)
 {
     task->next = NULL;
-    task->previous = queue->last;
+    task->more->previous = queue->last;
     if (queue->last)
         queue->last->next = task;
     else
@@ -24,10 +24,10 @@ static inline void al_queue_push(al_queue *queue, al_task *task)
 
 static inline void al_queue_push_first(al_queue *queue, al_task *task)
 {
-    task->previous = NULL;
+    task->more->previous = NULL;
     task->next = queue->first;
     if (queue->first)
-        queue->first->previous = task;
+        queue->first->more->previous = task;
     else
         queue->last = task;
     queue->first = task;
@@ -37,22 +37,22 @@ static inline void al_queue_push_first(al_queue *queue, al_task *task)
 /* The task must be in this queue. */
 static inline void al_queue_remove(al_queue *queue, al_task *task)
 {
-    if (task->previous)
-        task->previous->next = task->next;
+    if (task->more->previous)
+        task->more->previous->next = task->next;
     else
         queue->first = task->next;
     if (task->next)
-        task->next->previous = task->previous;
+        task->next->more->previous = task->more->previous;
     else
-        queue->last = task->previous;
-    task->next = task->previous = NULL;
+        queue->last = task->more->previous;
+    task->next = task->more->previous = NULL;
     queue->length--;
 }
 
 /* True if the task is in this queue. A task that is alone has no links: it is looked for at the head. */
 static inline bool al_queue_has(const al_queue *queue, const al_task *task)
 {
-    return task->next || task->previous || queue->first == task;
+    return task->next || task->more->previous || queue->first == task;
 }
 
 static inline al_task *al_queue_pop(al_queue *queue)

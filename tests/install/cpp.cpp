@@ -25,10 +25,12 @@ int main()
     };
     const std::size_t n = 1000;
     double three = 3, nine = 0;
-    allot_array *x = allot_array_full(executor, ALLOT_F32, n, 1.0), *y = allot_array_full(executor, ALLOT_F32, n, 0.5);
+    allot_array *x = allot_array_full(executor, ALLOT_F32, n, 1.0),
+                *y = allot_array_full(executor, ALLOT_F32, n, 0.5);
     allot_future *futures[] = {
         allot_submit(executor, square, &three, sizeof three, sizeof nine, &hints),
-        allot_launch(executor, allot_axpy(), allot_range(n), ALLOT_ARGS(allot_f32(2), allot_in(x), allot_inout(y)), &hints),
+        allot_launch(executor, allot_axpy(), allot_range(n),
+                     ALLOT_ARGS(allot_f32(2), allot_in(x), allot_inout(y)), &hints),
     };
     allot_status status = allot_get(futures[0], &nine, sizeof nine, ALLOT_FOREVER);
     if (status == ALLOT_OK)

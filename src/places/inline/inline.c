@@ -27,7 +27,7 @@ static inline_place *inline_from(al_place *place)
 
 static allot_status run_launch(al_place *place, al_task *task, al_failure *failure)
 {
-    al_launch *launch = task->launch;
+    al_launch *launch = al_task_launch(task);
     allot_value values[AL_PARAMS_MAX];
     allot_status status = al_launch_acquire(launch, NULL, NULL, failure);
     size_t parts = al_launch_parts(launch, 1);
@@ -56,12 +56,12 @@ static void run(al_place *place, al_task *task)
     al_failure failure = { 0 };
     int64_t start_ns = al_clock_now_ns();
     allot_status status = ALLOT_OK;
-    if (!task->launch)
+    if (!al_task_launch(task))
         status = al_task_call(task, &failure);
-    else if (task->launch->items)
+    else if (al_task_launch(task)->items)
         status = run_launch(place, task, &failure);
     else
-        status = al_launch_run_empty(task->launch, &failure);
+        status = al_launch_run_empty(al_task_launch(task), &failure);
     al_place_complete(place, task, status, &failure, al_clock_now_ns() - start_ns);
 }
 
@@ -107,7 +107,7 @@ static allot_status open_place(al_place *place, al_failure *failure)
         return al_failure_set(failure, ALLOT_SYSTEM, "cannot start a thread: %s", strerror(error));
     self->started = true;
     pthread_setname_np(self->thread, "allot-inline");
-    atomic_store(&place->counters.workers, 1);
+    atomic_store(&place->workers, 1);
     return ALLOT_OK;
 }
 

@@ -116,7 +116,7 @@ static int64_t measure(const al_opencl_flight *flown)
 static void complete(const al_opencl_flight *flown, cl_int code)
 {
     al_opencl *self = flown->self;
-    al_launch *launch = flown->task->launch;
+    al_launch *launch = al_task_launch(flown->task);
     al_failure failure = { 0 };
     allot_status status = ALLOT_OK;
     launch->ran_ns = measure(flown);
@@ -452,7 +452,7 @@ static allot_status prepare(order *given, const al_task *task, al_failure *failu
 
 static void launch(al_opencl *self, al_task *task, al_opencl_program *program)
 {
-    order given = { .self = self, .launch = task->launch, .program = program };
+    order given = { .self = self, .launch = al_task_launch(task), .program = program };
     al_failure failure = { 0 };
     allot_status status = prepare(&given, task, &failure);
     if (status == ALLOT_OK)
@@ -472,9 +472,9 @@ void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_program *warm)
         if (warm)
             al_opencl_programs_put(&self->programs, warm, NULL);
         al_opencl_land(self);
-    } else if (task->launch && task->launch->items == 0) {
+    } else if (al_task_launch(task) && al_task_launch(task)->items == 0) {
         al_failure failure = { 0 };
-        allot_status status = al_launch_run_empty(task->launch, &failure);
+        allot_status status = al_launch_run_empty(al_task_launch(task), &failure);
         al_place_complete(&self->place, task, status, &failure, 0);
         al_opencl_land(self);
     } else

@@ -74,7 +74,7 @@ static bool arrays_fit(const al_opencl_device *device, const al_launch *launch, 
 
 bool al_opencl_accepts(const al_opencl *self, const al_task *task, char *why, size_t why_size)
 {
-    const al_launch *launch = task->launch;
+    const al_launch *launch = al_task_launch(task);
     if (!launch)
         snprintf(why, why_size, "an OpenCL device runs kernels, not plain functions");
     else if (!launch->kernel->desc.opencl_source)
@@ -88,7 +88,7 @@ static bool can_run(const al_place *place, const al_task *task, char *why, size_
 {
     const al_opencl *self = (const al_opencl *)place;
     return al_opencl_accepts(self, task, why, why_size) &&
-           arrays_fit(&self->device, task->launch, why, why_size);
+           arrays_fit(&self->device, al_task_launch(task), why, why_size);
 }
 
 /* ---- The queue and its thread ---- */
@@ -131,7 +131,7 @@ static void clear_leftovers(al_opencl *self)
 static void take_one(al_opencl *self)
 {
     al_task *task = al_queue_pop(&self->queue);
-    task->slot = NULL;
+    task->more->slot = NULL;
     self->flights++;
     pthread_mutex_unlock(&self->lock);
     al_opencl_launch(self, task, NULL);
@@ -209,7 +209,7 @@ static al_opencl_program *find_warm(al_opencl *self, const al_launch *launch)
 static void enqueue(al_place *place, al_task *task)
 {
     al_opencl *self = opencl_from(place);
-    al_opencl_program *warm = find_warm(self, task->launch);
+    al_opencl_program *warm = find_warm(self, al_task_launch(task));
     if (self->device.on_cpu)
         al_future_no_spin(&task->future);
     pthread_mutex_lock(&self->lock);
@@ -218,7 +218,7 @@ static void enqueue(al_place *place, al_task *task)
     if (direct)
         self->flights++;
     else {
-        task->slot = self;
+        task->more->slot = self;
         al_queue_push(&self->queue, task);
     }
     pthread_mutex_unlock(&self->lock);
@@ -237,8 +237,8 @@ static al_task *withdraw(al_place *place, al_task *which)
     al_opencl *self = opencl_from(place);
     pthread_mutex_lock(&self->lock);
     al_task *given = which ? which : self->queue.last;
-    if (given && given->slot == self) {
-        given->slot = NULL;
+    if (given && given->more->slot == self) {
+        given->more->slot = NULL;
         al_queue_remove(&self->queue, given);
     } else
         given = NULL;
@@ -301,7 +301,7 @@ static al_place *create(cl_platform_id platform, cl_device_id id, size_t index)
     self->place.memory = &self->memory.base;
     self->place.shares_cpus = self->device.on_cpu;
     self->place.width = (int)self->device.compute_units;
-    atomic_init(&self->place.counters.workers, self->device.compute_units);
+    atomic_init(&self->place.workers, self->device.compute_units);
     return &self->place;
 }
 

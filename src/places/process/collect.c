@@ -16,7 +16,7 @@ static bool read_parcel(al_task *task, int parcel)
 {
     size_t done = 0, offset = al_slot_out_offset(task->in_size);
     while (done < task->out_size) {
-        ssize_t got = pread(parcel, (char *)task->out + done, task->out_size - done, (off_t)(offset + done));
+        ssize_t got = pread(parcel, (char *)al_task_out(task) + done, task->out_size - done, (off_t)(offset + done));
         if (got > 0)
             done += (size_t)got;
         else if (got == 0 || errno != EINTR)
@@ -27,7 +27,7 @@ static bool read_parcel(al_task *task, int parcel)
 
 static void complete_launch(al_process *place, al_ended *ended)
 {
-    al_launch *launch = ended->task->launch;
+    al_launch *launch = al_task_launch(ended->task);
     launch->ran_ns = al_clock_now_ns() - ended->split->start_ns;
     ended->busy_ns = launch->ran_ns;
     if (ended->status == ALLOT_OK)
@@ -61,7 +61,7 @@ static void copy_result(const al_worker *worker, const al_job *job, uint64_t tur
 {
     const al_task *task = job->task;
     if (!job->split && job->parcel < 0 && task->out_size)
-        memcpy(task->out, al_page_body(worker->page, turn)->bytes + al_slot_out_offset(task->in_size),
+        memcpy(al_task_out(task), al_page_body(worker->page, turn)->bytes + al_slot_out_offset(task->in_size),
                task->out_size);
 }
 

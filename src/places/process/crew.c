@@ -72,7 +72,7 @@ allot_status al_worker_start(al_process *place, al_failure *failure)
     place->worker_count++;
     place->starting++;
     pthread_mutex_unlock(&place->lock);
-    atomic_store(&place->base.counters.workers, (int)place->worker_count);
+    atomic_store(&place->base.workers, (int)place->worker_count);
     bool watched = worker->child.pidfd < 0 || watch(place, worker->child.pidfd, worker, 1);
     if (!watched || !watch(place, worker->child.socket, worker, 0)) {
         status = al_failure_set(failure, ALLOT_SYSTEM, "cannot watch a worker process: %s", strerror(errno));
@@ -173,7 +173,7 @@ void al_process_stop(al_process *place, al_task *task, int64_t grace_ns)
 {
     al_ended last = { .parcel = -1 };
     pthread_mutex_lock(&place->lock);
-    al_job *job = task->slot;
+    al_job *job = task->more->slot;
     if (job && job->state == AL_JOB_SPREAD) {
         al_split *split = job->split;
         for (size_t i = 0; i < split->parts && !last.task; i++)
@@ -259,12 +259,12 @@ void al_worker_bury(al_process *place, al_worker *worker)
     size_t count = settle(place, worker, how, ended);
     unlink_worker(place, worker);
     pthread_mutex_unlock(&place->lock);
-    atomic_store(&place->base.counters.workers, (int)place->worker_count);
+    atomic_store(&place->base.workers, (int)place->worker_count);
     for (size_t i = 0; i < count; i++)
         al_ended_complete(place, &ended[i]);
     worker_free(worker);
     if (!closing)
-        atomic_fetch_add_explicit(&place->base.counters.restarts, 1, memory_order_relaxed);
+        al_place_count(&place->base, AL_RESTARTS, 1);
     if (starting && !closing)
         note_failed_start(place, code, how);
     al_process_attend(place);

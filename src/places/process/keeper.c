@@ -58,8 +58,8 @@ static void spread(al_process *place, al_job *job)
     allot_status status = ALLOT_OK;
     al_failure failure = { 0 };
     al_split *split = NULL;
-    if (job->task->launch->items == 0)
-        status = al_launch_run_empty(job->task->launch, &failure);
+    if (al_task_launch(job->task)->items == 0)
+        status = al_launch_run_empty(al_task_launch(job->task), &failure);
     else
         split = al_split_create(place, job, &status, &failure);
     if (split)
@@ -114,7 +114,7 @@ static void start(al_process *place, al_job *job)
     pthread_mutex_lock(&place->lock);
     job->state = AL_JOB_HELD;
     pthread_mutex_unlock(&place->lock);
-    if (started && task->launch) {
+    if (started && al_task_launch(task)) {
         spread(place, job);
         return;
     }

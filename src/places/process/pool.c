@@ -1,5 +1,6 @@
 #include "places/process/pool.h"
 #include "base/clock.h"
+#include "core/chunk.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static al_job *job_create(al_process *place, al_task *task)
     else if (!(job = malloc(sizeof *job)))
         return NULL;
     *job = (al_job){ .task = task, .state = AL_JOB_QUEUED, .parcel = -1 };
-    task->slot = job;
+    task->more->slot = job;
     return job;
 }
 
@@ -85,7 +86,7 @@ static al_ended part_end(al_process *place, al_job *job, allot_status status, al
     if (split->unfinished)
         return (al_ended){ .parcel = -1 };
     al_task *task = split->launch->task;
-    task->slot = NULL;
+    task->more->slot = NULL;
     al_job_discard(place, split->launch);
     al_failure whole = split->failure;
     split->failure = (al_failure){ 0 };
@@ -98,7 +99,7 @@ al_ended al_job_end(al_process *place, al_job *job, allot_status status, al_fail
         return part_end(place, job, status, failure);
     al_ended ended = { job->task, NULL, status, *failure, 0, job->parcel };
     *failure = (al_failure){ 0 };
-    job->task->slot = NULL;
+    job->task->more->slot = NULL;
     al_job_discard(place, job);
     return ended;
 }
@@ -146,19 +147,19 @@ static bool knows(const al_worker *worker, uint32_t module)
 static bool is_simple(const al_worker *worker, const al_job *job)
 {
     const al_task *task = job->task;
-    return task->function && !task->launch && knows(worker, job->symbol.module) &&
+    return task->function && !al_task_launch(task) && knows(worker, job->symbol.module) &&
            al_slot_holds(task->in_size, task->out_size);
 }
 
 static void write_call(const al_job *job, al_slot *slot, al_slot_body *body)
 {
     const al_task *task = job->task;
-    slot->kind = AL_SLOT_CALL;
+    slot->kind = task->function == al_chunk_call ? AL_SLOT_CHUNK : AL_SLOT_CALL;
     slot->in_size = task->in_size;
     slot->out_size = task->out_size;
     slot->in_parcel = job->parcel >= 0;
     if (task->in_size && job->parcel < 0)
-        memcpy(body->bytes, task->in, task->in_size);
+        memcpy(body->bytes, al_task_in(task), task->in_size);
 }
 
 _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *job)
@@ -278,7 +279,8 @@ void al_process_enqueue(al_process *place, al_task *task)
 {
     al_failure failure = { 0 };
     al_symbol symbol = { 0 };
-    al_code code = task->launch ? (al_code)task->launch->kernel->desc.cpu : (al_code)task->function;
+    al_code code = al_task_launch(task) ? (al_code)al_task_launch(task)->kernel->desc.cpu
+                                : (al_code)al_chunk_function(task->function, al_task_in(task));
     bool found = al_symbols_find(&place->symbols, code, &symbol, &failure);
     _Atomic uint32_t *bell = NULL;
     bool attend = false;
@@ -300,7 +302,7 @@ void al_process_enqueue(al_process *place, al_task *task)
 al_task *al_process_withdraw(al_process *place, al_task *which)
 {
     pthread_mutex_lock(&place->lock);
-    al_job *job = which ? which->slot : place->queue.last;
+    al_job *job = which ? which->more->slot : place->queue.last;
     if (which && job && job->task != which)
         job = NULL; /* its task was dropped, and the job serves another now */
     while (!which && job && job->state != AL_JOB_QUEUED)
@@ -308,7 +310,7 @@ al_task *al_process_withdraw(al_process *place, al_task *which)
     al_task *task = job && job->state == AL_JOB_QUEUED ? job->task : NULL;
     if (task) {
         al_job_queue_remove(&place->queue, job);
-        task->slot = NULL;
+        task->more->slot = NULL;
         al_job_discard(place, job);
     }
     pthread_mutex_unlock(&place->lock);

@@ -63,7 +63,7 @@ static bool tell_parcel(al_worker *worker, al_job *job, allot_status *status, al
         return true;
     if (job->parcel < 0)
         job->parcel = al_shared_create("allot-parcel", bytes);
-    if (job->parcel < 0 || !write_all(job->parcel, task->in, task->in_size)) {
+    if (job->parcel < 0 || !write_all(job->parcel, al_task_in(task), task->in_size)) {
         *status = al_failure_set(failure, errno == ENOSPC || errno == ENOMEM ? ALLOT_NO_MEMORY : ALLOT_SYSTEM,
                                  "no shared memory for %zu bytes of arguments and result: %s", bytes,
                                  strerror(errno));
@@ -113,7 +113,7 @@ static bool tell_array(al_process *place, al_worker *worker, const al_shared_cop
 
 static bool tell_arrays(al_process *place, al_worker *worker, const al_split *split)
 {
-    const al_launch *launch = split->launch->task->launch;
+    const al_launch *launch = al_task_launch(split->launch->task);
     for (size_t i = 0; i < launch->arg_count; i++)
         if (split->copies[i] && !tell_array(place, worker, (const al_shared_copy *)split->copies[i]))
             return false;
@@ -175,7 +175,7 @@ static allot_status share_accumulators(al_process *place, al_split *split, al_la
 
 al_split *al_split_create(al_process *place, al_job *job, allot_status *status, al_failure *failure)
 {
-    al_launch *launch = job->task->launch;
+    al_launch *launch = al_task_launch(job->task);
     size_t parts = al_launch_parts(launch, (size_t)place->limit);
     al_split *split = calloc(1, sizeof *split + parts * sizeof split->jobs[0]);
     *status = ALLOT_NO_MEMORY;
@@ -220,7 +220,7 @@ _Static_assert(sizeof(al_slot_part) + AL_PARAMS_MAX * sizeof(al_slot_argument) <
 void al_split_write(const al_job *job, const al_worker *worker, al_slot *slot, al_slot_body *body)
 {
     const al_split *split = job->split;
-    const al_launch *launch = split->launch->task->launch;
+    const al_launch *launch = al_task_launch(split->launch->task);
     al_slot_part *part = (al_slot_part *)body->bytes;
     slot->kind = AL_SLOT_PART;
     slot->in_parcel = 0;

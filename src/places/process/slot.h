@@ -31,7 +31,8 @@ typedef enum al_slot_state {
 
 typedef enum al_slot_kind {
     AL_SLOT_CALL, /* a plain function: arguments, then the result */
-    AL_SLOT_PART  /* a part of a launch: an al_slot_part */
+    AL_SLOT_PART, /* a part of a launch: an al_slot_part */
+    AL_SLOT_CHUNK /* the same as a call, but of a chunk of a map (core/chunk.h): the function is its items' */
 } al_slot_kind;
 
 typedef struct al_slot {

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include "core/call.h"
+#include "core/chunk.h"
 #include "core/kernel.h"
 #include "places/process/slot.h"
 #include "places/process/symbol.h"
@@ -153,6 +154,8 @@ static allot_status run_function(worker *self, const al_slot *slot, al_code code
     void *out = slot->out_size ? bytes + al_slot_out_offset(slot->in_size) : NULL;
     if (out && !slot->in_parcel) /* a parcel is new, and so zero */
         memset(out, 0, slot->out_size);
+    if (slot->kind == AL_SLOT_CHUNK)
+        return al_chunk_run((allot_function)code, call, in, out);
     return ((allot_function)code)(call, in, out);
 }
 

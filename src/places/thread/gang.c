@@ -1,93 +1,115 @@
 #include "places/thread/gang.h"
 #include "base/clock.h"
+#include "core/launch.h"
 #include "places/thread/pool.h"
 #include <stdlib.h>
 
-static void finish(al_gang *gang)
+typedef struct gang {
+    al_team team; /* first */
+    al_pool *pool;
+    al_task *task;
+    size_t parts;
+    _Atomic size_t given; /* parts handed out */
+    int64_t start_ns;
+    _Atomic int status;   /* the first error; later parts are then skipped */
+    al_failure failure;   /* written by the one who set `status`, read at the end */
+    allot_value values[]; /* one an argument */
+} gang;
+
+static void end(al_team *team)
 {
-    al_task *task = gang->task;
-    al_launch *launch = task->launch;
-    allot_status status = (allot_status)atomic_load_explicit(&gang->status, memory_order_acquire);
-    launch->ran_ns = al_clock_now_ns() - gang->start_ns;
+    gang *self = (gang *)team;
+    al_launch *launch = al_task_launch(self->task);
+    allot_status status = (allot_status)atomic_load_explicit(&self->status, memory_order_acquire);
+    launch->ran_ns = al_clock_now_ns() - self->start_ns;
     if (status == ALLOT_OK)
         al_launch_publish(launch, NULL);
-    al_place *place = &gang->pool->base;
-    al_failure failure = gang->failure;
-    free(gang);
+    al_place *place = &self->pool->base;
+    al_task *task = self->task;
+    al_failure failure = self->failure;
+    free(self);
     al_place_complete(place, task, status, &failure, 0);
 }
 
-static allot_status call_variant(al_gang *gang, size_t part, al_failure *failure)
+static allot_status call_variant(gang *self, size_t part, al_failure *failure)
 {
-    allot_call call = al_place_call(&gang->pool->base, gang->task);
+    allot_call call = al_place_call(&self->pool->base, self->task);
     al_task *outer = al_task_here;
-    al_task_here = gang->task;
-    allot_status status = al_launch_run(gang->task->launch, &call, gang->values, gang->parts, part);
+    al_task_here = self->task;
+    allot_status status = al_launch_run(al_task_launch(self->task), &call, self->values, self->parts, part);
     al_task_here = outer;
     *failure = call.failure;
     return status;
 }
 
-static void run_part(al_gang *gang, size_t part)
+static void run_part(gang *self, size_t part)
 {
     int none = ALLOT_OK;
     al_failure failure = { 0 };
-    allot_status status = call_variant(gang, part, &failure);
-    if (status != ALLOT_OK && atomic_compare_exchange_strong(&gang->status, &none, (int)status))
-        gang->failure = failure; /* read by finish(), after `unfinished` has been counted down */
+    allot_status status = call_variant(self, part, &failure);
+    if (status != ALLOT_OK && atomic_compare_exchange_strong(&self->status, &none, (int)status))
+        self->failure = failure;
     else
         al_failure_fini(&failure);
 }
 
-void al_gang_run(al_gang *gang, size_t part)
+static void work(al_team *team, int member)
 {
-    if (atomic_load_explicit(&gang->status, memory_order_relaxed) == ALLOT_OK)
-        run_part(gang, part);
-    /* acq_rel: what every part wrote happens before finish(). */
-    if (atomic_fetch_sub_explicit(&gang->unfinished, 1, memory_order_acq_rel) == 1)
-        finish(gang);
+    gang *self = (gang *)team;
+    (void)member;
+    size_t part;
+    while ((part = atomic_fetch_add_explicit(&self->given, 1, memory_order_relaxed)) < self->parts)
+        if (atomic_load_explicit(&self->status, memory_order_relaxed) == ALLOT_OK)
+            run_part(self, part);
+    if (self->parts > 1 && team->teams)
+        al_team_close(team);
 }
 
-static allot_status prepare(al_gang *gang, al_failure *failure)
+static allot_status prepare(gang *self, al_failure *failure)
 {
-    allot_status status = al_launch_acquire(gang->task->launch, NULL, NULL, failure);
+    allot_status status = al_launch_acquire(al_task_launch(self->task), NULL, NULL, failure);
     if (status == ALLOT_OK)
-        status = al_launch_accumulate(gang->task->launch, gang->parts, AL_ACCUMULATOR_ALIGN, false, failure);
-    al_launch_host_values(gang->task->launch, gang->values);
-    gang->start_ns = al_clock_now_ns();
+        status = al_launch_accumulate(al_task_launch(self->task), self->parts, AL_ACCUMULATOR_ALIGN, false, failure);
+    al_launch_host_values(al_task_launch(self->task), self->values);
+    self->start_ns = al_clock_now_ns();
     return status;
 }
 
-static al_gang *create(al_pool *pool, al_task *task)
+static gang *create(al_pool *pool, al_task *task)
 {
-    al_launch *launch = task->launch;
-    al_gang *gang = calloc(1, sizeof *gang + launch->arg_count * sizeof gang->values[0]);
-    if (!gang)
+    al_launch *launch = al_task_launch(task);
+    gang *self = calloc(1, sizeof *self + launch->arg_count * sizeof self->values[0]);
+    if (!self)
         return NULL;
-    gang->pool = pool;
-    gang->task = task;
-    gang->parts = al_launch_parts(launch, (size_t)pool->worker_count);
-    gang->given = 1; /* the first part is this worker's */
-    atomic_init(&gang->unfinished, gang->parts);
-    return gang;
+    int workers = atomic_load(&pool->max);
+    self->pool = pool;
+    self->task = task;
+    self->parts = al_launch_parts(launch, (size_t)workers);
+    self->team = (al_team){ .work = work, .end = end, .members_max = (uint32_t)workers };
+    return self;
 }
 
 void al_gang_begin(al_pool *pool, al_task *task)
 {
     al_failure failure = { 0 };
-    if (task->launch->items == 0) {
-        allot_status status = al_launch_run_empty(task->launch, &failure);
+    if (al_task_launch(task)->items == 0) {
+        allot_status status = al_launch_run_empty(al_task_launch(task), &failure);
         al_place_complete(&pool->base, task, status, &failure, 0);
         return;
     }
-    al_gang *gang = create(pool, task);
-    allot_status status = gang ? prepare(gang, &failure) : ALLOT_NO_MEMORY;
+    gang *self = create(pool, task);
+    allot_status status = self ? prepare(self, &failure) : ALLOT_NO_MEMORY;
     if (status != ALLOT_OK) {
-        free(gang);
+        free(self);
         al_place_complete(&pool->base, task, status, &failure, 0);
         return;
     }
-    if (gang->parts > 1)
-        al_pool_push_gang(pool, gang);
-    al_gang_run(gang, 0);
+    bool open = self->parts > 1 && self->team.members_max > 1 && al_team_open(&pool->teams, &self->team);
+    if (open)
+        al_park_announce(pool);
+    work(&self->team, -1);
+    if (open)
+        al_team_leave(&self->team);
+    else
+        end(&self->team);
 }

@@ -5,15 +5,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static al_pool *pool_from(al_place *place)
-{
-    return place->kind == ALLOT_THREAD ? (al_pool *)place : NULL;
-}
-
 static void describe(const al_place *place, allot_place_info *info)
 {
     snprintf(info->name, sizeof info->name, "thread pool");
-    info->workers = ((const al_pool *)place)->worker_count;
+    int live = atomic_load((_Atomic int *)&al_pool_from(place)->live);
+    info->workers = live ? live : atomic_load((_Atomic int *)&al_pool_from(place)->min);
     info->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     info->max_array_bytes = info->memory_bytes;
     info->has_f64 = true;
@@ -21,17 +17,17 @@ static void describe(const al_place *place, allot_place_info *info)
 
 static allot_status open_place(al_place *place, al_failure *failure)
 {
-    return al_pool_start(pool_from(place), failure);
+    return al_crew_start(al_pool_from(place), failure);
 }
 
 static void enqueue(al_place *place, al_task *task)
 {
-    al_pool_push(pool_from(place), task);
+    al_pool_push(al_pool_from(place), task);
 }
 
 static al_task *withdraw(al_place *place, al_task *which)
 {
-    return al_pool_withdraw(pool_from(place), which);
+    return which ? NULL : al_find_withdraw(al_pool_from(place)); /* one that was ended is dropped when its turn comes */
 }
 
 static void stop(al_place *place, al_task *task, int64_t grace_ns)
@@ -41,10 +37,10 @@ static void stop(al_place *place, al_task *task, int64_t grace_ns)
 
 static void close_place(al_place *place)
 {
-    al_pool *pool = pool_from(place);
-    al_pool_stop(pool);
-    pthread_cond_destroy(&pool->changed);
-    pthread_mutex_destroy(&pool->lock);
+    al_pool *pool = al_pool_from(place);
+    al_crew_stop(pool);
+    al_park_fini(pool);
+    al_inject_fini(&pool->inject);
     free(pool);
 }
 
@@ -65,13 +61,9 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     pool->base.id = al_intern("thread");
     pool->base.shares_cpus = true;
     pool->base.width = config->threads;
-    pool->worker_count = config->threads;
-    pthread_mutexattr_t attributes; /* held for some tens of instructions: spinning for it beats sleeping */
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
-    pthread_mutex_init(&pool->lock, &attributes);
-    pthread_mutexattr_destroy(&attributes);
-    pthread_cond_init(&pool->changed, NULL);
+    al_crew_init(pool, config->threads);
+    al_park_init(pool);
+    al_inject_init(&pool->inject);
     places[0] = &pool->base;
     return 1;
 }

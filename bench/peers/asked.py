@@ -1,0 +1,110 @@
+"""What bench/round.h is for C: a peer in Python asks itself what bench_overhead says, a round at a time."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+
+
+class Skip(Exception):
+    """The system cannot answer here."""
+
+
+class Wrong(Exception):
+    """A result is not what it should be."""
+
+
+def end_with_parent():
+    """A stopped process, or one that waits for work, would outlive the harness."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def echo(number):
+    return number
+
+
+class Round:
+    """One round: what is asked, and where the figures go."""
+
+    def __init__(self, words, out):
+        self.question, self.system = words[0], words[1]
+        self.workers, self.producers = int(words[2]), int(words[3])
+        self.quick = words[4] == "quick"
+        self._out = out
+
+    def count(self, full):
+        return full // 10 if self.quick else full
+
+    def record(self, value, suffix=""):
+        self._out.write(f"value {value:.9g} {suffix}\n")
+
+    def record_latencies(self, latencies_ns):
+        latencies_ns.sort()
+        count = len(latencies_ns)
+        self.record(latencies_ns[count // 2])
+        self.record(latencies_ns[count - 1 - count // 100], "_p99")
+
+
+def answer(ask):
+    """Calls ask(round) for each line of standard input."""
+    if len(sys.argv) != 7 or sys.argv[1] != "--answer":
+        sys.exit("this answers bench_overhead, which starts it")
+    end_with_parent()
+    lines = os.fdopen(os.dup(0))
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    found = Round(sys.argv[2:], out)
+    for _ in lines:
+        try:
+            ask(found)
+        except Skip as why:
+            out.write(f"skip {why}\n")
+        except Exception as why:  # pylint: disable=broad-except
+            out.write(f"fail {type(why).__name__}: {why}\n".replace("\n", " ").rstrip() + "\n")
+        out.write("end\n")
+        out.flush()
+
+
+# ---- The questions, as bench/questions.h and bench/overhead_processes.c ask them, of a concurrent.futures executor ----
+
+
+def resident_bytes():
+    with open("/proc/self/status", encoding="ascii") as lines:
+        return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssShmem:")))
+
+
+def check(right, count):
+    if right != count:
+        raise Wrong(f"of {count} tasks {right} gave their number back")
+
+
+def throughput(asked, executor, full):
+    count = asked.count(full)
+    start = time.monotonic_ns()
+    futures = [executor.submit(echo, i) for i in range(count)]
+    right = sum(future.result() == i for i, future in enumerate(futures))
+    end = time.monotonic_ns()
+    check(right, count)
+    asked.record((end - start) / count)
+
+
+def latency(asked, executor, full, pause=0.0):
+    count = asked.count(full)
+    warming = count // 10
+    latencies, right = [], 0
+    wall, cpu = time.monotonic_ns(), time.process_time_ns()
+    for i in range(count + warming):
+        if pause:
+            time.sleep(pause)
+        start = time.monotonic_ns()
+        right += executor.submit(echo, i).result() == i
+        end = time.monotonic_ns()
+        if i >= warming:
+            latencies.append(end - start)
+    wall, cpu = time.monotonic_ns() - wall, time.process_time_ns() - cpu
+    check(right, count + warming)
+    asked.record_latencies(latencies)
+    if pause:
+        asked.record(100 * cpu / wall, "_cpu")

@@ -1,0 +1,28 @@
+/* Blocks of 128 bytes for tasks, from caches that threads have to themselves.
+ *
+ * A thread takes blocks from chunks of its own and gives them back there without an atomic operation; a block
+ * that another thread gives goes onto a list of its owner's without a lock, and the owner collects it when it
+ * runs dry. Chunks that are empty go to a pool of the process, which keeps at most AL_SLAB_POOL_BYTES of touched
+ * memory; beside it each thread keeps at most AL_SLAB_OWN_CHUNKS empty ones. Memory for blocks outlives every
+ * executor: it is the process's. */
+#ifndef AL_BASE_SLAB_H
+#define AL_BASE_SLAB_H
+
+#include <stddef.h>
+
+#define AL_SLAB_BLOCK      128
+#define AL_SLAB_CHUNK      65536
+#define AL_SLAB_OWN_CHUNKS 4
+#define AL_SLAB_POOL_BYTES (256u << 20)
+
+/* A block, aligned to 128, of undefined content; NULL when memory is out. Any thread. */
+void *al_slab_take(void);
+
+/* Any thread. */
+void al_slab_give(void *block);
+
+/* Returns what the pool and the calling thread keep unused to the system; how many bytes that was. What other
+ * threads keep is theirs. */
+size_t al_slab_trim(void);
+
+#endif

@@ -1,0 +1,73 @@
+/* How many things of an executor are unfinished, and whether it still accepts any: counted by each thread in a
+ * cell of its own.
+ *
+ * The memory of a gate is never given back but used again, so that who leaves last may still look at it while
+ * the executor is freed. */
+#ifndef AL_CORE_GATE_H
+#define AL_CORE_GATE_H
+
+#include "base/fence.h"
+#include "base/lane.h"
+#include <allot/future.h>
+#include <stdalign.h>
+
+struct allot_executor;
+
+typedef struct al_gate_cell {
+    alignas(64) _Atomic uint64_t entered, left;
+    _Atomic uint64_t submitted, refused; /* tasks, for the metrics */
+} al_gate_cell;
+
+typedef struct al_gate {
+    struct allot_executor *executor; /* whose it is */
+    struct al_gate *next;            /* of the unused ones */
+    _Atomic bool closed;
+    _Atomic uint32_t drainers; /* threads that wait for the last to leave */
+    _Atomic uint32_t changed;  /* what they sleep on */
+    al_gate_cell cells[AL_LANES];
+} al_gate;
+
+/* An open gate; NULL when memory is out. */
+al_gate *al_gate_create(struct allot_executor *executor);
+/* Nobody may be inside. */
+void al_gate_destroy(al_gate *gate);
+
+/* Refuses whoever comes from now on, unless forced. */
+void al_gate_close(al_gate *gate);
+
+/* Waits until nobody is inside a closed gate. */
+void al_gate_drain(al_gate *gate);
+
+/* How many are inside: exact for a closed gate that nobody is forced into, else of some moment during the call. */
+uint64_t al_gate_inside(const al_gate *gate);
+
+/* The sums over all threads. */
+uint64_t al_gate_submitted(const al_gate *gate);
+uint64_t al_gate_refused(const al_gate *gate);
+
+void al_gate_notify(al_gate *gate);
+
+/* Counts one more unfinished thing out. The executor must not be touched afterwards. */
+static inline void al_gate_leave(al_gate *gate)
+{
+    al_lane *lane = al_lane_here();
+    al_lane_add(lane, &gate->cells[lane->number].left, 1);
+    al_fence_light(); /* with al_gate_drain(): it sees this one gone, or this one sees it wait */
+    if (__builtin_expect(atomic_load_explicit(&gate->drainers, memory_order_relaxed) != 0, false))
+        al_gate_notify(gate);
+}
+
+/* Counts one more unfinished thing; false if the gate is closed. Only while one is inside already may `forced`
+ * be used. */
+static inline bool al_gate_enter(al_gate *gate, bool forced)
+{
+    al_lane *lane = al_lane_here();
+    al_lane_add(lane, &gate->cells[lane->number].entered, 1);
+    al_fence_light(); /* with al_gate_close(): this one is counted, or sees that it is closed */
+    if (__builtin_expect(!atomic_load_explicit(&gate->closed, memory_order_relaxed), true) || forced)
+        return true;
+    al_gate_leave(gate);
+    return false;
+}
+
+#endif

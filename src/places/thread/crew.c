@@ -1,0 +1,272 @@
+#include "base/clock.h"
+#include "places/thread/pool.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IDLE_NS      INT64_C(1000000000)
+#define STACK_LEFT   (256u << 10) /* of a worker's stack that tasks taken up in a wait leave free */
+#define SPIN_NS      30000
+
+_Thread_local al_worker *al_worker_mine __attribute__((tls_model("initial-exec")));
+
+/* ---- One worker ---- */
+
+/* A task that waits takes up others on its stack: not when that is nearly used up. */
+static bool help(al_helper *helper)
+{
+    al_worker *worker = (al_worker *)helper;
+    return (const char *)__builtin_frame_address(0) > worker->stack_end && al_find_and_run(worker);
+}
+
+/* One that cannot help has another worker stand in. */
+static void idle(al_helper *helper, bool idle)
+{
+    al_worker *worker = (al_worker *)helper;
+    al_pool *pool = worker->pool;
+    if ((const char *)__builtin_frame_address(0) <= worker->stack_end)
+        al_crew_blocking(worker, idle);
+    atomic_fetch_add(&pool->waiting_helpers, idle ? 1u : -1u);
+    atomic_fetch_add(&pool->attention, idle ? 1u : -1u);
+    if (idle)
+        al_fence_heavy(); /* with al_park_announce() */
+}
+
+static const char *end_of_stack(void)
+{
+    pthread_attr_t attributes;
+    void *lowest = NULL;
+    size_t size = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return NULL;
+    pthread_attr_getstack(&attributes, &lowest, &size);
+    pthread_attr_destroy(&attributes);
+    return (const char *)lowest + (size / 2 < STACK_LEFT ? size / 2 : STACK_LEFT);
+}
+
+static void count_busy(al_worker *worker)
+{
+    al_place_count(&worker->pool->base, AL_BUSY_NS, (uint64_t)(al_clock_now_ns() - worker->busy_since_ns));
+}
+
+static void *serve(void *of)
+{
+    al_worker *worker = of;
+    al_pool *pool = worker->pool;
+    al_worker_mine = worker;
+    al_helper_here = &worker->helper;
+    worker->stack_end = end_of_stack();
+    if (pool->binds && pool->layout && worker->index < pool->layout->workers)
+        al_cpu_bind_here(pool->layout->homes[worker->index].number);
+    worker->busy_since_ns = al_clock_now_ns();
+    for (bool left = false; !left;) {
+        if (__builtin_expect(!atomic_load_explicit(&pool->surplus, memory_order_relaxed), true) &&
+            al_find_and_run(worker))
+            continue;
+        count_busy(worker); /* the clock is read when a worker runs dry, not for every task */
+        if (atomic_load(&pool->closing) && !al_find_any(pool))
+            break;
+        bool idle_long = !atomic_load_explicit(&pool->surplus, memory_order_relaxed) && al_park(worker);
+        worker->busy_since_ns = al_clock_now_ns();
+        left = al_crew_leave(worker, idle_long);
+    }
+    al_park_found(worker); /* one that was woken to leave does not keep others from being woken */
+    return NULL;
+}
+
+/* ---- With the crew's lock held ---- */
+
+/* After any change of the figures. */
+static void reckon(al_pool *pool)
+{
+    int at_work = atomic_load(&pool->live) - atomic_load(&pool->blocked);
+    bool growing = at_work < atomic_load(&pool->max) && atomic_load(&pool->live) < ALLOT_WORKERS_MAX &&
+                   !atomic_load(&pool->closing);
+    if (growing != atomic_load(&pool->growing)) {
+        atomic_store(&pool->growing, growing);
+        atomic_fetch_add(&pool->attention, growing ? 1u : -1u);
+    }
+    atomic_store(&pool->surplus, at_work > atomic_load(&pool->max));
+    atomic_store(&pool->base.workers, atomic_load(&pool->live));
+}
+
+/* Where this worker should steal, if the machine's layout knows him. */
+static void find_home(al_worker *worker)
+{
+    al_layout *layout = worker->pool->layout;
+    if (!layout || worker->index >= layout->workers || worker->order)
+        return;
+    worker->node = layout->homes[worker->index].numa_node;
+    worker->order = calloc((size_t)layout->workers, sizeof *worker->order);
+    if (worker->order)
+        al_layout_order(layout, worker->index, worker->order, NULL);
+}
+
+static al_worker *create_worker(al_pool *pool, int index)
+{
+    al_worker *worker = aligned_alloc(_Alignof(al_worker), sizeof *worker);
+    if (!worker)
+        return NULL;
+    memset(worker, 0, sizeof *worker);
+    worker->helper = (al_helper){ help, idle };
+    worker->pool = pool;
+    worker->index = index;
+    worker->first_victim = (uint32_t)index + 1;
+    worker->spin_ns = SPIN_NS;
+    find_home(worker);
+    atomic_store_explicit(&pool->workers[index], worker, memory_order_release);
+    if (index >= atomic_load(&pool->slots))
+        atomic_store_explicit(&pool->slots, index + 1, memory_order_release);
+    return worker;
+}
+
+/* The first one without a thread. */
+static al_worker *vacant_worker(al_pool *pool)
+{
+    for (int i = 0; i < AL_WORKER_SLOTS; i++) {
+        al_worker *worker = atomic_load(&pool->workers[i]);
+        if (!worker)
+            return create_worker(pool, i);
+        if (worker->state == AL_WORKER_LEFT)
+            pthread_join(worker->thread, NULL); /* has nothing to do any more but return */
+        if (worker->state != AL_WORKER_LIVE) {
+            worker->state = AL_WORKER_NONE;
+            return worker;
+        }
+    }
+    return NULL;
+}
+
+static bool start_worker(al_pool *pool)
+{
+    sigset_t all, before;
+    char name[16];
+    al_worker *worker = vacant_worker(pool);
+    if (!worker)
+        return false;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* the host's signals are the host's threads' affair */
+    bool started = pthread_create(&worker->thread, NULL, serve, worker) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!started)
+        return false;
+    worker->state = AL_WORKER_LIVE;
+    snprintf(name, sizeof name, "allot-%hu", (unsigned short)worker->index);
+    pthread_setname_np(worker->thread, name);
+    atomic_fetch_add(&pool->live, 1);
+    return true;
+}
+
+/* ---- The crew ---- */
+
+void al_crew_init(al_pool *pool, int workers)
+{
+    pthread_mutex_init(&pool->crew_lock, NULL);
+    atomic_store(&pool->min, workers);
+    atomic_store(&pool->max, workers);
+    pool->idle_ns = IDLE_NS;
+}
+
+allot_status al_crew_start(al_pool *pool, al_failure *failure)
+{
+    pthread_mutex_lock(&pool->crew_lock);
+    int min = atomic_load(&pool->min);
+    if (min > 2 || pool->binds) /* else everybody is everybody's neighbour */
+        pool->layout = al_layout_here(min);
+    while (atomic_load(&pool->live) < min && start_worker(pool))
+        ;
+    reckon(pool);
+    int live = atomic_load(&pool->live);
+    pthread_mutex_unlock(&pool->crew_lock);
+    if (!live) /* fewer than asked for still serve */
+        return al_failure_set(failure, ALLOT_SYSTEM, "cannot start a thread: the system's limit is reached");
+    return ALLOT_OK;
+}
+
+void al_crew_stop(al_pool *pool)
+{
+    pthread_mutex_lock(&pool->crew_lock);
+    atomic_store(&pool->closing, true);
+    reckon(pool);
+    pthread_mutex_unlock(&pool->crew_lock);
+    al_fence_heavy();
+    al_park_wake_all(pool);
+    for (int i = 0; i < AL_WORKER_SLOTS; i++) {
+        al_worker *worker = atomic_load(&pool->workers[i]);
+        if (!worker)
+            break;
+        if (worker->state != AL_WORKER_NONE)
+            pthread_join(worker->thread, NULL);
+    }
+    for (int i = 0; i < AL_WORKER_SLOTS && atomic_load(&pool->workers[i]); i++) {
+        al_worker *worker = atomic_load(&pool->workers[i]);
+        al_deque_fini(&worker->deque);
+        free(worker->order);
+        free(worker);
+    }
+    free(pool->layout);
+    pthread_mutex_destroy(&pool->crew_lock);
+}
+
+void al_crew_grow(al_pool *pool)
+{
+    pthread_mutex_lock(&pool->crew_lock);
+    if (atomic_load(&pool->growing))
+        start_worker(pool);
+    reckon(pool);
+    pthread_mutex_unlock(&pool->crew_lock);
+}
+
+bool al_crew_leave(al_worker *worker, bool idle)
+{
+    al_pool *pool = worker->pool;
+    if (!idle && !atomic_load_explicit(&pool->surplus, memory_order_relaxed))
+        return false;
+    pthread_mutex_lock(&pool->crew_lock);
+    int live = atomic_load(&pool->live);
+    bool leaves = !atomic_load(&pool->closing) &&
+                  (live - atomic_load(&pool->blocked) > atomic_load(&pool->max) ||
+                   (idle && live > atomic_load(&pool->min)));
+    if (leaves) {
+        worker->state = AL_WORKER_LEFT;
+        atomic_fetch_sub(&pool->live, 1);
+        reckon(pool);
+    }
+    pthread_mutex_unlock(&pool->crew_lock);
+    if (leaves && al_deque_length(&worker->deque) && atomic_load(&pool->sleepers))
+        al_park_wake_one(pool); /* the others find what it had */
+    return leaves;
+}
+
+allot_status al_crew_resize(al_pool *pool, int min, int max, al_failure *failure)
+{
+    pthread_mutex_lock(&pool->crew_lock);
+    atomic_store(&pool->min, min);
+    atomic_store(&pool->max, max);
+    bool started = true;
+    while (started && atomic_load(&pool->live) < min)
+        started = start_worker(pool);
+    reckon(pool);
+    bool surplus = atomic_load(&pool->surplus), found = al_find_any(pool);
+    pthread_mutex_unlock(&pool->crew_lock);
+    al_fence_heavy();
+    if (surplus || atomic_load(&pool->live) > min)
+        al_park_wake_all(pool); /* so that they leave, or count the time until then */
+    if (found)
+        al_park_announce(pool);
+    if (!started)
+        return al_failure_set(failure, ALLOT_SYSTEM, "cannot start more threads: the system's limit is reached");
+    return ALLOT_OK;
+}
+
+void al_crew_blocking(al_worker *worker, bool blocked)
+{
+    al_pool *pool = worker->pool;
+    pthread_mutex_lock(&pool->crew_lock);
+    atomic_fetch_add(&pool->blocked, blocked ? 1 : -1);
+    reckon(pool);
+    pthread_mutex_unlock(&pool->crew_lock);
+    if (blocked && al_find_any(pool))
+        al_park_announce(pool);
+}
