@@ -336,8 +336,9 @@ static void refuses_a_folder_that_cannot_be_made_first(void)
 static void compares_everything(void)
 {
     static char file[256 * 1024];
-    const outcome *got = ALLOT_RUN("compare", "--sizes", "axpy=1000,dot=1000,gemm=33,spmv=2003,conv2d=33,conv2d_separable=33", "--repeat", "3",
-                                   "--json", "--out", in_folder("deep/out"));
+    const outcome *got =
+        ALLOT_RUN("compare", "--sizes", "axpy=1000,dot=1000,gemm=33,spmv=2003,conv2d=33,conv2d_separable=33",
+                  "--repeat", "3", "--json", "--out", in_folder("deep/out"));
     expect_code(got, 0);
     json_t *rows = parse_json(got->out);
     size_t count = json_array_size(rows), i;
