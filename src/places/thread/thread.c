@@ -27,7 +27,9 @@ static void enqueue(al_place *place, al_task *task)
 
 static al_task *withdraw(al_place *place, al_task *which)
 {
-    return which ? NULL : al_find_withdraw(al_pool_from(place)); /* one that was ended is dropped when its turn comes */
+    return which ? NULL
+                 : al_find_withdraw(
+                       al_pool_from(place)); /* one that was ended is dropped when its turn comes */
 }
 
 static void stop(al_place *place, al_task *task, int64_t grace_ns)
