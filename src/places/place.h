@@ -80,6 +80,7 @@ struct al_place {
 /* What an executor tells the kinds when it looks for places. */
 typedef struct al_place_config {
     int threads, processes; /* workers of the pools, at least 1 */
+    bool caps_libraries;    /* workers keep other libraries from starting teams: topology/citizen.h */
 } al_place_config;
 
 /* A kind of place that this build has. */

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "places/thread/pool.h"
+#include "topology/citizen.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,8 @@ static void *serve(void *of)
     al_worker_mine = worker;
     al_helper_here = &worker->helper;
     worker->stack_end = end_of_stack();
+    if (pool->caps_libraries)
+        al_citizen_enter_worker();
     if (pool->binds && pool->layout && worker->index < pool->layout->workers)
         al_cpu_bind_here(pool->layout->homes[worker->index].number);
     worker->busy_since_ns = al_clock_now_ns();

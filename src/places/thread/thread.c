@@ -63,6 +63,7 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     pool->base.id = al_intern("thread");
     pool->base.shares_cpus = true;
     pool->base.width = config->threads;
+    pool->caps_libraries = config->caps_libraries;
     al_crew_init(pool, config->threads);
     al_park_init(pool);
     al_inject_init(&pool->inject);
