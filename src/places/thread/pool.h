@@ -55,7 +55,7 @@ typedef struct al_worker {
 
 struct al_pool {
     al_place base;
-    bool binds; /* workers are bound to their homes */
+    bool binds;          /* workers are bound to their homes */
     bool caps_libraries; /* workers keep other libraries from starting threads */
     al_inject inject;
     al_teams teams;
