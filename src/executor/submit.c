@@ -336,6 +336,7 @@ typedef struct submission {
     const allot_hints *given;
     allot_hints *hints;  /* room for them, read if they were given */
     uint32_t references; /* that its task begins with: 1 without a future */
+    uint64_t flags;      /* AL_FUTURE_SPAWNED or none */
 } submission;
 
 static allot_status check_submission(submission *what, const void *in, al_failure *failure)
@@ -348,10 +349,11 @@ static allot_status check_submission(submission *what, const void *in, al_failur
     return status;
 }
 
-/* What most calls are: nothing to say against it, no hints to be read. */
+/* What most calls are: nothing to say against it, and no hints to be read. */
 static inline bool is_fine(const submission *what, const void *in)
 {
-    return what->executor && what->function && !what->given && (in || !what->in_size) && !al_forked();
+    return what->executor && what->function && (in || !what->in_size) && !al_forked() &&
+           is_plain(what->executor, what->given);
 }
 
 /* With the gate entered; NULL when memory is out. */
@@ -361,6 +363,8 @@ static inline allot_future *submit_one(submission *what, const void *in)
     al_task *task = al_task_create(what->function, in, what->in_size, what->out_size, what->references);
     if (__builtin_expect(!task, false))
         return NULL;
+    if (what->flags)
+        atomic_fetch_or_explicit(&task->future.word, what->flags, memory_order_relaxed);
     if (__builtin_expect(!is_plain(executor, what->given), false))
         return accept(executor, task, NULL, what->hints, 0);
     allot_future *future = &task->future;
@@ -376,7 +380,7 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
                            size_t out_size, const allot_hints *given)
 {
     allot_hints hints;
-    submission what = { executor, function, in_size, out_size, given, &hints, 2 };
+    submission what = { executor, function, in_size, out_size, given, &hints, 2, 0 };
     al_failure failure = { 0 };
     allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
     if (status == ALLOT_OK && !al_gate_enter(executor->gate, false))
@@ -391,7 +395,7 @@ void allot_submit_many(allot_executor *executor, allot_function function, const 
                        size_t out_size, size_t count, const allot_hints *given, allot_future **futures)
 {
     allot_hints hints;
-    submission what = { executor, function, in_size, out_size, given, &hints, 2 };
+    submission what = { executor, function, in_size, out_size, given, &hints, 2, 0 };
     al_failure failure = { 0 };
     if (!futures || !count)
         return;
@@ -439,7 +443,7 @@ allot_status allot_spawn_many(allot_executor *executor, allot_function function,
                               size_t count, const allot_hints *given, size_t *spawned)
 {
     allot_hints hints;
-    submission what = { executor, function, in_size, 0, given, &hints, 1 };
+    submission what = { executor, function, in_size, 0, given, &hints, 1, AL_FUTURE_SPAWNED };
     al_failure failure = { 0 };
     allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
     size_t done = 0;

@@ -56,6 +56,15 @@ static void wake(al_worker *worker)
     al_futex_wake(&worker->asleep, 1, AL_FUTEX_PRIVATE);
 }
 
+/* With the lock held. There is one sentinel at most. */
+static void set_sentinel(al_worker *worker, bool is)
+{
+    if (worker->is_sentinel == is || (is && atomic_load(&worker->pool->sentinel)))
+        return;
+    worker->is_sentinel = is;
+    atomic_store(&worker->pool->sentinel, is);
+}
+
 /* With the lock held: it is a searcher from now on, so that nobody else is woken for the same work. */
 static al_worker *pop_sleeper(al_pool *pool)
 {
@@ -63,6 +72,7 @@ static al_worker *pop_sleeper(al_pool *pool)
     if (!worker)
         return NULL;
     pool->stack = worker->below;
+    set_sentinel(worker, false); /* at once, not when it is awake: nobody may rely on it any more */
     atomic_fetch_sub(&pool->sleepers, 1);
     atomic_fetch_sub(&pool->attention, 1);
     atomic_fetch_add(&pool->searchers, 1);
@@ -183,6 +193,7 @@ static bool get_up(al_worker *worker)
     bool found = *link != NULL;
     if (found) {
         *link = worker->below;
+        set_sentinel(worker, false);
         atomic_fetch_sub(&pool->sleepers, 1);
         atomic_fetch_sub(&pool->attention, 1);
     }
@@ -200,26 +211,33 @@ static bool others_at_work(al_pool *pool)
     return atomic_load(&pool->live) - atomic_load(&pool->blocked) > (int)atomic_load(&pool->sleepers);
 }
 
-/* Sleeps until it is woken, the moment comes, or as the sentinel there is work. While others are at work one sleeper
- * is the sentinel. */
-static void sleep_until(al_worker *worker, int64_t deadline_ns)
+/* While others are at work one of those who sleep is the sentinel. True if it is this one. */
+static bool stand_sentinel(al_worker *worker)
 {
     al_pool *pool = worker->pool;
-    bool sentinel = false, none = false;
+    bool needed = others_at_work(pool);
+    pthread_mutex_lock(&pool->park_lock);
+    set_sentinel(worker, needed && atomic_load(&worker->asleep));
+    bool is = worker->is_sentinel;
+    pthread_mutex_unlock(&pool->park_lock);
+    return is;
+}
+
+/* Sleeps until it is woken, the moment comes, or as the sentinel there is work. */
+static void sleep_until(al_worker *worker, int64_t deadline_ns)
+{
+    bool was = false;
     while (atomic_load(&worker->asleep) && !al_clock_passed(deadline_ns)) {
-        bool watch = others_at_work(pool);
-        if (watch && !sentinel)
-            sentinel = atomic_compare_exchange_strong(&pool->sentinel, &none, true);
-        else if (!watch && sentinel)
-            atomic_store(&pool->sentinel, sentinel = false);
-        none = false;
+        bool sentinel = stand_sentinel(worker);
+        /* Whoever still took this one for the sentinel just now has woken nobody. */
+        if (was && !sentinel && al_find_any(worker->pool))
+            break;
+        was = sentinel;
         int64_t until_ns = sentinel ? al_clock_now_ns() + SENTINEL_NS : deadline_ns;
         al_futex_wait(&worker->asleep, 1, until_ns < deadline_ns ? until_ns : deadline_ns, AL_FUTEX_PRIVATE);
-        if (sentinel && atomic_load(&worker->asleep) && al_find_any(pool))
+        if (sentinel && atomic_load(&worker->asleep) && al_find_any(worker->pool))
             break;
     }
-    if (sentinel)
-        atomic_store(&pool->sentinel, false);
 }
 
 bool al_park(al_worker *worker)
@@ -242,5 +260,9 @@ bool al_park(al_worker *worker)
     int64_t until_ns = surplus ? slept_ns + pool->idle_ns : INT64_MAX;
     sleep_until(worker, until_ns);
     worker->searching = !get_up(worker); /* woken: then it counts as one */
+    if (!worker->searching && al_find_any(pool)) { /* what was left to it: others must hear of the rest */
+        atomic_fetch_add(&pool->searchers, 1);
+        worker->searching = true;
+    }
     return !worker->searching && al_clock_passed(until_ns);
 }

@@ -44,6 +44,7 @@ typedef struct al_worker {
     /* ---- park.c ---- */
     _Alignas(64) _Atomic uint32_t asleep; /* what it sleeps on: 1 until it is woken */
     struct al_worker *below;              /* in the stack of those who sleep */
+    bool is_sentinel;                     /* guarded by the pool's park lock */
     /* ---- crew.c ---- */
     pthread_t thread;
     enum {
