@@ -83,13 +83,46 @@ static void hold(void)
     allot_release(allot_submit(executor, pass_gate, NULL, 0, 0, NULL));
 }
 
+static void spawn(void)
+{
+    allot_release(submit());
+}
+
+/* One future for the half that is spawned; the other is called. */
+static allot_status fib(allot_call *call, const void *in, void *out)
+{
+    unsigned n = *(const unsigned *)in, half = n - 1, rest = n - 2;
+    uint64_t left = 0, right = 0;
+    if (n < 2) {
+        *(uint64_t *)out = n;
+        return ALLOT_OK;
+    }
+    allot_future *future = allot_submit(executor, fib, &half, sizeof half, sizeof left, NULL);
+    allot_status status = fib(call, &rest, &right);
+    allot_status joined = allot_get(future, &left, sizeof left, ALLOT_FOREVER);
+    allot_release(future);
+    *(uint64_t *)out = left + right;
+    return joined == ALLOT_OK ? status : joined;
+}
+
+static uint64_t fib_in_workers(unsigned n)
+{
+    uint64_t value = 0;
+    allot_future *future = allot_submit(executor, fib, &n, sizeof n, sizeof value, NULL);
+    allot_get(future, &value, sizeof value, ALLOT_FOREVER); /* left 0, which is wrong, if it failed */
+    allot_release(future);
+    return value;
+}
+
 /* A step that is not here yet is a question that is not answered. */
 static const bench_ops ops = { .open = open_executor,
                                .submit = submit,
                                .wait_all = wait_all,
                                .finish = finish,
                                .once = once,
-                               .hold = hold };
+                               .hold = hold,
+                               .spawn = spawn,
+                               .fib = fib_in_workers };
 BENCH_ASK(ask, ops)
 
 void overhead_tasks(bench_round *round)

@@ -18,6 +18,7 @@ if(TARGET test_cli)
 endif()
 if(NOT ALLOT_SANITIZE) # once is enough
   add_test(NAME test_layers COMMAND ${PROJECT_SOURCE_DIR}/tests/test_layers.sh)
+  add_test(NAME test_conformance COMMAND ${PROJECT_SOURCE_DIR}/tests/test_conformance.sh)
   add_test(NAME test_install COMMAND ${PROJECT_SOURCE_DIR}/tests/install/run.sh ${PROJECT_BINARY_DIR})
   set_tests_properties(test_install PROPERTIES TIMEOUT 600 ENVIRONMENT "CC=${CMAKE_C_COMPILER}")
 endif()

@@ -33,8 +33,9 @@ static void tells_a_mistake_in_the_command_line(void)
         { { NULL }, "name a command: info, run, compare are there" },
         { { "fly" }, "unknown command 'fly': info, run, compare are there" },
         { { "info", "me" }, "'me' is one word too many" },
-        { { "run" }, "name a kernel: axpy, gemm, spmv are there" },
-        { { "run", "axpyy" }, "unknown kernel 'axpyy': axpy, gemm, spmv are there" },
+        { { "run" }, "name a kernel: axpy, dot, gemm, spmv, conv2d, conv2d_separable are there" },
+        { { "run", "axpyy" },
+          "unknown kernel 'axpyy': axpy, dot, gemm, spmv, conv2d, conv2d_separable are there" },
         { { "run", "axpy", "gemm" }, "'gemm' is one word too many" },
         { { "run", "axpy", "--wings" }, "unrecognized option '--wings'" },
         { { "run", "axpy", "--place" }, "requires an argument" },
@@ -168,11 +169,11 @@ static void expect_good_row(const json_t *row)
 
 static void runs_every_kernel_on_every_place(void)
 {
-    static const char *const kernels[] = { "axpy", "gemm", "spmv" };
+    static const char *const kernels[] = { "axpy", "dot", "gemm", "spmv", "conv2d", "conv2d_separable" };
     char places[16][32];
     size_t count = list_places(places, 16);
     for (size_t p = 0; p < count; p++)
-        for (size_t k = 0; k < 3; k++) {
+        for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; k++) {
             const outcome *got = ALLOT_RUN("run", kernels[k], "--place", places[p], "--type",
                                            k % 2 ? "f64" : "f32", "-n", "65", "--repeat", "2", "--json");
             expect_code(got, 0);
@@ -191,7 +192,9 @@ static void runs_any_size(void)
         expect_code(ALLOT_RUN("run", "axpy", "-n", sizes[i], "--repeat", "1"), 0);
         expect_code(ALLOT_RUN("run", "spmv", "-n", sizes[i], "--repeat", "1", "--place", "thread"), 0);
     }
-    expect_code(ALLOT_RUN("run", "gemm", "-n", "0", "--repeat", "1", "--place", "thread"), 0);
+    static const char *const others[] = { "dot", "gemm", "conv2d", "conv2d_separable" };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        expect_code(ALLOT_RUN("run", others[i], "-n", "0", "--repeat", "1", "--place", "thread"), 0);
     expect_code(ALLOT_RUN("run", "gemm", "-n", "67", "--repeat", "1", "--place", "thread"), 0);
 }
 
@@ -333,19 +336,21 @@ static void refuses_a_folder_that_cannot_be_made_first(void)
 static void compares_everything(void)
 {
     static char file[256 * 1024];
-    const outcome *got = ALLOT_RUN("compare", "--sizes", "axpy=1000,gemm=33,spmv=2003", "--repeat", "3",
-                                   "--json", "--out", in_folder("deep/out"));
+    const outcome *got =
+        ALLOT_RUN("compare", "--sizes", "axpy=1000,dot=1000,gemm=33,spmv=2003,conv2d=33,conv2d_separable=33",
+                  "--repeat", "3", "--json", "--out", in_folder("deep/out"));
     expect_code(got, 0);
     json_t *rows = parse_json(got->out);
     size_t count = json_array_size(rows), i;
     const json_t *row;
-    CU_ASSERT(count >= 6 * 2 && count % 6 == 0); /* three kernels, two types; thread and auto at least */
+    CU_ASSERT(count >= 12 * 2 && count % 12 == 0); /* six kernels, two types; thread and auto at least */
     json_array_foreach(rows, i, row)
     {
         expect_good_row(row);
     }
     expect_text(got->out, "bcsstk13.mtx");
     expect_text(got->out, "ecg_108000.f32");
+    expect_text(got->out, "astronaut.ppm");
     read_file(in_folder("deep/out/compare.json"), file, sizeof file);
     CU_ASSERT_STRING_EQUAL(file, got->out);
     read_file(in_folder("deep/out/compare.csv"), file, sizeof file);

@@ -421,6 +421,54 @@ static void writes_a_matrix_as_a_picture(void)
     expect_text(got->err, "c.ppm: the picture has 1 channel, and .ppm holds three: use .pgm or .png");
 }
 
+/* With weights that move the image by a pixel, and by default blurred, each channel by itself. */
+static void filters_pictures(void)
+{
+    static const unsigned char picture[] = "P6\n2 2\n255\n\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c";
+    static const unsigned char moved[] = "P6\n2 2\n255\n\x04\x05\x06\x04\x05\x06\x0a\x0b\x0c\x0a\x0b\x0c";
+    static const signed char right[] = { 0, 0, 1 };
+    char bytes[64];
+    const char *input = in_folder("in.ppm"), *output = in_folder("out.ppm");
+    write_file(input, picture, sizeof picture - 1);
+    const char *weights = write_npy("right.npy", "|i1", "(1, 3)", right, sizeof right);
+    const outcome *got =
+        ALLOT_RUN("run", "conv2d", "-r1", "-pthread", "-i", input, "-i", weights, "-o", output);
+    expect_code(got, 0);
+    expect_text(got->out, "n = 2: in.ppm (2 x 2 x 3); weights right.npy (1 x 3)\n");
+    CU_ASSERT_EQUAL(read_file(output, bytes, sizeof bytes), sizeof moved - 1);
+    CU_ASSERT_EQUAL(memcmp(bytes, moved, sizeof moved - 1), 0);
+    static const char *const kernels[] = { "conv2d", "conv2d_separable" };
+    for (size_t k = 0; k < 2; k++) {
+        got = ALLOT_RUN("run", kernels[k], "-r1", "-pthread", "-i", input, "-n5", "-o", output);
+        expect_code(got, 0);
+        expect_text(got->out, "in.ppm (2 x 2 x 3), cut or repeated to n x n; a Gaussian blur of 9 x 9\n");
+        read_file(output, bytes, sizeof bytes);
+        CU_ASSERT(bytes[11] < bytes[12] && bytes[12] < bytes[13]);
+    }
+}
+
+static void refuses_what_are_no_weights(void)
+{
+    static const struct {
+        const char *shape, *text;
+    } cases[] = {
+        { "(2, 3)", "2 x 3" }, { "(6,)", "6" }, { "(1, 2, 3)", "1 x 2 x 3" }, { "(3, 2)", "3 x 2" }
+    };
+    const char *image = write_npy("image.npy", "<f8", "(2, 3)", six, sizeof six);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[200];
+        const char *weights = write_npy("weights.npy", "<f8", cases[i].shape, six, sizeof six);
+        const outcome *got = ALLOT_RUN("run", "conv2d", "-i", image, "-i", weights);
+        expect_code(got, 3);
+        snprintf(text, sizeof text,
+                 "weights.npy: %s numbers are no weights of conv2d: it takes an odd number", cases[i].text);
+        expect_text(got->err, text);
+    }
+    const outcome *got = ALLOT_RUN("run", "conv2d_separable", "-i", image, "-i", image);
+    expect_code(got, 2);
+    expect_text(got->err, "conv2d_separable takes no more than 1 input file");
+}
+
 static void tells_a_malformed_file_as_json_too(void)
 {
     write_file(in_folder("bad.npy"), "hello", 5);
@@ -474,6 +522,8 @@ int main(void)
         { "multiplies matrices of any shape, and cuts them when told to", multiplies_matrices_of_any_shape },
         { "takes arrays of other types, pictures and Matrix Market arrays", takes_arrays_of_other_types },
         { "writes a matrix as a picture", writes_a_matrix_as_a_picture },
+        { "filters pictures with weights from a file, or blurs them", filters_pictures },
+        { "refuses what are no weights by their shape", refuses_what_are_no_weights },
         { "tells a malformed file as JSON too", tells_a_malformed_file_as_json_too },
         { "believes no header that claims gigabytes", believes_no_header },
         { NULL, NULL },

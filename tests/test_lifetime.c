@@ -120,7 +120,8 @@ static void shared_memory_is_gone(void)
 
 typedef struct inherited {
     allot_executor *executor;
-    allot_future *done, *pending;
+    allot_future *done, *pending, *map;
+    allot_as_completed *ended;
     allot_array *array;
 } inherited;
 
@@ -128,6 +129,29 @@ static void note(allot_future *future, void *user)
 {
     (void)future;
     *(int *)user = 1;
+}
+
+/* Maps and as-completed, which were made before the fork and are not over. */
+static const char *call_gatherers(const inherited *from)
+{
+    size_t index;
+    double number = 1;
+    if (allot_future_status(allot_map(from->executor, task_nothing, &number, sizeof number, 0, 1, NULL)) !=
+        ALLOT_FORKED)
+        return "map";
+    if (allot_map_next(from->map, &index, ALLOT_FOREVER) != ALLOT_FORKED)
+        return "map_next";
+    if (allot_map_item(from->map, 0, NULL, 0, ALLOT_FOREVER) != ALLOT_FORKED)
+        return "map_item";
+    if (allot_as_completed_next(from->ended, NULL, &index, ALLOT_FOREVER) != ALLOT_FORKED)
+        return "as_completed_next";
+    if (allot_as_completed_add(from->ended, from->pending) != ALLOT_FORKED)
+        return "as_completed_add";
+    if (allot_as_completed_create(&from->pending, 1) || allot_last_status() != ALLOT_FORKED)
+        return "as_completed_create";
+    if (allot_as_completed_fd(from->ended) >= 0 || allot_last_status() != ALLOT_FORKED)
+        return "as_completed_fd";
+    return "";
 }
 
 /* In the child: true if every call answers FORKED, each in its way. What went wrong is named in `wrong`. */
@@ -157,8 +181,12 @@ static const char *call_everything(const inherited *from)
         return "wait_all";
     if (allot_wait_any(&from->pending, 1, ALLOT_FOREVER, &index) != ALLOT_FORKED)
         return "wait_any";
+    if (allot_wait_first_error(&from->pending, 1, ALLOT_FOREVER, &index) != ALLOT_FORKED)
+        return "wait_first_error";
     if (allot_get(from->pending, NULL, 0, ALLOT_FOREVER) != ALLOT_FORKED)
         return "get";
+    if (*call_gatherers(from))
+        return call_gatherers(from);
     if (allot_cancel(from->pending))
         return "cancel";
     if (allot_stop(from->pending, 0) != ALLOT_FORKED)
@@ -169,12 +197,21 @@ static const char *call_everything(const inherited *from)
         return "get_metrics";
     if (allot_places(from->executor, NULL, 0) != 0)
         return "places";
+    allot_topology topology = { .size = sizeof topology };
+    if (allot_get_topology(&topology) != ALLOT_FORKED)
+        return "get_topology";
+    if (allot_trace_start("/nonexistent/trace") != ALLOT_FORKED || allot_trace_stop() != ALLOT_FORKED)
+        return "trace";
+    if (!*allot_devices_message(from->executor))
+        return "devices_message";
     if (allot_shutdown(from->executor, ALLOT_DRAIN) != ALLOT_FORKED)
         return "shutdown";
     allot_array_stats stats = { .size = sizeof stats };
     if (allot_array_get_stats(from->array, &stats) != ALLOT_FORKED)
         return "array_get_stats";
-    allot_release(from->pending), allot_release(from->done), allot_array_release(from->array);
+    allot_as_completed_destroy(from->ended);
+    allot_release(from->pending), allot_release(from->done), allot_release(from->map);
+    allot_array_release(from->array);
     if (allot_close(from->executor) != ALLOT_FORKED)
         return "close";
     return "";
@@ -215,12 +252,16 @@ static void in_a_forked_child_every_call_fails(void)
     from.done = allot_submit(from.executor, task_nothing, NULL, 0, 0, NULL);
     CHECK_STATUS(allot_wait(from.done, ALLOT_FOREVER), ALLOT_OK);
     from.pending = allot_submit(from.executor, task_gate, &gate.key, sizeof gate.key, 0, NULL);
+    from.map = allot_map(from.executor, task_gate, &gate.key, sizeof gate.key, 0, 1, NULL);
+    from.ended = allot_as_completed_create(&from.pending, 1);
     probe_kernel(PROBE_SLOW);
     gate_await(&gate, 1);
     pthread_mutex_lock(&from.array->lock); /* as a thread that moves it holds it at the moment of the fork */
     check_child(&from);
     pthread_mutex_unlock(&from.array->lock);
     gate_open(&gate); /* the parent is as it was */
+    allot_as_completed_destroy(from.ended);
+    CHECK_STATUS(finish(from.map), ALLOT_OK);
     CHECK_STATUS(finish(from.pending), ALLOT_OK);
     CHECK_STATUS(finish(allot_submit(from.executor, task_nothing, NULL, 0, 0, NULL)), ALLOT_OK);
     allot_release(from.done);

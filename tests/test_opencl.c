@@ -4,6 +4,7 @@
 
 #include "core/launch.h"
 #include "places/opencl/opencl.h"
+#include <allot/allot.h>
 #include <pthread.h>
 #include <sched.h>
 #include <spawn.h>
@@ -950,15 +951,16 @@ static void closing_what_was_never_opened(void)
 }
 
 /* I7: another process, as a driver loader reads its environment once. */
-static void no_driver_is_no_crash(void)
+static void check_without_driver(const char *folder)
 {
     char *arguments[] = { (char *)"test_opencl", (char *)"--no-driver", NULL };
-    char *environment[64];
+    char *environment[64], vendors[128];
     size_t count = 0;
     for (char **each = environ; *each && count < 60; each++)
         if (strncmp(*each, "OCL_ICD", 7) != 0)
             environment[count++] = *each;
-    environment[count++] = (char *)"OCL_ICD_VENDORS=/nonexistent";
+    snprintf(vendors, sizeof vendors, "OCL_ICD_VENDORS=%s", folder);
+    environment[count++] = vendors;
     environment[count] = NULL;
     pid_t child;
     int status = -1;
@@ -967,18 +969,81 @@ static void no_driver_is_no_crash(void)
     CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+static void no_driver_is_no_crash(void)
+{
+    check_without_driver("/nonexistent");
+}
+
+static void an_empty_folder_is_no_crash(void)
+{
+    char folder[] = "/tmp/allot_test_opencl_XXXXXX";
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+    check_without_driver(folder);
+    rmdir(folder);
+}
+
+static allot_status return_ok(allot_call *call, const void *in, void *out)
+{
+    return call && !in && !out ? ALLOT_OK : ALLOT_FAILED;
+}
+
+/* Whether what is sent to a place ends with a status and words of its message. */
+static bool on_place_ends(allot_executor *executor, const char *place, allot_status status, const char *words)
+{
+    allot_array *x = allot_array_full(executor, ALLOT_F32, 4, 1),
+                *y = allot_array_full(executor, ALLOT_F32, 4, 1);
+    allot_future *future =
+        allot_launch(executor, allot_axpy(), allot_range(4),
+                     ALLOT_ARGS(allot_f32(2), allot_in(x), allot_inout(y)), ALLOT_HINTS(.place_id = place));
+    bool right = allot_wait(future, ALLOT_FOREVER) == ALLOT_OK && allot_future_status(future) == status &&
+                 strstr(allot_future_error(future), words);
+    if (!right)
+        printf("%s: %s: %s\n", place ? place : "any", allot_status_name(allot_future_status(future)),
+               allot_future_error(future));
+    allot_release(future);
+    allot_array_release(x);
+    allot_array_release(y);
+    return right;
+}
+
+static bool function_runs(allot_executor *executor, allot_kind kind)
+{
+    allot_future *future = allot_submit(executor, return_ok, NULL, 0, 0, ALLOT_HINTS(.place = kind));
+    bool right = allot_get(future, NULL, 0, ALLOT_FOREVER) == ALLOT_OK;
+    allot_release(future);
+    return right;
+}
+
+/* An executor beside no driver: says so, and its CPU places work; so does one of devices alone, but for them.
+ */
+static bool executors_live_without_driver(void)
+{
+    allot_executor *executor = allot_open(NULL);
+    allot_executor *bare = allot_open(ALLOT_OPTIONS(.places = ALLOT_KIND_BIT(ALLOT_OPENCL)));
+    if (!executor || !bare)
+        return false;
+    bool right = strstr(allot_devices_message(executor), "no OpenCL platform") != NULL;
+    right &= on_place_ends(executor, "opencl:0", ALLOT_NO_DEVICE, "no such device");
+    right &= on_place_ends(executor, NULL, ALLOT_OK, "");
+    right &= function_runs(executor, ALLOT_THREAD) && function_runs(executor, ALLOT_PROCESS);
+    right &= on_place_ends(bare, NULL, ALLOT_NO_PLACE, "no OpenCL platform");
+    right &= allot_close(bare) == ALLOT_OK && allot_close(executor) == ALLOT_OK;
+    return right;
+}
+
 static int without_driver(void)
 {
     static const al_place_config config = { 1, 1 };
     char why[512];
     size_t count = al_opencl_kind.discover(&config, places, PLACES_MAX, why, sizeof why);
-    return count == 0 && strstr(why, "no OpenCL platform") ? EXIT_SUCCESS : EXIT_FAILURE;
+    bool right = count == 0 && strstr(why, "no OpenCL platform") && executors_live_without_driver();
+    return right ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static const test_fact facts[] = {
     { "computes", computes },
     { "computes in double precision or says why not", doubles_or_a_reason },
-    { "an empty range succeeds with nothing done (B16)", nothing_to_do },
+    { "B16 an empty range succeeds with nothing done", nothing_to_do },
     { "an empty array is a pointer like others", an_empty_array_is_a_pointer },
     { "views start at any offset", views_at_any_offset },
     { "overlapping views can be read", overlapping_views_are_read },
@@ -987,22 +1052,23 @@ static const test_fact facts[] = {
     { "data goes from device to device", data_goes_from_device_to_device },
     { "what the host writes later is seen", the_host_writes_again },
     { "wrapped memory works at any address", wrapped_memory_works },
-    { "a syntax error brings the build log, once (I1)", a_syntax_error_brings_the_log },
-    { "what the entry takes is checked by name (I2)", what_the_entry_takes_is_checked },
-    { "work-groups must fit (I3)", work_groups_must_fit },
+    { "I1 a syntax error brings the build log, once", a_syntax_error_brings_the_log },
+    { "I2 what the entry takes is checked by name", what_the_entry_takes_is_checked },
+    { "I3 work-groups must fit", work_groups_must_fit },
     { "ranges of any length need few work-group sizes", any_length_needs_few_shapes },
     { "in more dimensions groups divide the range", more_dimensions_are_divided },
     { "the size that a kernel requires is kept", a_required_group_is_kept },
-    { "a buffer can be too large (I4)", a_buffer_can_be_too_large },
+    { "I4 a buffer can be too large", a_buffer_can_be_too_large },
     { "functions are not for devices", functions_are_not_for_devices },
-    { "a thousand launches build once (I9)", a_thousand_launches_build_once },
-    { "arguments of threads never mix (I10)", arguments_of_threads_never_mix },
+    { "I9 a thousand launches build once", a_thousand_launches_build_once },
+    { "I10 arguments of threads never mix", arguments_of_threads_never_mix },
     { "nobody needs to wait", nobody_needs_to_wait },
-    { "the user's memory is freed once, outside callbacks (B5)", memory_is_given_back_outside_callbacks },
+    { "B5 the user's memory is freed once, outside callbacks", memory_is_given_back_outside_callbacks },
     { "what has not started can be taken back", what_has_not_started_can_be_taken_back },
     { "cancelled launches do not run", cancelled_launches_do_not_run },
     { "describes itself", describes_itself },
-    { "without a driver there is a message and no place (I7)", no_driver_is_no_crash },
+    { "I7 without a driver there is no device, in words, and the CPU places work", no_driver_is_no_crash },
+    { "I7 a folder without drivers is the same", an_empty_folder_is_no_crash },
     { "closing brings the data back", closing_brings_the_data_back },
     { "what was never opened can be closed", closing_what_was_never_opened },
     { NULL, NULL },

@@ -341,7 +341,7 @@ static const test_fact facts[] = {
     { "the topology is whole", topology_is_whole },
     { "a size of 0 is refused, a smaller struct gets its part", bad_sizes_are_refused_and_small_ones_kept },
     { "the affinity mask is asked anew", affinity_mask_is_asked_anew },
-    { "A6: a refused affinity mask falls back to the CPUs online", refused_affinity_falls_back },
+    { "A6 a refused affinity mask falls back to the CPUs online", refused_affinity_falls_back },
     { "a forked child is refused", forked_child_is_refused },
     { "libraries are listed with their versions", libraries_are_listed },
     { NULL, NULL },

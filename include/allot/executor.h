@@ -22,9 +22,13 @@ typedef struct allot_options {
     int threads;     /* workers of the thread place; 0: the usable CPUs (affinity mask and cgroup quota) */
     int processes;   /* workers of the process place; 0: the usable CPUs */
     uint32_t places; /* the kinds to use, ALLOT_KIND_BIT(kind) or-ed; 0: all of them */
-    bool keep_blas_threads; /* leave OpenBLAS's thread count alone: by default it is set to one while an
-                               executor is open, since the workers already use every core, and restored at
-                               close */
+    bool keep_blas_threads; /* leave the thread counts of OpenMP, OpenBLAS, BLIS and MKL alone. By default,
+                               since the workers already use every core, an OpenMP region or MKL call in a
+                               task has one thread (set in each worker; other threads keep their own), and
+                               OpenBLAS and BLIS, whose count is the process's, have one from the first open
+                               to the last close. Found are libraries that are loaded when an executor is
+                               opened; worker processes get OMP_NUM_THREADS=1 and the like where the user set
+                               none */
 } allot_options;
 
 /* Fills *options with the defaults. */

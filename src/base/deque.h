@@ -1,8 +1,8 @@
 /* A double-ended queue of pointers with one owner and many thieves: the owner pushes and takes at one end,
  * thieves steal at the other, without locks.
  *
- * D. Chase, Y. Lev, "Dynamic circular work-stealing deque", SPAA 2005, with the C11 orders of N. M. Le, A. Pop,
- * A. Cohen, F. Zappa Nardelli, "Correct and efficient work-stealing for weak memory models", PPoPP 2013
+ * D. Chase, Y. Lev, "Dynamic circular work-stealing deque", SPAA 2005, with the C11 orders of N. M. Le, A.
+ * Pop, A. Cohen, F. Zappa Nardelli, "Correct and efficient work-stealing for weak memory models", PPoPP 2013
  * (figure 1), checked by tests/model/deque.pml. Under ThreadSanitizer, which does not model fences, the same
  * accesses are sequentially consistent.
  *
@@ -22,10 +22,11 @@ typedef struct al_deque_ring {
 } al_deque_ring;
 
 typedef struct al_deque {
-    _Alignas(64) _Atomic int64_t top; /* the oldest; thieves move it */
+    _Alignas(64) _Atomic int64_t top;    /* the oldest; thieves move it */
     _Alignas(64) _Atomic int64_t bottom; /* one past the newest; the owner moves it */
     _Atomic(al_deque_ring *) ring;
-    int64_t top_seen; /* the owner's: top was at least here, so that it need not read it to see that there is room */
+    int64_t top_seen; /* the owner's: top was at least here, so that it need not read it to see that there is
+                         room */
 } al_deque;
 
 /* Zeroed memory is a deque with no storage yet. */
@@ -40,8 +41,9 @@ void *al_deque_take(al_deque *deque);
 /* Any thread: the oldest; NULL: empty, or somebody else got it. */
 void *al_deque_steal(al_deque *deque);
 
-/* Any thread, of a deque whose owner never takes: up to `capacity` of the oldest, but not more than half (rounded
- * up), in order. 0: empty, or somebody else got them; `items` may have been written to all the same. */
+/* Any thread, of a deque whose owner never takes: up to `capacity` of the oldest, but not more than half
+ * (rounded up), in order. 0: empty, or somebody else got them; `items` may have been written to all the same.
+ */
 size_t al_deque_steal_some(al_deque *deque, void **items, size_t capacity);
 
 /* How many there are, or were a moment ago. Any thread. */

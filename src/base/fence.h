@@ -1,9 +1,9 @@
 /* Fences between a frequent side and a rare one.
  *
- * "I write, then look whether you sleep; you write that you sleep, then look whether I wrote": both need a full
- * fence between their write and their look. Where Linux offers membarrier(2) the rare side pays for both: it
- * makes every running thread of the process pass a full fence, and the frequent side only keeps the compiler
- * in order. Elsewhere (old kernels, seccomp, Valgrind, ThreadSanitizer) both sides pay. */
+ * "I write, then look whether you sleep; you write that you sleep, then look whether I wrote": both need a
+ * full fence between their write and their look. Where Linux offers membarrier(2) the rare side pays for
+ * both: it makes every running thread of the process pass a full fence, and the frequent side only keeps the
+ * compiler in order. Elsewhere (old kernels, seccomp, Valgrind, ThreadSanitizer) both sides pay. */
 #ifndef AL_BASE_FENCE_H
 #define AL_BASE_FENCE_H
 
@@ -12,7 +12,8 @@
 
 extern bool al_fence_asymmetric; /* set before main, never changed: membarrier works here */
 
-/* The rare side: after it, each light fence of another thread came before, or sees what was written before. */
+/* The rare side: after it, each light fence of another thread came before, or sees what was written before.
+ */
 void al_fence_heavy(void);
 
 /* The frequent side. */

@@ -1,8 +1,8 @@
 /* A lane: what a thread has to itself, so that it need not share counters and caches with others.
  *
  * Every thread that uses the library takes a lane when it first needs one and gives it back when it ends; the
- * next new thread goes on with it and with what it holds. The first lanes have a number of their own: a cell of
- * that number in any table is written by that thread alone. All others share the last number. */
+ * next new thread goes on with it and with what it holds. The first lanes have a number of their own: a cell
+ * of that number in any table is written by that thread alone. All others share the last number. */
 #ifndef AL_BASE_LANE_H
 #define AL_BASE_LANE_H
 

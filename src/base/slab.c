@@ -39,7 +39,7 @@ _Static_assert(sizeof(chunk) <= AL_SLAB_BLOCK, "a chunk's head is a block");
 typedef struct heap {
     chunk *current; /* where blocks come from; not listed */
     chunk *listed;
-    unsigned empty;                          /* how many of the listed are empty */
+    unsigned empty;                       /* how many of the listed are empty */
     _Alignas(64) _Atomic(block *) remote; /* blocks of this heap that other threads gave */
 } heap;
 

@@ -2,9 +2,9 @@
  *
  * A thread takes blocks from chunks of its own and gives them back there without an atomic operation; a block
  * that another thread gives goes onto a list of its owner's without a lock, and the owner collects it when it
- * runs dry. Chunks that are empty go to a pool of the process, which keeps at most AL_SLAB_POOL_BYTES of touched
- * memory; beside it each thread keeps at most AL_SLAB_OWN_CHUNKS empty ones. Memory for blocks outlives every
- * executor: it is the process's. */
+ * runs dry. Chunks that are empty go to a pool of the process, which keeps at most AL_SLAB_POOL_BYTES of
+ * touched memory; beside it each thread keeps at most AL_SLAB_OWN_CHUNKS empty ones. Memory for blocks
+ * outlives every executor: it is the process's. */
 #ifndef AL_BASE_SLAB_H
 #define AL_BASE_SLAB_H
 

@@ -1,4 +1,5 @@
-/* Blocks straight from malloc: for AddressSanitizer and Valgrind, which see the use of a freed block only then. */
+/* Blocks straight from malloc: for AddressSanitizer and Valgrind, which see the use of a freed block only
+ * then. */
 #include "base/slab.h"
 #include <stdlib.h>
 

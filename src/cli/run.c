@@ -298,7 +298,8 @@ int al_run_run(int argc, char **argv)
         .parser = parse,
         .args_doc = "KERNEL",
         .doc =
-            "Runs a sample kernel (axpy, gemm, spmv) and verifies its result against a serial reference "
+            "Runs a sample kernel (axpy, dot, gemm, spmv, conv2d, conv2d_separable) and verifies its result "
+            "against a serial reference "
             "in double precision."
             "\vKernels and their inputs: axpy (y = 0.75*x + y; x, y), gemm (C = A*B; A, B), spmv (y = A*x; A "
             "sparse, x).\n\n"

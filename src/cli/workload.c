@@ -6,7 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-const al_workload_kind *const al_workload_kinds[] = { &al_axpy_kind, &al_gemm_kind, &al_spmv_kind, NULL };
+const al_workload_kind *const al_workload_kinds[] = {
+    &al_axpy_kind, &al_dot_kind, &al_gemm_kind, &al_spmv_kind, &al_conv2d_kind, &al_conv2d_separable_kind,
+    NULL
+};
 
 const char *al_workload_names(void)
 {

@@ -70,7 +70,7 @@ struct al_workload {
 extern const al_workload_kind *const al_workload_kinds[]; /* ended by NULL */
 /* A row by name; NULL with a problem (AL_EXIT_USAGE) that names those there are. */
 const al_workload_kind *al_workload_named(const char *name, al_problem *problem);
-/* Their names: "axpy, gemm, spmv". */
+/* Their names: "axpy, dot, ...". */
 const char *al_workload_names(void);
 
 /* Makes a workload, results expected included (which may take a second). It must be freed whether that
@@ -136,6 +136,7 @@ bool al_workload_result(al_workload *work, allot_array *result, const allot_view
 /* Out of memory, as a problem; false. */
 bool al_out_of_memory(al_problem *problem);
 
-extern const al_workload_kind al_axpy_kind, al_gemm_kind, al_spmv_kind;
+extern const al_workload_kind al_axpy_kind, al_dot_kind, al_gemm_kind, al_spmv_kind, al_conv2d_kind,
+    al_conv2d_separable_kind;
 
 #endif

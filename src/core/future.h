@@ -27,8 +27,9 @@ enum {
 };
 
 struct allot_future {
-    /* References in the upper half; in the lower one, on which waiters sleep, allot_state | AL_FUTURE_*. Release
-     * when it becomes done, acquire when read. One word, so that its end and the owner's farewell are one step. */
+    /* References in the upper half; in the lower one, on which waiters sleep, allot_state | AL_FUTURE_*.
+     * Release when it becomes done, acquire when read. One word, so that its end and the owner's farewell are
+     * one step. */
     _Atomic uint64_t word;
     _Atomic(al_continuation *) continuations; /* newest first; AL_FUTURE_CLOSED once they have been taken */
     allot_status status;                      /* valid once done */
@@ -37,12 +38,13 @@ struct allot_future {
 };
 
 #define AL_FUTURE_STATE_MASK UINT64_C(0xff)
-#define AL_FUTURE_WAITED     UINT64_C(0x100)  /* somebody sleeps on the word */
-#define AL_FUTURE_WATCHED    UINT64_C(0x200)  /* somebody sleeps on the epoch and looks at this future among others */
-#define AL_FUTURE_NO_SPIN    UINT64_C(0x400)  /* whoever spins for it takes a core from what it waits for */
-#define AL_FUTURE_CONTINUED  UINT64_C(0x800)  /* it has continuations, or is about to */
-#define AL_FUTURE_FLAGS      (AL_FUTURE_WAITED | AL_FUTURE_WATCHED | AL_FUTURE_NO_SPIN | AL_FUTURE_CONTINUED)
-#define AL_FUTURE_REFERENCE  (UINT64_C(1) << 32)
+#define AL_FUTURE_WAITED     UINT64_C(0x100) /* somebody sleeps on the word */
+#define AL_FUTURE_WATCHED                                                                                    \
+    UINT64_C(0x200) /* somebody sleeps on the epoch and looks at this future among others */
+#define AL_FUTURE_NO_SPIN   UINT64_C(0x400) /* whoever spins for it takes a core from what it waits for */
+#define AL_FUTURE_CONTINUED UINT64_C(0x800) /* it has continuations, or is about to */
+#define AL_FUTURE_FLAGS     (AL_FUTURE_WAITED | AL_FUTURE_WATCHED | AL_FUTURE_NO_SPIN | AL_FUTURE_CONTINUED)
+#define AL_FUTURE_REFERENCE (UINT64_C(1) << 32)
 
 /* Acquire: who sees a state sees what was written before the change to it. */
 static inline allot_state al_future_state_of(const allot_future *future)
@@ -78,15 +80,15 @@ static inline void al_future_init(allot_future *future, uint32_t references)
 bool al_future_change(allot_future *future, allot_state from, allot_state to);
 
 /* Ends it: stores the outcome, changes the state (the caller must own that change: RUNNING → done), wakes,
- * runs the continuations. Takes over `failure` (may be NULL). Drops one reference, the owner's; true if that was
- * the last one. */
+ * runs the continuations. Takes over `failure` (may be NULL). Drops one reference, the owner's; true if that
+ * was the last one. */
 bool al_future_finish(allot_future *future, allot_state end, allot_status status, al_failure *failure);
 
 /* Drops a reference; true if it was the last one. */
 static inline bool al_future_unreference(allot_future *future)
 {
-    /* Alone with it: nobody else can take a reference any more. Acquire and acq_rel: what any holder did to it
-     * happens before it is freed. */
+    /* Alone with it: nobody else can take a reference any more. Acquire and acq_rel: what any holder did to
+     * it happens before it is freed. */
     if (atomic_load_explicit(&future->word, memory_order_acquire) >> 32 == 1)
         return true;
     return atomic_fetch_sub_explicit(&future->word, AL_FUTURE_REFERENCE, memory_order_acq_rel) >> 32 == 1;

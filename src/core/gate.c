@@ -58,8 +58,8 @@ void al_gate_close(al_gate *gate)
     al_fence_heavy();
 }
 
-/* Who left is counted before who entered: then a difference of 0 means that there was a moment in between when
- * nobody was inside, since both counts only grow. */
+/* Who left is counted before who entered: then a difference of 0 means that there was a moment in between
+ * when nobody was inside, since both counts only grow. */
 uint64_t al_gate_inside(const al_gate *gate)
 {
     uint64_t left = 0, entered = 0;

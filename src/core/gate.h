@@ -1,5 +1,5 @@
-/* How many things of an executor are unfinished, and whether it still accepts any: counted by each thread in a
- * cell of its own.
+/* How many things of an executor are unfinished, and whether it still accepts any: counted by each thread in
+ * a cell of its own.
  *
  * The memory of a gate is never given back but used again, so that who leaves last may still look at it while
  * the executor is freed. */
@@ -38,7 +38,8 @@ void al_gate_close(al_gate *gate);
 /* Waits until nobody is inside a closed gate. */
 void al_gate_drain(al_gate *gate);
 
-/* How many are inside: exact for a closed gate that nobody is forced into, else of some moment during the call. */
+/* How many are inside: exact for a closed gate that nobody is forced into, else of some moment during the
+ * call. */
 uint64_t al_gate_inside(const al_gate *gate);
 
 /* The sums over all threads. */
@@ -57,8 +58,8 @@ static inline void al_gate_leave(al_gate *gate)
         al_gate_notify(gate);
 }
 
-/* Counts one more unfinished thing; false if the gate is closed. Only while one is inside already may `forced`
- * be used. */
+/* Counts one more unfinished thing; false if the gate is closed. Only while one is inside already may
+ * `forced` be used. */
 static inline bool al_gate_enter(al_gate *gate, bool forced)
 {
     al_lane *lane = al_lane_here();

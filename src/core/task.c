@@ -28,8 +28,7 @@ static bool allocate_outside(al_task *task)
 
 static bool is_outside(const al_task *task)
 {
-    return task->in_size > AL_TASK_INLINE ||
-           task->out_size > AL_TASK_INLINE - al_task_padded(task->in_size);
+    return task->in_size > AL_TASK_INLINE || task->out_size > AL_TASK_INLINE - al_task_padded(task->in_size);
 }
 
 al_task *al_task_create(allot_function function, const void *in, size_t in_size, size_t out_size,
@@ -193,7 +192,8 @@ static void finish(al_task *task, allot_status status, al_failure *message)
 
 void al_task_complete(al_task *task, allot_status status, al_failure *failure)
 {
-    if (__builtin_expect(atomic_load_explicit(&task->future.stop, memory_order_acquire) != AL_STOP_NONE, false))
+    if (__builtin_expect(atomic_load_explicit(&task->future.stop, memory_order_acquire) != AL_STOP_NONE,
+                         false))
         status = al_task_stop_status(task);
     al_failure *message = kept(failure);
     if (task->more)

@@ -24,8 +24,8 @@ typedef struct al_more {
     allot_decision *_Atomic decision;
     int64_t submitted_ns, decided_ns, started_ns, ended_ns; /* 0 unless it is traced or decided */
     _Atomic int64_t charged_ns; /* what its place's backlog carries for it; 0 once it has been taken off */
-    int priority; /* above 0: before others, below: after them */
-    int node;     /* of memory, near which it should run; -1: anywhere */
+    int priority;               /* above 0: before others, below: after them */
+    int node;                   /* of memory, near which it should run; -1: anywhere */
     const char *name; /* for messages and traces: never NULL; owned by launch, the block behind or static */
 } al_more;
 
@@ -37,10 +37,10 @@ struct al_task {
     al_task *next;                  /* for the queue of whoever owns it */
     struct al_place *_Atomic place; /* NULL until it is dispatched */
     const char *place_id;           /* the place's id, interned: outlives the place. Written before `place` */
-    al_gate *gate;            /* its executor's; NULL for the host's own accesses and for refused tasks */
-    allot_function function;  /* NULL: a launch */
-    al_more *more;            /* NULL: a plain task, which leaves the gate when it is done; else whoever made
-                                 this sees to that */
+    al_gate *gate;           /* its executor's; NULL for the host's own accesses and for refused tasks */
+    allot_function function; /* NULL: a launch */
+    al_more *more;           /* NULL: a plain task, which leaves the gate when it is done; else whoever made
+                                this sees to that */
     size_t in_size, out_size;
     union {
         _Alignas(16) unsigned char payload[AL_TASK_INLINE];

@@ -68,8 +68,8 @@ bool al_choose_needs_devices(const allot_executor *executor, const al_task *task
     char why[256];
     if (names_device(terms))
         return true;
-    if (!al_task_launch(task) || !al_task_launch(task)->kernel->desc.opencl_source || terms->kind != ALLOT_ANYWHERE ||
-        terms->place_id || terms->forbid & ALLOT_KIND_BIT(ALLOT_OPENCL))
+    if (!al_task_launch(task) || !al_task_launch(task)->kernel->desc.opencl_source ||
+        terms->kind != ALLOT_ANYWHERE || terms->place_id || terms->forbid & ALLOT_KIND_BIT(ALLOT_OPENCL))
         return false;
     for (size_t i = 0; i < place_count(executor); i++)
         if (possible(executor->places[i], task, why, sizeof why))
@@ -303,8 +303,8 @@ static al_place *choose_for_launch(allot_executor *executor, al_task *task, allo
 al_place *al_choose(allot_executor *executor, al_task *task, allot_status *status, al_failure *failure)
 {
     *status = ALLOT_OK;
-    al_place *place =
-        al_task_launch(task) ? choose_for_launch(executor, task, status) : choose_for_function(executor, task);
+    al_place *place = al_task_launch(task) ? choose_for_launch(executor, task, status)
+                                           : choose_for_function(executor, task);
     if (!place && *status == ALLOT_OK)
         *status = nobody(executor, task, failure);
     return place;
@@ -318,7 +318,8 @@ al_place *al_choose(allot_executor *executor, al_task *task, allot_status *statu
 static int64_t cost_ns(const al_task *task)
 {
     const al_launch *launch = al_task_launch(task);
-    int64_t whole_ns = task->more->ended_ns - task->more->decided_ns - (int64_t)launch->moved.ns - launch->compiled_ns;
+    int64_t whole_ns =
+        task->more->ended_ns - task->more->decided_ns - (int64_t)launch->moved.ns - launch->compiled_ns;
     return al_terms_of(task)->alone && whole_ns > launch->ran_ns ? whole_ns : launch->ran_ns;
 }
 

@@ -127,7 +127,8 @@ void al_control_arm_deadline(al_terms *terms)
         return;
     }
     if (!al_service_start(timers)) {
-        al_log(AL_LOG_ERROR, "%s: its deadline cannot be watched: no thread to be had", al_task_name(terms->task));
+        al_log(AL_LOG_ERROR, "%s: its deadline cannot be watched: no thread to be had",
+               al_task_name(terms->task));
         return;
     }
     terms->timer = (al_job){ NULL, terms->deadline_ns, go_off };

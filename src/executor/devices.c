@@ -164,8 +164,10 @@ size_t allot_places(allot_executor *executor, allot_place_info *infos, size_t ca
 
 const char *allot_devices_message(allot_executor *executor)
 {
-    if (!executor || al_forked())
+    if (!executor)
         return "";
+    if (al_forked())
+        return allot_status_text(ALLOT_FORKED);
     al_devices_wait(executor);
     return executor->devices_message;
 }

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "executor/callback.h"
 #include "executor/control.h"
+#include "topology/citizen.h"
 #include "topology/topology.h"
 #include <stdlib.h>
 #include <string.h>
@@ -155,8 +156,9 @@ static allot_executor *create(const allot_options *options)
     pthread_mutex_init(&executor->lock, NULL);
     pthread_cond_init(&executor->changed, NULL);
     int cpus = al_usable_cpus();
-    executor->config = (al_place_config){ options->threads ? options->threads : cpus,
-                                          options->processes ? options->processes : cpus };
+    executor->config =
+        (al_place_config){ options->threads ? options->threads : cpus,
+                           options->processes ? options->processes : cpus, !options->keep_blas_threads };
     executor->kinds = options->places ? options->places : ALL_KINDS;
     executor->model = al_model_create();
     executor->gate = al_gate_create(executor);
@@ -179,7 +181,8 @@ allot_executor *allot_open(const allot_options *given)
         return NULL;
     al_service_init(&executor->callbacks, "allot-callbacks", false);
     al_service_init(&executor->timers, "allot-timers", true);
-    executor->blas_capped = !options.keep_blas_threads && al_blas_cap();
+    if (executor->config.caps_libraries)
+        al_citizen_cap();
     return executor;
 }
 
@@ -229,8 +232,8 @@ allot_status allot_close(allot_executor *executor)
     wait_for_pins(executor);
     al_service_fini(&executor->callbacks);
     al_service_fini(&executor->timers);
-    if (executor->blas_capped)
-        al_blas_restore();
+    if (executor->config.caps_libraries)
+        al_citizen_restore();
     destroy(executor);
     return ALLOT_OK;
 }

@@ -24,7 +24,6 @@ struct allot_executor {
     _Atomic size_t place_count; /* only grows; release after the entry is written */
     al_model *model;
     al_service callbacks, timers;
-    bool blas_capped;
     int pins; /* threads that use a place for a task that was unfinished when they came; see al_executor_pin
                */
 
@@ -60,10 +59,5 @@ void al_devices_wait(allot_executor *executor);
 bool al_devices_await(allot_executor *executor, al_terms *terms);
 /* Joins the search's thread if that has not been done. */
 void al_devices_fini(allot_executor *executor);
-
-/* Sets OpenBLAS, if the process has it, to one thread while executors are open; restores it after the last.
- */
-bool al_blas_cap(void);
-void al_blas_restore(void);
 
 #endif

@@ -91,8 +91,8 @@ static allot_status check_after(const al_terms *terms, al_failure *failure)
         const char *error = allot_future_error(future);
         if (status == ALLOT_DEPENDENCY) /* it leads to the root already */
             return al_failure_set(failure, ALLOT_DEPENDENCY, "%s", error);
-        return al_failure_set(failure, ALLOT_DEPENDENCY, "%s did not succeed: %s", al_task_name(al_task_from(future)),
-                              error);
+        return al_failure_set(failure, ALLOT_DEPENDENCY, "%s did not succeed: %s",
+                              al_task_name(al_task_from(future)), error);
     }
     return ALLOT_OK;
 }
@@ -135,13 +135,14 @@ static void place_task(al_terms *terms)
     al_map *map = al_map_of(task); /* its chunks were its dependencies: there is nothing left to run */
     if (map)
         status = al_map_outcome(map, &failure);
-    al_place *place = status == ALLOT_OK && !map ? al_choose(task->gate->executor, task, &status, &failure) : NULL;
+    al_place *place =
+        status == ALLOT_OK && !map ? al_choose(task->gate->executor, task, &status, &failure) : NULL;
     if (place)
         dispatch(task, place);
     else
         fail(task, status, &failure);
-    if (atomic_load(
-            &task->gate->executor->cancelling)) /* on its way while what waits and what is queued were cancelled */
+    if (atomic_load(&task->gate->executor
+                         ->cancelling)) /* on its way while what waits and what is queued were cancelled */
         allot_cancel(future);
     settle(terms);
     allot_release(future);
@@ -313,9 +314,9 @@ static allot_future *accept(allot_executor *executor, al_task *task, al_launch *
     return future;
 }
 
-/* With no hints it is not decided, it goes to the thread place, which is the first if there is one. (An executor
- * of devices alone has no place at all until they are found.) A trace wants to know more of a task than it
- * carries itself. */
+/* With no hints it is not decided, it goes to the thread place, which is the first if there is one. (An
+ * executor of devices alone has no place at all until they are found.) A trace wants to know more of a task
+ * than it carries itself. */
 static inline bool is_plain(const allot_executor *executor, const allot_hints *given)
 {
     return !given && executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD) &&
@@ -401,5 +402,6 @@ allot_future *al_submit_gathering(allot_executor *executor, al_task *task, const
                                   size_t parts)
 {
     al_failure none = { 0 };
-    return task ? accept(executor, task, NULL, hints, parts) : abandon(executor, NULL, ALLOT_NO_MEMORY, &none);
+    return task ? accept(executor, task, NULL, hints, parts)
+                : abandon(executor, NULL, ALLOT_NO_MEMORY, &none);
 }

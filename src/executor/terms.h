@@ -27,7 +27,7 @@ struct al_terms {
     al_node node;
     al_task *task;
     al_continuation end; /* runs first of all when the task is done */
-    _Atomic int open; /* 2 at first: its end and its arming are both to come */
+    _Atomic int open;    /* 2 at first: its end and its arming are both to come */
     allot_kind kind;
     const char *place_id; /* NULL: any */
     uint32_t forbid;
@@ -48,8 +48,8 @@ struct al_terms {
     char *name, *place_text;
 };
 
-/* Makes the record of a task, of a launch (which it takes over; NULL: of a plain function). NULL when memory is
- * out. */
+/* Makes the record of a task, of a launch (which it takes over; NULL: of a plain function). NULL when memory
+ * is out. */
 al_terms *al_terms_create(al_task *task, al_launch *launch, const allot_hints *hints);
 
 /* Of a task that is not plain. */

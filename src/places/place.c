@@ -40,7 +40,8 @@ bool al_place_start(al_place *place, al_task *task)
 static void trace(const al_place *place, const al_task *task, allot_status status)
 {
     int64_t submitted_ns = task->more->submitted_ns ? task->more->submitted_ns : task->more->started_ns;
-    al_trace_task(al_task_name(task), place->id, submitted_ns, task->more->started_ns, al_clock_now_ns(), status);
+    al_trace_task(al_task_name(task), place->id, submitted_ns, task->more->started_ns, al_clock_now_ns(),
+                  status);
 }
 
 bool al_place_runs_c(const al_place *place, const al_task *task, char *why, size_t why_size)

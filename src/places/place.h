@@ -63,11 +63,11 @@ typedef struct al_counts {
 struct al_place {
     const al_place_ops *ops;
     allot_kind kind;
-    const char *id;    /* interned */
-    al_memory *memory; /* where this place's copies of arrays live; NULL: it works on the host's memory */
-    bool shares_cpus;  /* runs on the CPUs that the thread place uses: one resource for placement */
-    bool only_by_name; /* never a candidate unless the hints ask for it */
-    int width;         /* how much it can do at once: configured workers, compute units. Never changes */
+    const char *id;      /* interned */
+    al_memory *memory;   /* where this place's copies of arrays live; NULL: it works on the host's memory */
+    bool shares_cpus;    /* runs on the CPUs that the thread place uses: one resource for placement */
+    bool only_by_name;   /* never a candidate unless the hints ask for it */
+    int width;           /* how much it can do at once: configured workers, compute units. Never changes */
     _Atomic int workers; /* threads or processes that it has now */
     al_counts counts[AL_LANES];
     /* Kept by the executor, not by the place: */
@@ -80,6 +80,7 @@ struct al_place {
 /* What an executor tells the kinds when it looks for places. */
 typedef struct al_place_config {
     int threads, processes; /* workers of the pools, at least 1 */
+    bool caps_libraries;    /* workers keep other libraries from starting teams: topology/citizen.h */
 } al_place_config;
 
 /* A kind of place that this build has. */

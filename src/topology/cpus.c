@@ -40,9 +40,21 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static al_cpu_list *machine;
 static bool is_this_machine = true; /* its numbers may be compared with masks */
 
+/* The variables by which hwloc is told to take another machine for this one. */
+static bool is_made_up(void)
+{
+    return getenv("HWLOC_SYNTHETIC") || getenv("HWLOC_XMLFILE") || getenv("HWLOC_FSROOT");
+}
+
+/* The kernel's own files first: they say the same of CPUs within 0.3 ms, where hwloc takes 4 on an idle
+ * machine and 50 to 90 on a busy one (it looks into every plugin, and visits every CPU to ask it), and the
+ * first tasks wait for this. */
 static void read_machine(void)
 {
-    machine = al_cpus_hwloc(NULL, NULL, &is_this_machine);
+    if (!is_made_up() && access(AL_SYSFS_CPU "/online", R_OK) == 0)
+        machine = al_cpus_flat("");
+    if (!machine)
+        machine = al_cpus_hwloc(NULL, NULL, &is_this_machine);
     if (machine)
         return;
     is_this_machine = true;

@@ -4,6 +4,7 @@
 #include "core/launch.h"
 #include "places/place.h"
 #include "places/queue.h"
+#include "topology/citizen.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 
 typedef struct inline_place {
     al_place base;
+    bool caps_libraries;
     pthread_mutex_t lock; /* guards `queue` and `closing` */
     pthread_cond_t changed;
     al_queue queue;
@@ -78,6 +80,8 @@ static al_task *next_task(inline_place *self)
 static void *serve(void *of)
 {
     inline_place *self = of;
+    if (self->caps_libraries)
+        al_citizen_enter_worker();
     for (al_task *task; (task = next_task(self));)
         run(&self->base, task);
     return NULL;
@@ -159,12 +163,12 @@ static const al_place_ops ops = {
 static size_t discover(const al_place_config *config, al_place **places, size_t capacity, char *message,
                        size_t message_size)
 {
-    (void)config;
     inline_place *self = capacity ? al_place_allocate(sizeof *self) : NULL;
     if (!self) {
         snprintf(message, message_size, "out of memory");
         return 0;
     }
+    self->caps_libraries = config->caps_libraries;
     self->base.ops = &ops;
     self->base.kind = ALLOT_INLINE;
     self->base.id = al_intern("inline");

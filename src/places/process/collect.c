@@ -16,7 +16,8 @@ static bool read_parcel(al_task *task, int parcel)
 {
     size_t done = 0, offset = al_slot_out_offset(task->in_size);
     while (done < task->out_size) {
-        ssize_t got = pread(parcel, (char *)al_task_out(task) + done, task->out_size - done, (off_t)(offset + done));
+        ssize_t got =
+            pread(parcel, (char *)al_task_out(task) + done, task->out_size - done, (off_t)(offset + done));
         if (got > 0)
             done += (size_t)got;
         else if (got == 0 || errno != EINTR)

@@ -280,7 +280,7 @@ void al_process_enqueue(al_process *place, al_task *task)
     al_failure failure = { 0 };
     al_symbol symbol = { 0 };
     al_code code = al_task_launch(task) ? (al_code)al_task_launch(task)->kernel->desc.cpu
-                                : (al_code)al_chunk_function(task->function, al_task_in(task));
+                                        : (al_code)al_chunk_function(task->function, al_task_in(task));
     bool found = al_symbols_find(&place->symbols, code, &symbol, &failure);
     _Atomic uint32_t *bell = NULL;
     bool attend = false;

@@ -29,8 +29,8 @@ typedef enum al_job_state {
     AL_JOB_SPREAD   /* a launch whose parts are jobs of their own */
 } al_job_state;
 
-/* One call: a plain function's task, a launch, or a part of one. task->more->slot is a task's own job, while it has
- * one. */
+/* One call: a plain function's task, a launch, or a part of one. task->more->slot is a task's own job, while
+ * it has one. */
 struct al_job {
     al_job *next, *previous; /* of the queue */
     al_task *task;

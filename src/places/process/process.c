@@ -76,8 +76,9 @@ static void init_lock(pthread_mutex_t *lock)
     pthread_mutexattr_destroy(&attributes);
 }
 
-static al_process *create(int limit)
+static al_process *create(const al_place_config *config)
 {
+    int limit = config->processes;
     al_process *place = al_place_allocate(sizeof *place);
     if (!place)
         return NULL;
@@ -92,6 +93,7 @@ static al_process *create(int limit)
         free_place(place);
         return NULL;
     }
+    place->spawner.caps_libraries = config->caps_libraries;
     al_memory_init(&place->memory, &al_shared_memory_ops);
     atomic_store(&place->memory.shares_host, true);
     place->base = (al_place){ .ops = &ops,
@@ -107,7 +109,7 @@ static al_process *create(int limit)
 static size_t discover(const al_place_config *config, al_place **places, size_t capacity, char *message,
                        size_t message_size)
 {
-    al_process *place = capacity ? create(config->processes) : NULL;
+    al_process *place = capacity ? create(config) : NULL;
     if (!place) {
         snprintf(message, message_size, "out of memory");
         return 0;

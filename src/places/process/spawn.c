@@ -1,5 +1,6 @@
 #include "places/process/spawn.h"
 #include "places/process/start.h"
+#include "topology/citizen.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -165,7 +166,17 @@ static const char *value_of(char *const *environment, const char *name)
     return NULL;
 }
 
-#define ADDED_MAX 5
+#define ADDED_MAX (3 + AL_CITIZEN_VARIABLES)
+
+/* One worker a core: a library's own threads would only get in each other's way. Negative: no memory. */
+static int add_caps(const al_spawner *spawner, char **all, size_t *added)
+{
+    int failed = 0;
+    for (const char *const *name = al_citizen_variables; *name && failed >= 0; name++)
+        if (spawner->caps_libraries && !value_of(spawner->environment, *name))
+            failed = asprintf(&all[(*added)++], "%s=1", *name);
+    return failed;
+}
 
 /* The environment of one worker; the first `*added` entries are its own texts. NULL when memory is out. */
 static char **environment_for_worker(const al_spawner *spawner, size_t *added)
@@ -181,11 +192,8 @@ static char **environment_for_worker(const al_spawner *spawner, size_t *added)
     int failed = asprintf(&all[0], AL_START_VARIABLE "=%d,%d,%d,%d", WORKER_SOCKET, WORKER_PAGE,
                           (int)getpid(), spawner->preload != NULL);
     *added = 1;
-    /* One worker a core: a library's own threads would only get in each other's way. */
-    if (failed >= 0 && !value_of(common, "OPENBLAS_NUM_THREADS"))
-        failed = asprintf(&all[(*added)++], "OPENBLAS_NUM_THREADS=1");
-    if (failed >= 0 && !value_of(common, "OMP_NUM_THREADS"))
-        failed = asprintf(&all[(*added)++], "OMP_NUM_THREADS=1");
+    if (failed >= 0)
+        failed = add_caps(spawner, all, added);
     if (failed >= 0 && spawner->preload)
         failed = asprintf(&all[(*added)++], "LD_PRELOAD=%s%s", spawner->preload, before ? before : "");
     if (failed >= 0 && spawner->preload && before)

@@ -1,13 +1,14 @@
 #include "base/clock.h"
 #include "places/thread/pool.h"
+#include "topology/citizen.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define IDLE_NS      INT64_C(1000000000)
-#define STACK_LEFT   (256u << 10) /* of a worker's stack that tasks taken up in a wait leave free */
-#define SPIN_NS      30000
+#define IDLE_NS    INT64_C(1000000000)
+#define STACK_LEFT (256u << 10) /* of a worker's stack that tasks taken up in a wait leave free */
+#define SPIN_NS    30000
 
 _Thread_local al_worker *al_worker_mine __attribute__((tls_model("initial-exec")));
 
@@ -57,6 +58,8 @@ static void *serve(void *of)
     al_worker_mine = worker;
     al_helper_here = &worker->helper;
     worker->stack_end = end_of_stack();
+    if (pool->caps_libraries)
+        al_citizen_enter_worker();
     if (pool->binds && pool->layout && worker->index < pool->layout->workers)
         al_cpu_bind_here(pool->layout->homes[worker->index].number);
     worker->busy_since_ns = al_clock_now_ns();
@@ -225,9 +228,9 @@ bool al_crew_leave(al_worker *worker, bool idle)
         return false;
     pthread_mutex_lock(&pool->crew_lock);
     int live = atomic_load(&pool->live);
-    bool leaves = !atomic_load(&pool->closing) &&
-                  (live - atomic_load(&pool->blocked) > atomic_load(&pool->max) ||
-                   (idle && live > atomic_load(&pool->min)));
+    bool leaves =
+        !atomic_load(&pool->closing) && (live - atomic_load(&pool->blocked) > atomic_load(&pool->max) ||
+                                         (idle && live > atomic_load(&pool->min)));
     if (leaves) {
         worker->state = AL_WORKER_LEFT;
         atomic_fetch_sub(&pool->live, 1);
@@ -256,7 +259,8 @@ allot_status al_crew_resize(al_pool *pool, int min, int max, al_failure *failure
     if (found)
         al_park_announce(pool);
     if (!started)
-        return al_failure_set(failure, ALLOT_SYSTEM, "cannot start more threads: the system's limit is reached");
+        return al_failure_set(failure, ALLOT_SYSTEM,
+                              "cannot start more threads: the system's limit is reached");
     return ALLOT_OK;
 }
 

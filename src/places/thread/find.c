@@ -25,7 +25,8 @@ static void run(al_pool *pool, al_task *task)
 
 /* ---- Taking ---- */
 
-/* Several at once, so that workers and the submitter meet less often; all but the first can be stolen again. */
+/* Several at once, so that workers and the submitter meet less often; all but the first can be stolen again.
+ */
 static al_task *take_injected(al_worker *worker)
 {
     al_task *tasks[BATCH];
@@ -132,7 +133,8 @@ bool al_find_any(const al_pool *pool)
             return true;
     int slots = atomic_load_explicit((_Atomic int *)&pool->slots, memory_order_acquire);
     for (int i = 0; i < slots; i++) {
-        al_worker *worker = atomic_load_explicit((al_worker *_Atomic *)&pool->workers[i], memory_order_acquire);
+        al_worker *worker =
+            atomic_load_explicit((al_worker * _Atomic *)&pool->workers[i], memory_order_acquire);
         if (worker && al_deque_length(&worker->deque))
             return true;
     }

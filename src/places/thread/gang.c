@@ -69,7 +69,8 @@ static allot_status prepare(gang *self, al_failure *failure)
 {
     allot_status status = al_launch_acquire(al_task_launch(self->task), NULL, NULL, failure);
     if (status == ALLOT_OK)
-        status = al_launch_accumulate(al_task_launch(self->task), self->parts, AL_ACCUMULATOR_ALIGN, false, failure);
+        status = al_launch_accumulate(al_task_launch(self->task), self->parts, AL_ACCUMULATOR_ALIGN, false,
+                                      failure);
     al_launch_host_values(al_task_launch(self->task), self->values);
     self->start_ns = al_clock_now_ns();
     return status;

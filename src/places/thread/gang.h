@@ -1,5 +1,5 @@
-/* A launch that several workers run together, as a team: each takes parts until none is left, and the last one
- * completes the task. */
+/* A launch that several workers run together, as a team: each takes parts until none is left, and the last
+ * one completes the task. */
 #ifndef AL_PLACES_THREAD_GANG_H
 #define AL_PLACES_THREAD_GANG_H
 

@@ -114,9 +114,10 @@ bool al_inject_has(const al_inject *inject, al_band band)
     uint64_t active = atomic_load_explicit((_Atomic uint64_t *)&inject->active[band], memory_order_acquire);
     for (; active; active &= active - 1) {
         unsigned lane = (unsigned)__builtin_ctzll(active);
-        if (al_deque_length(
-                atomic_load_explicit((al_deque *_Atomic *)&inject->queues[band][lane], memory_order_acquire)))
+        if (al_deque_length(atomic_load_explicit((al_deque * _Atomic *)&inject->queues[band][lane],
+                                                 memory_order_acquire)))
             return true;
     }
-    return band == AL_BAND_NORMAL && atomic_load_explicit((_Atomic size_t *)&inject->mail, memory_order_relaxed);
+    return band == AL_BAND_NORMAL &&
+           atomic_load_explicit((_Atomic size_t *)&inject->mail, memory_order_relaxed);
 }

@@ -1,8 +1,8 @@
 /* What comes to a pool from outside its workers' own deques.
  *
  * Each submitting thread has a queue of its own for each priority, so that submitters do not meet: it pushes,
- * all workers steal. Threads without a lane of their own share one queue behind a lock. A mailbox takes tasks that
- * should run near some memory, and those that no queue had room for. */
+ * all workers steal. Threads without a lane of their own share one queue behind a lock. A mailbox takes tasks
+ * that should run near some memory, and those that no queue had room for. */
 #ifndef AL_PLACES_THREAD_INJECT_H
 #define AL_PLACES_THREAD_INJECT_H
 
@@ -11,7 +11,12 @@
 #include "core/task.h"
 #include <pthread.h>
 
-typedef enum al_band { AL_BAND_HIGH, AL_BAND_NORMAL, AL_BAND_LOW, AL_BANDS } al_band;
+typedef enum al_band {
+    AL_BAND_HIGH,
+    AL_BAND_NORMAL,
+    AL_BAND_LOW,
+    AL_BANDS
+} al_band;
 
 #define AL_MAILBOXES 64 /* memory nodes beyond share the last */
 
@@ -34,9 +39,8 @@ void al_inject_push(al_inject *inject, al_band band, al_task *task);
 /* To the mailbox of a memory node. */
 void al_inject_mail(al_inject *inject, int node, al_task *task);
 
-/* Takes up to `capacity` of the oldest tasks of one queue of that priority; 0: found none, `tasks` may have been written
- * to all the same. `start` says with which
- * lane to begin. */
+/* Takes up to `capacity` of the oldest tasks of one queue of that priority; 0: found none, `tasks` may have
+ * been written to all the same. `start` says with which lane to begin. */
 size_t al_inject_take(al_inject *inject, al_band band, unsigned start, al_task **tasks, size_t capacity);
 
 /* From this node's mailbox, or with node < 0 from any. */

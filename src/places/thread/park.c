@@ -10,7 +10,8 @@ void al_park_init(al_pool *pool)
 {
     pthread_mutex_init(&pool->park_lock, NULL);
     int cpus = al_usable_cpus();
-    pool->searchers_max = cpus > 1 ? (uint32_t)cpus - 1 : 0; /* a spinning worker must not take a submitter's CPU */
+    pool->searchers_max =
+        cpus > 1 ? (uint32_t)cpus - 1 : 0; /* a spinning worker must not take a submitter's CPU */
 }
 
 void al_park_fini(al_pool *pool)
@@ -56,7 +57,8 @@ void al_park_wake_all(al_pool *pool)
 
 void al_park_attend(al_pool *pool)
 {
-    atomic_thread_fence(memory_order_seq_cst); /* with a searcher who stops: it sees the work, or is not seen here */
+    atomic_thread_fence(
+        memory_order_seq_cst); /* with a searcher who stops: it sees the work, or is not seen here */
     if (atomic_load(&pool->sleepers) && !atomic_load(&pool->searchers))
         al_park_wake_one(pool);
     else if (atomic_load(&pool->growing) && !atomic_load(&pool->sleepers))
@@ -155,7 +157,8 @@ bool al_park(al_worker *worker)
         return false;
     if (worker->searching) {
         worker->searching = false;
-        atomic_fetch_sub(&pool->searchers, 1); /* lie_down's fence and the look behind it make up for this one */
+        atomic_fetch_sub(&pool->searchers,
+                         1); /* lie_down's fence and the look behind it make up for this one */
     }
     lie_down(worker);
     if (al_find_any(pool) || crew_calls(pool)) {

@@ -7,8 +7,8 @@
  *   team.c    work that several workers do together
  *   gang.c    launches, as teams
  *
- * Waking is what costs (a sleeping core takes tens of microseconds to wake), so a worker that runs dry spins for
- * a moment before it sleeps, and nobody is woken while another one looks for work. */
+ * Waking is what costs (a sleeping core takes tens of microseconds to wake), so a worker that runs dry spins
+ * for a moment before it sleeps, and nobody is woken while another one looks for work. */
 #ifndef AL_PLACES_THREAD_POOL_H
 #define AL_PLACES_THREAD_POOL_H
 
@@ -25,40 +25,47 @@
 
 typedef struct al_pool al_pool;
 
-/* One thread of the pool. The struct stays when the thread leaves: the next one in this slot goes on with it. */
+/* One thread of the pool. The struct stays when the thread leaves: the next one in this slot goes on with it.
+ */
 typedef struct al_worker {
     al_helper helper; /* first: how its waits run other tasks */
     al_pool *pool;
     int index;
-    uint32_t turn;        /* counts looks for work: now and then the order is another one */
+    uint32_t turn; /* counts looks for work: now and then the order is another one */
     uint32_t first_victim;
     int64_t busy_since_ns;
-    bool searching;       /* counted among the pool's searchers */
-    int64_t spin_ns;      /* how long it spins before it sleeps: more while that pays, less while it does not */
+    bool searching;  /* counted among the pool's searchers */
+    int64_t spin_ns; /* how long it spins before it sleeps: more while that pays, less while it does not */
     const char *stack_end; /* below this it takes up no more work while it waits */
-    uint16_t *order;      /* the other workers of the layout, near before far; NULL: any order */
-    int node;             /* of memory, as an index of mailboxes */
+    uint16_t *order;       /* the other workers of the layout, near before far; NULL: any order */
+    int node;              /* of memory, as an index of mailboxes */
     al_deque deque;
     /* ---- park.c ---- */
     _Alignas(64) _Atomic uint32_t asleep; /* what it sleeps on: 1 until it is woken */
     struct al_worker *below;              /* in the stack of those who sleep */
     /* ---- crew.c ---- */
     pthread_t thread;
-    enum { AL_WORKER_NONE, AL_WORKER_LIVE, AL_WORKER_LEFT } state; /* guarded by the pool's crew lock */
+    enum {
+        AL_WORKER_NONE,
+        AL_WORKER_LIVE,
+        AL_WORKER_LEFT
+    } state; /* guarded by the pool's crew lock */
 } al_worker;
 
 struct al_pool {
     al_place base;
-    bool binds; /* workers are bound to their homes */
+    bool binds;          /* workers are bound to their homes */
+    bool caps_libraries; /* workers keep other libraries from starting threads */
     al_inject inject;
     al_teams teams;
 
     /* ---- park.c ---- */
-    /* Whatever a submitter must look at after it has added work: sleepers, waiting helpers, and 1 if the crew may
-     * grow. 0 nearly always. */
+    /* Whatever a submitter must look at after it has added work: sleepers, waiting helpers, and 1 if the crew
+     * may grow. 0 nearly always. */
     _Alignas(64) _Atomic uint32_t attention;
     _Atomic uint32_t sleepers;
-    _Atomic uint32_t waiting_helpers; /* workers asleep in a wait inside a task: new work must bump the epoch */
+    _Atomic uint32_t
+        waiting_helpers; /* workers asleep in a wait inside a task: new work must bump the epoch */
     _Alignas(64) _Atomic uint32_t searchers; /* workers that look for work without sleeping */
     uint32_t searchers_max;
     pthread_mutex_t park_lock; /* guards `stack` and every worker's `below` */
@@ -107,8 +114,8 @@ void al_pool_push(al_pool *pool, al_task *task);
 
 void al_park_init(al_pool *pool);
 void al_park_fini(al_pool *pool);
-/* Looks for work for a while, then sleeps until there is some, or until the crew wants to see the worker. True if
- * it slept longer than the pool's idle_ns. */
+/* Looks for work for a while, then sleeps until there is some, or until the crew wants to see the worker.
+ * True if it slept longer than the pool's idle_ns. */
 bool al_park(al_worker *worker);
 /* The worker has found work: if it was the last one who looked, and there is more, another one is woken. */
 void al_park_end_search(al_worker *worker);
@@ -139,7 +146,8 @@ void al_crew_stop(al_pool *pool);
 void al_crew_grow(al_pool *pool);
 allot_status al_crew_resize(al_pool *pool, int min, int max, al_failure *failure);
 void al_crew_blocking(al_worker *worker, bool blocked);
-/* True if the worker has to leave now: there are too many, or with `idle` more than need be. It has left then. */
+/* True if the worker has to leave now: there are too many, or with `idle` more than need be. It has left
+ * then. */
 bool al_crew_leave(al_worker *worker, bool idle);
 
 #endif

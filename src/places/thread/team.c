@@ -39,7 +39,8 @@ bool al_team_leave(al_team *team)
     _Atomic uint32_t *word = &team->teams->slots[team->slot].word;
     uint32_t before = atomic_load_explicit(word, memory_order_relaxed), after;
     do {
-        /* The last one out of a closed team frees the slot. acq_rel: what every member did happens before the end. */
+        /* The last one out of a closed team frees the slot. acq_rel: what every member did happens before the
+         * end. */
         after = before == 1 ? 0 : before - 1;
     } while (!atomic_compare_exchange_weak_explicit(word, &before, after, memory_order_acq_rel,
                                                     memory_order_relaxed));

@@ -1,7 +1,8 @@
 /* Work that several workers do together: each who joins takes parts of it until none is left.
  *
- * A team stands in a slot of its pool's while it is open. Whoever runs dry joins; the last one to leave a team that
- * has been closed ends it. A slot is used again only when all have left, so that joining needs no lock. */
+ * A team stands in a slot of its pool's while it is open. Whoever runs dry joins; the last one to leave a
+ * team that has been closed ends it. A slot is used again only when all have left, so that joining needs no
+ * lock. */
 #ifndef AL_PLACES_THREAD_TEAM_H
 #define AL_PLACES_THREAD_TEAM_H
 
@@ -17,9 +18,9 @@ typedef struct al_team {
     /* Takes parts until none is left that this member may take. `member` is a worker's index, or -1. */
     void (*work)(struct al_team *team, int member);
     void (*end)(struct al_team *team); /* by the last one who leaves; may free the team */
-    uint32_t members_max; /* who makes it that many closes it */
-    int slot;             /* set by open */
-    al_teams *teams;      /* the same */
+    uint32_t members_max;              /* who makes it that many closes it */
+    int slot;                          /* set by open */
+    al_teams *teams;                   /* the same */
 } al_team;
 
 struct al_teams {
@@ -36,7 +37,8 @@ bool al_team_open(al_teams *teams, al_team *team);
 /* No more members. By a member. */
 void al_team_close(al_team *team);
 
-/* The caller, a member, has no more to do here; ends the team if it is closed and he is the last one. True if so. */
+/* The caller, a member, has no more to do here; ends the team if it is closed and he is the last one. True if
+ * so. */
 bool al_team_leave(al_team *team);
 
 /* Joins an open team if there is one: a member must work() and leave(). NULL: there is none. */

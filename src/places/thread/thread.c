@@ -27,7 +27,9 @@ static void enqueue(al_place *place, al_task *task)
 
 static al_task *withdraw(al_place *place, al_task *which)
 {
-    return which ? NULL : al_find_withdraw(al_pool_from(place)); /* one that was ended is dropped when its turn comes */
+    return which ? NULL
+                 : al_find_withdraw(
+                       al_pool_from(place)); /* one that was ended is dropped when its turn comes */
 }
 
 static void stop(al_place *place, al_task *task, int64_t grace_ns)
@@ -61,6 +63,7 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     pool->base.id = al_intern("thread");
     pool->base.shares_cpus = true;
     pool->base.width = config->threads;
+    pool->caps_libraries = config->caps_libraries;
     al_crew_init(pool, config->threads);
     al_park_init(pool);
     al_inject_init(&pool->inject);
