@@ -9,12 +9,15 @@
  *   holds | every task runs, though each returns only when all have started: none is queued while a worker sleeps; all workers leave at the end
  *   holds -DALONE -DTASKS=3 | more tasks than workers, which wait for nobody: all run
  *   holds -DSEARCHERS=0 | the same where nobody may search (one CPU)
+ *   holds -DSENTINEL | the same with a sleeper who gets up now and then and to whom a stream of tasks is left
  *   fails -DNO_HEAVY_FENCE | without the heavy fence a push and a worker who lies down miss each other
  *   fails -DNO_FULL_FENCE | without the full fence in attend a push and the last searcher miss each other
  *   fails -DNO_SECOND_LOOK | a worker must look again after it has lain down
  *   fails -DNO_LAST_LOOK | the last searcher must look for more when it found something
  *   fails -DQUIET_RISE | a worker who finds work as it lies down stopped searching: it must look for more like a searcher
- *   fails -DQUIET_BATCH | a batch was in nobody's queue for a moment: who moved it must say so */
+ *   fails -DQUIET_BATCH | a batch was in nobody's queue for a moment: who moved it must say so
+ *   fails -DSENTINEL -DNO_LAST_WATCH | a sentinel who resigns must look once more: work was left to it
+ *   fails -DSENTINEL -DQUIET_SENTINEL | a sentinel who gets up must have another woken if there is more */
 
 #ifndef TASKS
 #define TASKS 2
@@ -35,6 +38,7 @@ byte queue[QUEUES], pushed[QUEUES];
 
 byte attention, sleepers, searchers;
 bool locked, closing;
+bool sentinel;
 bool asleep[WORKERS], lying[WORKERS]; /* lying: in the stack of those who sleep */
 byte started, left;
 
@@ -88,7 +92,12 @@ inline attend(me)
     if
     :: sleepers ->
         if
-        :: !searchers -> wake_one(me)
+        :: !searchers && (me != SUBMITTER || !sentinel) -> wake_one(me)
+        :: !searchers && me == SUBMITTER && sentinel -> /* it may be a stream, which is left to it */
+            if
+            :: wake_one(me)
+            :: true
+            fi
         :: else
         fi
     :: else
@@ -163,7 +172,12 @@ inline end_search()
     :: last && sleepers ->
         find_any();
         if
-        :: found -> wake_one(me)
+        :: found && !sentinel -> wake_one(me)
+        :: found && sentinel ->
+            if
+            :: wake_one(me)
+            :: true
+            fi
         :: else
         fi
     :: else
@@ -207,6 +221,52 @@ inline get_up()
     locked = false
 }
 
+#define SOME_WORK (queue[0] || queue[1] || queue[2] || queue[WORKERS])
+
+/* The sentinel's short sleeps are one, until there is something to see. */
+inline sleep()
+{
+#ifdef SENTINEL
+    do
+    :: !asleep[me] -> break
+    :: asleep[me] ->
+        watch = (sleepers < WORKERS);
+        if
+        :: atomic { watch && !mine && !sentinel -> sentinel = true; mine = true }
+        :: watch && !mine && sentinel
+        :: !watch && mine ->
+            sentinel = false;
+            mine = false;
+#ifndef NO_LAST_WATCH
+            find_any();
+            if
+            :: found -> break
+            :: else
+            fi
+#endif
+        :: watch == mine
+        fi;
+        if
+        :: mine ->
+            !asleep[me] || SOME_WORK || sleepers == WORKERS;
+            find_any();
+            if
+            :: found && asleep[me] -> break
+            :: else
+            fi
+        :: else -> !asleep[me]
+        fi
+    od;
+    if
+    :: mine -> sentinel = false; mine = false
+    :: else
+    fi;
+    watch = false
+#else
+    !asleep[me] /* the futex */
+#endif
+}
+
 inline park()
 {
     found = false;
@@ -243,9 +303,16 @@ inline park()
             searching = true
 #endif
         :: else ->
-            !asleep[me]; /* the futex */
+            sleep();
             get_up();
-            searching = !up
+            if
+#ifndef QUIET_SENTINEL
+            :: up && found -> searchers++; searching = true
+            :: else -> searching = !up
+#else
+            :: searching = !up
+#endif
+            fi
         fi;
         up = false
     fi
@@ -254,6 +321,9 @@ inline park()
 proctype worker(byte me)
 {
     bool searching, got, found, up, last;
+#ifdef SENTINEL
+    bool watch, mine;
+#endif
     byte hand, i, chosen;
     do
     :: take();
