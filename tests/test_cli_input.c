@@ -469,6 +469,106 @@ static void refuses_what_are_no_weights(void)
     expect_text(got->err, "conv2d_separable takes no more than 1 input file");
 }
 
+static void adds_products_up(void)
+{
+    const double y[] = { 4, 5, 6 };
+    double sum[8];
+    const char *second = write_npy("y.npy", "<f8", "(3,)", y, sizeof y), *output = in_folder("dot.npy");
+    expect_code(ALLOT_RUN("run", "dot", "-tf64", "-pthread", "-i", vector(), "-i", second, "-o", output), 0);
+    CU_ASSERT_EQUAL_FATAL(read_npy(output, "'shape': (1,)", sum, 8), 1);
+    CU_ASSERT_EQUAL(sum[0], 32);
+    const outcome *got =
+        ALLOT_RUN("run", "dot", "-tf64", "-pthread", "-n5", "-i", vector(), "-i", second, "-o", output);
+    expect_code(got, 0);
+    expect_text(got->out, "x.f32, repeated to n; y.npy, repeated to n\n");
+    read_npy(output, "'shape': (1,)", sum, 8);
+    CU_ASSERT_EQUAL(sum[0], 32 + 14);
+    got = ALLOT_RUN("run", "dot", "-o", in_folder("dot.png"));
+    expect_code(got, 2);
+}
+
+/* Filters `from` with the weight 1, which changes nothing, into `to`; false where PNG is not built in. */
+static bool copy_picture(const char *from, const char *to)
+{
+    const signed char one[] = { 1 };
+    const char *weights = write_npy("one.npy", "|i1", "(1, 1)", one, sizeof one);
+    const outcome *got = ALLOT_RUN("run", "conv2d", "-r1", "-pthread", "-i", from, "-i", weights, "-o", to);
+    if (got->code == 2 && strstr(to, ".png"))
+        return false;
+    expect_code(got, 0);
+    expect_text(got->out, "weights one.npy (1 x 1)\n");
+    return true;
+}
+
+static void copies_pictures_through_png_bit_for_bit(void)
+{
+    static const struct {
+        const char *name, *copy;
+        const char *bytes;
+        size_t size;
+    } cases[] = {
+        { "a.ppm", "b.ppm", "P6\n2 1\n255\n\x00\xff\x01\xfe\x80\x7f", 17 },
+        { "a.pgm", "b.pgm", "P5\n3 1\n255\n\x00\xff\x80", 14 },
+        { "c.pgm", "d.pgm", "P5\n2 2\n65535\n\x00\x00\xff\xff\x12\x34\x00\xff", 21 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char bytes[64];
+        write_file(in_folder(cases[i].name), cases[i].bytes, cases[i].size);
+        if (!copy_picture(in_folder(cases[i].name), in_folder("between.png")))
+            return;
+        copy_picture(in_folder("between.png"), in_folder(cases[i].copy));
+        CU_ASSERT_EQUAL(read_file(in_folder(cases[i].copy), bytes, sizeof bytes), cases[i].size);
+        CU_ASSERT_EQUAL(memcmp(bytes, cases[i].bytes, cases[i].size), 0);
+    }
+}
+
+static void blurs_the_photograph(void)
+{
+    static char picture[1024 * 1024];
+    struct stat status;
+    const char *output = in_folder("blurred.ppm");
+    const outcome *got = ALLOT_RUN("run", "conv2d", "-r1", "-pthread", "--data", TEST_DATA, "-o", output);
+    expect_code(got, 0);
+    expect_text(got->out, "n = 512: astronaut.ppm (512 x 512 x 3); a Gaussian blur of 9 x 9\n");
+    CU_ASSERT_EQUAL(read_file(output, picture, sizeof picture), 786447);
+    CU_ASSERT_EQUAL(memcmp(picture, "P6\n512 512\n255\n", 15), 0);
+    got = ALLOT_RUN("run", "conv2d", "-r1", "-pthread", "--data", TEST_DATA, "-o", in_folder("blurred.pgm"));
+    expect_code(got, 1);
+    expect_text(got->err, "blurred.pgm: the picture has 3 channels, and .pgm holds one: use .ppm or .png");
+    CU_ASSERT(stat(in_folder("blurred.pgm"), &status) != 0);
+}
+
+static void writes_the_result_of_every_kernel_and_says_so_as_json(void)
+{
+    static const struct {
+        const char *kernel, *input;
+    } cases[] = {
+        { "axpy", "ecg_108000.f32, cut to n" },
+        { "dot", "ecg_108000.f32, cut to n" },
+        { "gemm", "seeded values" },
+        { "spmv", "bcsstk13.mtx" },
+        { "conv2d", "astronaut.ppm" },
+        { "conv2d_separable", "astronaut.ppm" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char magic[16];
+        const char *output = in_folder("result.npy");
+        const outcome *got = ALLOT_RUN("run", cases[i].kernel, "-j", "-r1", "-n20", "-pthread", "--data",
+                                       TEST_DATA, "--output", output);
+        expect_code(got, 0);
+        json_t *row = parse_json(got->out);
+        CU_ASSERT(json_is_true(json_object_get(row, "verified")));
+        expect_text(json_string_value(json_object_get(row, "input")), cases[i].input);
+        json_decref(row);
+        CU_ASSERT(read_file(output, magic, sizeof magic) == sizeof magic - 1 &&
+                  memcmp(magic, "\x93NUMPY", 6) == 0);
+        unlink(output);
+        expect_code(ALLOT_RUN("run", cases[i].kernel, "--input", "/nonexistent.npy"), 3);
+        expect_code(ALLOT_RUN("run", cases[i].kernel, "--data", "/nonexistent"),
+                    strcmp(cases[i].kernel, "gemm") ? 3 : 0);
+    }
+}
+
 static void tells_a_malformed_file_as_json_too(void)
 {
     write_file(in_folder("bad.npy"), "hello", 5);
@@ -524,6 +624,11 @@ int main(void)
         { "writes a matrix as a picture", writes_a_matrix_as_a_picture },
         { "filters pictures with weights from a file, or blurs them", filters_pictures },
         { "refuses what are no weights by their shape", refuses_what_are_no_weights },
+        { "adds the products of two series up", adds_products_up },
+        { "copies pictures through PNG bit for bit", copies_pictures_through_png_bit_for_bit },
+        { "blurs the photograph", blurs_the_photograph },
+        { "writes the result of every kernel, and says so as JSON",
+          writes_the_result_of_every_kernel_and_says_so_as_json },
         { "tells a malformed file as JSON too", tells_a_malformed_file_as_json_too },
         { "believes no header that claims gigabytes", believes_no_header },
         { NULL, NULL },

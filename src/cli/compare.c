@@ -424,19 +424,21 @@ int al_compare_run(int argc, char **argv)
     static const struct argp parser = {
         .options = options,
         .parser = parse,
-        .doc = "Runs every sample kernel on every place of this machine, on real input, and compares them."
-               "\vInput: axpy takes an electrocardiogram (repeated or cut to n), spmv a stiffness matrix "
-               "(repeated along the diagonal "
-               "to about n rows), gemm seeded values.\n\n"
-               "For each kernel, type and size the places take turns, after a warm-up that is not counted. A "
-               "time goes from launch "
-               "to done with the data at the place; transfer_s is apart: moving the inputs in and the result "
-               "out. A set that takes "
-               "longer than 6 seconds ends early, after at least 3 turns (the column runs says). Every "
-               "result is compared with "
-               "a serial reference in double precision; the error allowed grows with the number of "
-               "operations behind an element.\n\n"
-               "Interrupted, it still reports what was complete.\n\n" AL_EXIT_HELP,
+        .doc =
+            "Runs every sample kernel on every place of this machine, on real input, and compares them."
+            "\vInput: axpy and dot take an electrocardiogram (repeated or cut to n), spmv a stiffness matrix "
+            "(repeated along the diagonal to about n rows), conv2d a photograph (repeated or cut to n x n "
+            "pixels), "
+            "gemm seeded values; a line below the table says which it was.\n\n"
+            "For each kernel, type and size the places take turns, after a warm-up that is not counted. A "
+            "time goes from launch "
+            "to done with the data at the place; transfer_s is apart: moving the inputs in and the result "
+            "out. A set that takes "
+            "longer than 6 seconds ends early, after at least 3 turns (the column runs says). Every "
+            "result is compared with "
+            "a serial reference in double precision; the error allowed grows with the number of "
+            "operations behind an element.\n\n"
+            "Interrupted, it still reports what was complete.\n\n" AL_EXIT_HELP,
     };
     al_problem problem = { 0 };
     compare self = { .folder = "out", .repeats = 21, .problem = &problem };

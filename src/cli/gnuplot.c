@@ -17,7 +17,9 @@ enum {
     TOP = 34,
     BOTTOM = 50,
     CHARACTER = 8, /* width, about, at the font's size */
-    SAMPLE = 60    /* width of a line in the legend */
+    TITLE = 58,    /* characters that fit above a panel, and of a smaller font */
+    TITLE_SMALL = 72,
+    SAMPLE = 60 /* width of a line in the legend */
 };
 
 /* ---- The data ---- */
@@ -185,16 +187,19 @@ static void print_x(const page *on, const al_line *line, double width)
     fputs(")\n", on->stream);
 }
 
+/* As long as the panel is wide: smaller letters for a long one, and an end for one that is longer still. */
 static void print_title(const al_panel *of, FILE *stream)
 {
     al_problem unknown;
     const al_workload_kind *kind = al_workload_named(of->first->kernel, &unknown);
-    char text[200];
-    snprintf(text, sizeof text, "%s %s%s%s", of->first->kernel, of->first->type, kind ? ":  " : "",
-             kind ? kind->says : "");
+    char text[TITLE_SMALL + 1];
+    int length = snprintf(text, sizeof text, "%s %s%s%s", of->first->kernel, of->first->type,
+                          kind ? ":  " : "", kind ? kind->says : "");
+    if (length > TITLE_SMALL)
+        memcpy(text + TITLE_SMALL - 3, "...", 3);
     fputs("set title ", stream);
     print_quoted(text, stream);
-    fputs(" offset 0,-0.5\n", stream);
+    fprintf(stream, " offset 0,-0.5 font ',%d'\n", length > TITLE ? 11 : 13);
 }
 
 /* Where the panel stands, and its axes. */

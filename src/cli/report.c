@@ -305,7 +305,7 @@ static void print_inputs(const al_row *rows, size_t count, FILE *stream)
             told = same_input(&rows[before], &rows[i]);
         if (told)
             continue;
-        fprintf(stream, "%-6s %s  %s\n", heading, rows[i].kernel, rows[i].input);
+        fprintf(stream, "%-6s %-16s  %s\n", heading, rows[i].kernel, rows[i].input);
         heading = "";
     }
 }
