@@ -84,11 +84,12 @@ ALLOT_API allot_status allot_spawn_many(allot_executor *executor, allot_function
  * submission as the kernel's parameters demand: readers together, a writer alone. A launch that was accepted
  * and does not succeed leaves what it should have written unusable: reading that is an error
  * (ALLOT_DEPENDENCY, with the root cause) until it is written again. An empty range succeeds with nothing
- * done. Refused with ALLOT_INVALID: a wrong number or type of arguments, a view that overflows its array or
- * is too short for the range, one array written by one parameter and used by another where their bytes from
- * first to last overlap; the message names the parameter. Across launches, too, views are told apart by their
- * bytes from first to last: interleaved strided views take turns. A launch that is cancelled while it waits
- * keeps its turn: those after it still wait for those before it. */
+ * done, but that what is reduced becomes the identity. Refused with ALLOT_INVALID: a wrong number or type of
+ * arguments, a view that overflows its array or is too short for the range, one array written by one
+ * parameter and used by another where their bytes from first to last overlap; the message names the
+ * parameter. Across launches, too, views are told apart by their bytes from first to last: interleaved
+ * strided views take turns. A launch that is cancelled while it waits keeps its turn: those after it still
+ * wait for those before it. */
 ALLOT_API allot_future *allot_launch(allot_executor *executor, const allot_kernel *kernel,
                                      allot_ndrange range, const allot_arg *args, size_t arg_count,
                                      const allot_hints *hints);

@@ -167,7 +167,7 @@ static void print_libraries(void)
                libraries[i].purpose);
     puts("\nKernels");
     for (size_t i = 0; al_workload_kinds[i]; i++)
-        printf("  %-12s %s\n", al_workload_kinds[i]->name, al_workload_kinds[i]->says);
+        printf("  %-16s %s\n", al_workload_kinds[i]->name, al_workload_kinds[i]->says);
 }
 
 int al_info_run(int argc, char **argv)

@@ -40,6 +40,8 @@ static al_task *take_injected(al_worker *worker)
         if (!al_deque_push(&worker->deque, tasks[i]))
             al_inject_mail(&worker->pool->inject, worker->node, tasks[i]);
     }
+    if (count > 1) /* for a moment they were in nobody's queue: who looked then went to sleep */
+        al_park_announce(worker->pool);
     return tasks[0];
 }
 

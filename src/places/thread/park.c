@@ -234,7 +234,11 @@ bool al_park(al_worker *worker)
     }
     lie_down(worker);
     if (al_find_any(pool) || crew_calls(pool)) {
-        worker->searching = !get_up(worker); /* else it was chosen to be woken meanwhile, and is one */
+        /* A searcher again, either way: whoever added work while it was one woke nobody, and there may be
+         * more than it takes. */
+        if (get_up(worker)) /* else it was chosen to be woken meanwhile, and is one already */
+            atomic_fetch_add(&pool->searchers, 1);
+        worker->searching = true;
         return false;
     }
     bool surplus = atomic_load(&pool->live) > atomic_load(&pool->min);
