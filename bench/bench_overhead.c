@@ -7,6 +7,8 @@
 
 static const bench_answerer answerers[] = {
     { "allot", NULL, "" },
+    { "allot-fork", NULL, "" },
+    { "allot-auto", NULL, "" },
     { "limit", NULL, "" },
     { "futex", NULL, "" },
     { "opencl-raw", NULL, "" },
@@ -28,8 +30,8 @@ static const bench_answerer answerers[] = {
 #define IDLE   "allot futex onetbb onetbb-promise naive starpu cpython"
 #define SPAWN  "allot limit onetbb openmp naive starpu"
 #define BATCH  "allot limit onetbb naive"
-#define JOIN   "allot limit onetbb openmp"
-#define LOOP   "allot limit onetbb onetbb-auto openmp"
+#define JOIN   "allot allot-fork limit onetbb openmp"
+#define LOOP   "allot allot-auto limit onetbb onetbb-auto openmp"
 static const bench_asked questions[] = {
     { "submit_get_throughput", "", SUBMIT, 2, 1, false },
     { "submit_get_throughput", "_w1", SUBMIT, 1, 1, false },

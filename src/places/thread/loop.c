@@ -163,14 +163,14 @@ static void wait_for_end(loop *self)
 }
 
 /* Whether it is worth waking sleepers can only be told by trying: the caller does a little of it alone. */
-static size_t try_alone(loop *self)
+static bool try_alone(loop *self)
 {
     size_t some = self->items / 64 > 0 ? self->items / 64 : 1;
     int64_t start_ns = al_clock_now_ns();
     run_items(self, 0, 0, some);
     int64_t took_ns = al_clock_now_ns() - start_ns;
-    bool worth_it = (double)took_ns * (double)(self->items - some) / (double)some > CALL_FOR_HELP_NS;
-    return worth_it ? some : self->items;
+    atomic_store_explicit(&self->next, some, memory_order_relaxed);
+    return (double)took_ns * (double)(self->items - some) / (double)some > CALL_FOR_HELP_NS;
 }
 
 static void set_up(loop *self, const struct al_pool *pool, const al_loop_job *job)
@@ -219,11 +219,8 @@ allot_status al_loop_run(struct al_pool *pool, const al_loop_job *job, al_failur
     bool together = self.team.members_max > 1 && self.items > 1 && (self.shares > 1 || job->schedule != ALLOT_STATIC);
     /* Nobody asleep: who looks for work joins at once, and need not be called. */
     bool sleepers = together && atomic_load_explicit(&pool->attention, memory_order_relaxed) != 0;
-    if (sleepers && job->schedule != ALLOT_STATIC && !job->by_part) {
-        size_t done = try_alone(&self);
-        atomic_store_explicit(&self.next, done, memory_order_relaxed);
-        together = done < self.items;
-    }
+    if (sleepers && job->schedule != ALLOT_STATIC && !job->by_part)
+        together = try_alone(&self);
     if (together)
         run_together(&self, pool, sleepers);
     else if (atomic_load_explicit(&self.next, memory_order_relaxed) < self.items)
