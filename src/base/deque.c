@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #define FIRST_SLOTS 256
+#define GROWTH      8
 
 #ifdef __SANITIZE_THREAD__
 #define RELAXED memory_order_seq_cst
@@ -42,7 +43,8 @@ static inline void put(al_deque_ring *ring, int64_t index, void *item)
 
 static al_deque_ring *grow(al_deque *deque, al_deque_ring *old, int64_t top, int64_t bottom)
 {
-    int64_t slots = old ? (old->mask + 1) * 2 : FIRST_SLOTS;
+    /* By leaps: what is never touched is no memory, but what was outgrown is. */
+    int64_t slots = old ? (old->mask + 1) * GROWTH : FIRST_SLOTS;
     al_deque_ring *ring = malloc(sizeof *ring + (size_t)slots * sizeof ring->slots[0]);
     if (!ring)
         return NULL;

@@ -79,8 +79,10 @@ static bool may_spin(void)
     return atomic_load_explicit(&processors, memory_order_relaxed) > 1;
 }
 
-/* This thread's patience: whole again when a spin paid, halved when it did not. */
+/* This thread's patience: whole again when a spin paid, halved when it did not; and now and then, for what made it
+ * not pay may be over. */
 static _Thread_local int64_t patience_ns __attribute__((tls_model("initial-exec"))) = SPIN_NS;
+static _Thread_local unsigned impatient __attribute__((tls_model("initial-exec")));
 
 static bool spin(const allot_future *future, int64_t deadline_ns)
 {
@@ -98,7 +100,8 @@ static bool spin(const allot_future *future, int64_t deadline_ns)
             al_pause();
         }
     } while (!done && al_clock_now_ns() < end_ns);
-    patience_ns = done ? SPIN_NS : patience_ns / 2 > SPIN_MIN_NS ? patience_ns / 2 : SPIN_MIN_NS;
+    bool again = done || ++impatient % 32 == 0;
+    patience_ns = again ? SPIN_NS : patience_ns / 2 > SPIN_MIN_NS ? patience_ns / 2 : SPIN_MIN_NS;
     al_collecting_end(&collecting);
     return done;
 }
