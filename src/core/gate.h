@@ -58,6 +58,28 @@ static inline void al_gate_leave(al_gate *gate)
         al_gate_notify(gate);
 }
 
+/* A task that was counted in could not be made. */
+static inline void al_gate_abandon_task(al_gate *gate)
+{
+    al_lane *lane = al_lane_here();
+    al_lane_add(lane, &gate->cells[lane->number].submitted, (uint64_t)-1);
+    al_gate_leave(gate);
+}
+
+/* Counts a task in; false if the gate is closed. */
+static inline bool al_gate_enter_task(al_gate *gate)
+{
+    al_lane *lane = al_lane_here();
+    al_gate_cell *cell = &gate->cells[lane->number];
+    al_lane_add(lane, &cell->submitted, 1);
+    al_lane_add(lane, &cell->entered, 1);
+    al_fence_light(); /* with al_gate_close(): this one is counted, or sees that it is closed */
+    if (__builtin_expect(!atomic_load_explicit(&gate->closed, memory_order_relaxed), true))
+        return true;
+    al_gate_abandon_task(gate);
+    return false;
+}
+
 /* Counts one more unfinished thing; false if the gate is closed. Only while one is inside already may
  * `forced` be used. */
 static inline bool al_gate_enter(al_gate *gate, bool forced)

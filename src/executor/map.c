@@ -137,7 +137,7 @@ allot_future *allot_map(allot_executor *executor, allot_function function, const
     allot_status status = al_submit_check(executor, given, &hints, &failure);
     if (status == ALLOT_OK)
         status = check(function, in, in_size, out_size, count, &failure);
-    if (status == ALLOT_OK && !al_gate_enter(executor->gate, false))
+    if (status == ALLOT_OK && !al_gate_enter_task(executor->gate))
         status = ALLOT_SHUTDOWN;
     if (status != ALLOT_OK)
         return al_submit_refuse(executor, status, &failure);

@@ -275,13 +275,6 @@ static allot_status check_caller(const allot_executor *executor, const allot_hin
     return read_hints(given, hints, failure);
 }
 
-static inline void adopt(allot_executor *executor, al_task *task)
-{
-    al_lane *lane = al_lane_here();
-    task->gate = executor->gate;
-    al_lane_add(lane, &executor->gate->cells[lane->number].submitted, 1);
-}
-
 /* A task that could not be set up: nobody has seen it. */
 static allot_future *abandon(allot_executor *executor, al_task *task, allot_status status,
                              al_failure *failure)
@@ -290,7 +283,7 @@ static allot_future *abandon(allot_executor *executor, al_task *task, allot_stat
         al_task_drop(task);
         al_task_drop(task);
     }
-    al_gate_leave(executor->gate);
+    al_gate_abandon_task(executor->gate);
     return refuse(executor, status, failure);
 }
 
@@ -305,7 +298,7 @@ static allot_future *accept(allot_executor *executor, al_task *task, al_launch *
         return abandon(executor, task, ALLOT_NO_MEMORY, &none);
     }
     atomic_fetch_add_explicit(&terms->node.waiting, (uint32_t)parts, memory_order_relaxed);
-    adopt(executor, task);
+    task->gate = executor->gate;
     if (launch || atomic_load_explicit(&al_trace_on, memory_order_relaxed))
         terms->more.submitted_ns = al_clock_now_ns();
     terms->end.run = ended;
@@ -368,7 +361,7 @@ static inline allot_future *submit_one(submission *what, const void *in)
     if (__builtin_expect(!is_plain(executor, what->given), false))
         return accept(executor, task, NULL, what->hints, 0);
     allot_future *future = &task->future;
-    adopt(executor, task);
+    task->gate = executor->gate;
     if (__builtin_expect(!al_executor_ensure_open(executor, executor->places[0]), false))
         fail(task, ALLOT_NO_PLACE, &(al_failure){ 0 });
     else
@@ -383,7 +376,7 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
     submission what = { executor, function, in_size, out_size, given, &hints, 2, 0 };
     al_failure failure = { 0 };
     allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
-    if (status == ALLOT_OK && !al_gate_enter(executor->gate, false))
+    if (status == ALLOT_OK && !al_gate_enter_task(executor->gate))
         status = ALLOT_SHUTDOWN;
     if (__builtin_expect(status != ALLOT_OK, false))
         return refuse(executor, status, &failure);
@@ -402,7 +395,7 @@ void allot_submit_many(allot_executor *executor, allot_function function, const 
     allot_status status = check_submission(&what, in, &failure);
     for (size_t i = 0; i < count; i++) {
         const void *argument = in ? (const unsigned char *)in + i * in_size : NULL;
-        if (status == ALLOT_OK && !al_gate_enter(executor->gate, false))
+        if (status == ALLOT_OK && !al_gate_enter_task(executor->gate))
             status = ALLOT_SHUTDOWN;
         futures[i] = status == ALLOT_OK ? submit_one(&what, argument) : NULL;
         if (!futures[i] && status == ALLOT_OK)
@@ -419,12 +412,12 @@ void allot_submit_many(allot_executor *executor, allot_function function, const 
 
 static allot_status spawn_one(submission *what, const void *in, al_failure *failure)
 {
-    if (!al_gate_enter(what->executor->gate, false))
+    if (!al_gate_enter_task(what->executor->gate))
         return al_failure_set(failure, ALLOT_SHUTDOWN, "%s", allot_status_text(ALLOT_SHUTDOWN));
     if (__builtin_expect(is_plain(what->executor, what->given), true)) {
         if (submit_one(what, in))
             return ALLOT_OK;
-        al_gate_leave(what->executor->gate);
+        al_gate_abandon_task(what->executor->gate);
         return al_failure_set(failure, ALLOT_NO_MEMORY, "%s", allot_status_text(ALLOT_NO_MEMORY));
     }
     what->references = 2; /* what is decided or waits is held meanwhile */
@@ -482,7 +475,7 @@ allot_future *allot_launch(allot_executor *executor, const allot_kernel *kernel,
     allot_status status = check_caller(executor, given, &hints, &failure);
     if (status == ALLOT_OK && !kernel)
         status = al_failure_set(&failure, ALLOT_INVALID, "the kernel is NULL");
-    if (status == ALLOT_OK && !al_gate_enter(executor->gate, false))
+    if (status == ALLOT_OK && !al_gate_enter_task(executor->gate))
         status = ALLOT_SHUTDOWN;
     if (status != ALLOT_OK)
         return refuse(executor, status, &failure);
