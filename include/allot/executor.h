@@ -29,11 +29,11 @@ typedef struct allot_options {
                                to the last close. Found are libraries that are loaded when an executor is
                                opened; worker processes get OMP_NUM_THREADS=1 and the like where the user set
                                none */
-    int threads_max;  /* the thread place may grow to so many workers while all are busy and tasks wait; 0: `threads`.
-                         Whatever is the most, workers in allot_blocking_begin() do not count */
-    int64_t idle_ns;  /* how long a worker beyond `threads` stays without work; 0: 1 s */
-    bool bind_threads; /* bind each worker to a CPU, a core each first: on machines of one's own, for steady figures. In
-                          virtual machines waking a bound worker is slow */
+    int threads_max;   /* the thread place may grow to so many workers while all are busy and tasks wait; 0:
+                          `threads`.   Whatever is the most, workers in allot_blocking_begin() do not count */
+    int64_t idle_ns;   /* how long a worker beyond `threads` stays without work; 0: 1 s */
+    bool bind_threads; /* bind each worker to a CPU, a core each first: on machines of one's own, for steady
+                          figures. In virtual machines waking a bound worker is slow */
 } allot_options;
 
 /* Fills *options with the defaults. */
@@ -63,20 +63,22 @@ ALLOT_API const char *allot_open_error(void);
 ALLOT_API allot_future *allot_submit(allot_executor *executor, allot_function function, const void *in,
                                      size_t in_size, size_t out_size, const allot_hints *hints);
 
-/* Submits `count` calls of `function` in one go, which costs less than one by one: call i gets the in_size bytes at
- * in + i * in_size. futures[i] becomes what allot_submit() would have returned, never NULL. */
-ALLOT_API void allot_submit_many(allot_executor *executor, allot_function function, const void *in, size_t in_size,
-                                 size_t out_size, size_t count, const allot_hints *hints, allot_future **futures);
+/* Submits `count` calls of `function` in one go, which costs less than one by one: call i gets the in_size
+ * bytes at in + i * in_size. futures[i] becomes what allot_submit() would have returned, never NULL. */
+ALLOT_API void allot_submit_many(allot_executor *executor, allot_function function, const void *in,
+                                 size_t in_size, size_t out_size, size_t count, const allot_hints *hints,
+                                 allot_future **futures);
 
-/* Like allot_submit, for calls whose end nobody waits for: no future. Returns ALLOT_OK once it is queued, else why it
- * was refused (allot_last_error() has the text). If it fails afterwards the log says so. */
-ALLOT_API allot_status allot_spawn(allot_executor *executor, allot_function function, const void *in, size_t in_size,
-                                   const allot_hints *hints);
+/* Like allot_submit, for calls whose end nobody waits for: no future. Returns ALLOT_OK once it is queued,
+ * else why it was refused (allot_last_error() has the text). If it fails afterwards the log says so. */
+ALLOT_API allot_status allot_spawn(allot_executor *executor, allot_function function, const void *in,
+                                   size_t in_size, const allot_hints *hints);
 
-/* The same for `count` calls, as allot_submit_many. The first refusal ends it; *spawned (may be NULL) receives how many
- * were queued. */
+/* The same for `count` calls, as allot_submit_many. The first refusal ends it; *spawned (may be NULL)
+ * receives how many were queued. */
 ALLOT_API allot_status allot_spawn_many(allot_executor *executor, allot_function function, const void *in,
-                                        size_t in_size, size_t count, const allot_hints *hints, size_t *spawned);
+                                        size_t in_size, size_t count, const allot_hints *hints,
+                                        size_t *spawned);
 
 /* Launches a kernel over a range. `args` are the values of the kernel's parameters in their order (ALLOT_ARGS
  * makes the two arguments `args, count`); arrays are held until the launch is done. With no hints the place
@@ -148,22 +150,24 @@ ALLOT_API size_t allot_map_count(const allot_future *map);
 
 /* ---- Workers ---- */
 
-/* Sets how many workers a pool has: it keeps `min` and grows to `max` while all are busy and tasks wait; those beyond
- * `min` leave when they have had nothing to do for a while, those beyond `max` as soon as their task is over. No task is
- * lost. `place` is a place's id, "thread". 1 <= min <= max <= ALLOT_WORKERS_MAX. ALLOT_INVALID, ALLOT_NOT_FOUND: no such
- * place; ALLOT_UNSUPPORTED: its size cannot change (all but the thread place); ALLOT_SYSTEM: threads could not be started,
- * the new size holds for those that are there. Any thread, also a task. */
+/* Sets how many workers a pool has: it keeps `min` and grows to `max` while all are busy and tasks wait;
+ * those beyond `min` leave when they have had nothing to do for a while, those beyond `max` as soon as their
+ * task is over. No task is lost. `place` is a place's id, "thread". 1 <= min <= max <= ALLOT_WORKERS_MAX.
+ * ALLOT_INVALID, ALLOT_NOT_FOUND: no such place; ALLOT_UNSUPPORTED: its size cannot change (all but the
+ * thread place); ALLOT_SYSTEM: threads could not be started, the new size holds for those that are there. Any
+ * thread, also a task. */
 ALLOT_API allot_status allot_resize(allot_executor *executor, const char *place, int min, int max);
 
-/* Around what blocks for something else than futures (reading a socket, a lock, a child process) in a task of the thread
- * place: meanwhile another worker, started if need be, does this one's work, so that the CPUs stay busy. Pairs may nest.
- * In other threads they do nothing. There are never more than ALLOT_WORKERS_MAX threads. */
+/* Around what blocks for something else than futures (reading a socket, a lock, a child process) in a task of
+ * the thread place: meanwhile another worker, started if need be, does this one's work, so that the CPUs stay
+ * busy. Pairs may nest. In other threads they do nothing. There are never more than ALLOT_WORKERS_MAX
+ * threads. */
 ALLOT_API void allot_blocking_begin(void);
 ALLOT_API void allot_blocking_end(void);
 
-/* Gives memory back to the system that tasks and futures have used: all that is unused of the process's pool and of the
- * calling thread's cache; returns how many bytes. Without it the process keeps at most 256 MiB for tasks to come, and
- * each thread that submits 256 KiB. A future that is held keeps 64 KiB. */
+/* Gives memory back to the system that tasks and futures have used: all that is unused of the process's pool
+ * and of the calling thread's cache; returns how many bytes. Without it the process keeps at most 256 MiB for
+ * tasks to come, and each thread that submits 256 KiB. A future that is held keeps 64 KiB. */
 ALLOT_API size_t allot_trim(void);
 
 /* ---- End ---- */

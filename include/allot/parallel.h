@@ -1,8 +1,9 @@
 /* Loops and fork-join on the thread place: work that is split over its workers while the caller takes part.
  *
- * For numbers in plain memory and code of one's own, where a kernel's description (allot_launch) would be too much:
- * nothing is transferred, no place is chosen, no future is made. All calls wait for their end. They may be called from
- * any thread, from tasks and from one another. On an executor without a thread place the caller does all of it. */
+ * For numbers in plain memory and code of one's own, where a kernel's description (allot_launch) would be too
+ * much: nothing is transferred, no place is chosen, no future is made. All calls wait for their end. They may
+ * be called from any thread, from tasks and from one another. On an executor without a thread place the
+ * caller does all of it. */
 #ifndef ALLOT_PARALLEL_H
 #define ALLOT_PARALLEL_H
 
@@ -12,7 +13,8 @@
 extern "C" {
 #endif
 
-/* A part of a range: indices begin[d] to end[d] of each of its `rank` dimensions; [0, 1) in the unused ones. */
+/* A part of a range: indices begin[d] to end[d] of each of its `rank` dimensions; [0, 1) in the unused ones.
+ */
 typedef struct allot_block {
     size_t rank;
     size_t begin[3], end[3];
@@ -21,8 +23,8 @@ typedef struct allot_block {
 /* How a range is split. The names are OpenMP's. */
 typedef enum allot_schedule {
     ALLOT_AUTO,    /* the library chooses: guided */
-    ALLOT_STATIC,  /* one share of equal length for each worker, the same one each time if it comes in time: for
-                      loops that run over the same data again and again */
+    ALLOT_STATIC,  /* one share of equal length for each worker, the same one each time if it comes in time:
+                      for  loops that run over the same data again and again */
     ALLOT_DYNAMIC, /* chunks of `grain`, first come, first served */
     ALLOT_GUIDED   /* chunks that shrink with what is left, down to `grain` */
 } allot_schedule;
@@ -34,9 +36,9 @@ typedef struct allot_loop {
     size_t grain; /* the fewest items worth a call, as long as so many are left; 0: 1, and for ALLOT_DYNAMIC a
                      sixteenth of a worker's share */
     int workers;  /* take part at most, with the caller; 0: as many as the thread place has */
-    bool deterministic; /* allot_parallel_reduce: the result has the same bits for any number of workers. The range is
-                           cut into at most 256 parts that depend on the range and `grain` alone (0: 1,024 items), and
-                           their accumulators are combined pairwise, in order */
+    bool deterministic; /* allot_parallel_reduce: the result has the same bits for any number of workers. The
+                           range is cut into at most 256 parts that depend on the range and `grain` alone (0:
+                           1,024 items), and their accumulators are combined pairwise, in order */
 } allot_loop;
 
 ALLOT_API void allot_loop_init(allot_loop *loop);
@@ -46,31 +48,33 @@ ALLOT_API void allot_loop_init(allot_loop *loop);
 #define ALLOT_LOOP(...) (&(const allot_loop){ .size = sizeof(allot_loop), __VA_ARGS__ })
 #endif
 
-/* The body of a loop: computes one block; called at once from several threads for disjoint blocks, together all of
- * the range, each index once. `call` serves allot_fail() and allot_call_stopping(), which tells whether the task that
- * runs the loop is asked to stop. */
+/* The body of a loop: computes one block; called at once from several threads for disjoint blocks, together
+ * all of the range, each index once. `call` serves allot_fail() and allot_call_stopping(), which tells
+ * whether the task that runs the loop is asked to stop. */
 typedef allot_status (*allot_body)(allot_call *call, const allot_block *block, void *user);
 
-/* Calls `body` for all of `range`. Where the first dimensions are short, several are cut together. Returns ALLOT_OK;
- * or the first error of a body, after which no further blocks are begun, and allot_last_error() has its message; or
- * ALLOT_INVALID, ALLOT_FORKED, ALLOT_SHUTDOWN. An empty range is a success, body is not called. */
-ALLOT_API allot_status allot_parallel_for(allot_executor *executor, allot_ndrange range, allot_body body, void *user,
-                                          const allot_loop *loop);
+/* Calls `body` for all of `range`. Where the first dimensions are short, several are cut together. Returns
+ * ALLOT_OK; or the first error of a body, after which no further blocks are begun, and allot_last_error() has
+ * its message; or ALLOT_INVALID, ALLOT_FORKED, ALLOT_SHUTDOWN. An empty range is a success, body is not
+ * called. */
+ALLOT_API allot_status allot_parallel_for(allot_executor *executor, allot_ndrange range, allot_body body,
+                                          void *user, const allot_loop *loop);
 
 /* The body of a reduction: adds what one block comes to to *accumulator. */
-typedef allot_status (*allot_reduce_body)(allot_call *call, const allot_block *block, void *user, void *accumulator);
+typedef allot_status (*allot_reduce_body)(allot_call *call, const allot_block *block, void *user,
+                                          void *accumulator);
 
-/* *into = *into ∘ *from, where all of `from` comes after all of `into` in the range if the loop is deterministic; else
- * the operation must be commutative too. */
+/* *into = *into ∘ *from, where all of `from` comes after all of `into` in the range if the loop is
+ * deterministic; else the operation must be commutative too. */
 typedef void (*allot_combine)(void *into, const void *from, void *user);
 
-/* Reduces a range to one value of `value_size` bytes (aligned to 64 while it is computed). *value is the operation's
- * identity before the call, from which all accumulators start, and the result after it. Without `deterministic` the
- * order in which parts are combined, and with floating-point numbers the last bits of the result, differ from call to
- * call. Errors as above, and ALLOT_NO_MEMORY; *value is then unchanged. */
-ALLOT_API allot_status allot_parallel_reduce(allot_executor *executor, allot_ndrange range, allot_reduce_body body,
-                                             allot_combine combine, void *value, size_t value_size, void *user,
-                                             const allot_loop *loop);
+/* Reduces a range to one value of `value_size` bytes (aligned to 64 while it is computed). *value is the
+ * operation's identity before the call, from which all accumulators start, and the result after it. Without
+ * `deterministic` the order in which parts are combined, and with floating-point numbers the last bits of the
+ * result, differ from call to call. Errors as above, and ALLOT_NO_MEMORY; *value is then unchanged. */
+ALLOT_API allot_status allot_parallel_reduce(allot_executor *executor, allot_ndrange range,
+                                             allot_reduce_body body, allot_combine combine, void *value,
+                                             size_t value_size, void *user, const allot_loop *loop);
 
 /* One side of a fork-join: a call whose argument and result stay where they are. */
 typedef struct allot_branch {
@@ -80,9 +84,10 @@ typedef struct allot_branch {
     size_t in_size, out_size; /* only told to the function: allot_call_in_size(), allot_call_out_size() */
 } allot_branch;
 
-/* Runs both branches, at once if another worker comes in time, and returns when both are over: ALLOT_OK, or the error
- * of `first` if it has one, else that of `second`, with its message in allot_last_error(). Recursive use is what it is
- * for: in a worker it costs some ten nanoseconds, no memory is allocated. Both run, whatever the other returns. */
+/* Runs both branches, at once if another worker comes in time, and returns when both are over: ALLOT_OK, or
+ * the error of `first` if it has one, else that of `second`, with its message in allot_last_error().
+ * Recursive use is what it is for: in a worker it costs some ten nanoseconds, no memory is allocated. Both
+ * run, whatever the other returns. */
 ALLOT_API allot_status allot_fork_join(allot_executor *executor, const allot_branch *first,
                                        const allot_branch *second);
 

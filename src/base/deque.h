@@ -6,8 +6,8 @@
  * (figure 1), checked by tests/model/deque.pml. Under ThreadSanitizer, which does not model fences, the same
  * accesses are sequentially consistent.
  *
- * Its storage grows eightfold; what it outgrew, at most a seventh of it, is kept until fini, since a thief may still
- * look there. */
+ * Its storage grows eightfold; what it outgrew, at most a seventh of it, is kept until fini, since a thief
+ * may still look there. */
 #ifndef AL_BASE_DEQUE_H
 #define AL_BASE_DEQUE_H
 

@@ -345,8 +345,8 @@ static block *take_slowly(heap *self)
 
 static inline block *take_from(heap *self)
 {
-    if (self->ready || ((self->unopened || atomic_load_explicit(&self->remote, memory_order_relaxed)) &&
-                        open_parcel(self)))
+    if (self->ready ||
+        ((self->unopened || atomic_load_explicit(&self->remote, memory_order_relaxed)) && open_parcel(self)))
         return self->opened[--self->ready];
     block *taken = self->current ? pop(self->current) : NULL;
     return __builtin_expect(taken != NULL, true) ? taken : take_slowly(self);

@@ -1,10 +1,10 @@
 /* Blocks of 128 bytes for tasks, from caches that threads have to themselves.
  *
  * A thread takes blocks from chunks of its own and gives them back there without an atomic operation; blocks
- * that another thread gives go by the dozen onto a list of their owner's, without a lock, and the owner collects
- * them when it runs dry. Chunks that are empty go to a pool of the process, which keeps at most AL_SLAB_POOL_BYTES of
- * touched memory; beside it each thread keeps at most AL_SLAB_OWN_CHUNKS empty ones. Memory for blocks
- * outlives every executor: it is the process's. */
+ * that another thread gives go by the dozen onto a list of their owner's, without a lock, and the owner
+ * collects them when it runs dry. Chunks that are empty go to a pool of the process, which keeps at most
+ * AL_SLAB_POOL_BYTES of touched memory; beside it each thread keeps at most AL_SLAB_OWN_CHUNKS empty ones.
+ * Memory for blocks outlives every executor: it is the process's. */
 #ifndef AL_BASE_SLAB_H
 #define AL_BASE_SLAB_H
 
@@ -21,8 +21,8 @@ void *al_slab_take(void);
 /* Any thread. */
 void al_slab_give(void *block);
 
-/* Sends blocks of other threads' that this one has gathered to their owners. Blocks travel by the dozen: before it
- * sleeps a thread that frees others' blocks should say so. */
+/* Sends blocks of other threads' that this one has gathered to their owners. Blocks travel by the dozen:
+ * before it sleeps a thread that frees others' blocks should say so. */
 void al_slab_flush(void);
 
 /* Returns what the pool and the calling thread keep unused to the system; how many bytes that was. What other

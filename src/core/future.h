@@ -41,9 +41,9 @@ struct allot_future {
 #define AL_FUTURE_WAITED     UINT64_C(0x100) /* somebody sleeps on the word */
 #define AL_FUTURE_WATCHED                                                                                    \
     UINT64_C(0x200) /* somebody sleeps on the epoch and looks at this future among others */
-#define AL_FUTURE_NO_SPIN   UINT64_C(0x400) /* whoever spins for it takes a core from what it waits for */
-#define AL_FUTURE_CONTINUED UINT64_C(0x800) /* it has continuations, or is about to */
-#define AL_FUTURE_SPAWNED    UINT64_C(0x1000) /* nobody will ever ask how it went: a failure is logged */
+#define AL_FUTURE_NO_SPIN   UINT64_C(0x400)  /* whoever spins for it takes a core from what it waits for */
+#define AL_FUTURE_CONTINUED UINT64_C(0x800)  /* it has continuations, or is about to */
+#define AL_FUTURE_SPAWNED   UINT64_C(0x1000) /* nobody will ever ask how it went: a failure is logged */
 #define AL_FUTURE_FLAGS     (AL_FUTURE_WAITED | AL_FUTURE_WATCHED | AL_FUTURE_NO_SPIN | AL_FUTURE_CONTINUED)
 #define AL_FUTURE_REFERENCE (UINT64_C(1) << 32)
 

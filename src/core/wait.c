@@ -79,8 +79,8 @@ static bool may_spin(void)
     return atomic_load_explicit(&processors, memory_order_relaxed) > 1;
 }
 
-/* This thread's patience: whole again when a spin paid, halved when it did not; and now and then, for what made it
- * not pay may be over. */
+/* This thread's patience: whole again when a spin paid, halved when it did not; and now and then, for what
+ * made it not pay may be over. */
 static _Thread_local int64_t patience_ns __attribute__((tls_model("initial-exec"))) = SPIN_NS;
 static _Thread_local unsigned impatient __attribute__((tls_model("initial-exec")));
 

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "executor/executor.h"
 #include "executor/map.h"
-#include "executor/submit.h"
+#include "executor/arm.h"
 #include <stddef.h>
 
 /* ---- Cancel ---- */
@@ -43,7 +43,7 @@ static bool cancel_one_arming(allot_executor *executor)
     al_terms *terms = executor->arming;
     allot_future *future = terms ? allot_hold(&terms->task->future) : NULL;
     if (terms)
-        al_submit_unlist(terms);
+        al_arm_unlist(terms);
     pthread_mutex_unlock(&executor->lock);
     if (!future)
         return false;

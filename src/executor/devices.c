@@ -2,7 +2,7 @@
  * tasks of other places. */
 #include "core/loading.h"
 #include "executor/executor.h"
-#include "executor/submit.h"
+#include "executor/arm.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ static void *search(void *of)
     while (waiting) {
         al_terms *terms = waiting;
         waiting = terms->next_for_devices;
-        al_submit_go(terms);
+        al_arm_go(terms);
     }
     return NULL;
 }

@@ -167,12 +167,13 @@ static allot_executor *create(const allot_options *options)
     pthread_cond_init(&executor->changed, NULL);
     int cpus = al_usable_cpus();
     int threads = options->threads ? options->threads : cpus;
-    executor->config = (al_place_config){ .threads = threads,
-                                          .processes = options->processes ? options->processes : cpus,
-                                          .threads_max = options->threads_max ? options->threads_max : threads,
-                                          .idle_ns = options->idle_ns,
-                                          .bind_threads = options->bind_threads,
-                                          .caps_libraries = !options->keep_blas_threads };
+    executor->config =
+        (al_place_config){ .threads = threads,
+                           .processes = options->processes ? options->processes : cpus,
+                           .threads_max = options->threads_max ? options->threads_max : threads,
+                           .idle_ns = options->idle_ns,
+                           .bind_threads = options->bind_threads,
+                           .caps_libraries = !options->keep_blas_threads };
     executor->kinds = options->places ? options->places : ALL_KINDS;
     executor->model = al_model_create();
     executor->gate = al_gate_create(executor);

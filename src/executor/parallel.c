@@ -22,21 +22,24 @@ static allot_status check_range(const char *caller, allot_ndrange range, al_fail
 {
     size_t items = 1;
     if (range.rank < 1 || range.rank > 3)
-        return al_failure_set(failure, ALLOT_INVALID, "%s: the range has %zu dimensions: 1 to 3 are possible", caller,
-                              range.rank);
+        return al_failure_set(failure, ALLOT_INVALID, "%s: the range has %zu dimensions: 1 to 3 are possible",
+                              caller, range.rank);
     for (size_t d = 0; d < range.rank; d++)
         if (__builtin_mul_overflow(items, range.size[d], &items))
-            return al_failure_set(failure, ALLOT_TOO_LARGE, "%s: the range has more than 2^64 indices", caller);
+            return al_failure_set(failure, ALLOT_TOO_LARGE, "%s: the range has more than 2^64 indices",
+                                  caller);
     return ALLOT_OK;
 }
 
-static allot_status read_loop(const char *caller, const allot_loop *given, allot_loop *loop, al_failure *failure)
+static allot_status read_loop(const char *caller, const allot_loop *given, allot_loop *loop,
+                              al_failure *failure)
 {
     *loop = (allot_loop){ .size = sizeof *loop };
     if (!given)
         return ALLOT_OK;
     if (!given->size)
-        return al_failure_set(failure, ALLOT_INVALID, "%s: loop.size is 0: use ALLOT_LOOP or allot_loop_init", caller);
+        return al_failure_set(failure, ALLOT_INVALID, "%s: loop.size is 0: use ALLOT_LOOP or allot_loop_init",
+                              caller);
     memcpy(loop, given, given->size < sizeof *loop ? given->size : sizeof *loop);
     if ((int)loop->schedule < ALLOT_AUTO || loop->schedule > ALLOT_GUIDED)
         return al_failure_set(failure, ALLOT_INVALID, "%s: %d is no schedule", caller, (int)loop->schedule);
@@ -45,13 +48,14 @@ static allot_status read_loop(const char *caller, const allot_loop *given, allot
     return ALLOT_OK;
 }
 
-static allot_status check(const char *caller, const allot_executor *executor, bool has_body, allot_ndrange range,
-                          const allot_loop *given, allot_loop *loop, al_failure *failure)
+static allot_status check(const char *caller, const allot_executor *executor, bool has_body,
+                          allot_ndrange range, const allot_loop *given, allot_loop *loop, al_failure *failure)
 {
     if (al_forked())
         return al_failure_set(failure, ALLOT_FORKED, "%s: %s", caller, allot_status_text(ALLOT_FORKED));
     if (!executor || !has_body)
-        return al_failure_set(failure, ALLOT_INVALID, "%s: the %s is NULL", caller, executor ? "body" : "executor");
+        return al_failure_set(failure, ALLOT_INVALID, "%s: the %s is NULL", caller,
+                              executor ? "body" : "executor");
     allot_status status = check_range(caller, range, failure);
     return status == ALLOT_OK ? read_loop(caller, given, loop, failure) : status;
 }
@@ -116,8 +120,12 @@ allot_status allot_parallel_for(allot_executor *executor, allot_ndrange range, a
     allot_loop loop = { 0 };
     allot_status status = check("allot_parallel_for", executor, body != NULL, range, given, &loop, &failure);
     for_body self = { body, user };
-    al_loop_job job = { .range = filled(range), .schedule = loop.schedule, .grain = loop.grain,
-                        .workers = loop.workers, .run = run_for, .of = &self };
+    al_loop_job job = { .range = filled(range),
+                        .schedule = loop.schedule,
+                        .grain = loop.grain,
+                        .workers = loop.workers,
+                        .run = run_for,
+                        .of = &self };
     if (status == ALLOT_OK)
         status = run(executor, &job, &failure);
     return report(status, &failure);
@@ -158,14 +166,14 @@ static allot_status reduce_part(allot_call *call, const allot_block *parts, unsi
     return status;
 }
 
-/* Pairwise, in order: the error of a sum grows with the logarithm of their number (N. J. Higham, "The accuracy of
- * floating point summation", SIAM J. Sci. Comput. 1993). */
+/* Pairwise, in order: the error of a sum grows with the logarithm of their number (N. J. Higham, "The
+ * accuracy of floating point summation", SIAM J. Sci. Comput. 1993). */
 static void combine_all(const reduction *self)
 {
     for (size_t step = 1; step < self->count; step *= 2)
         for (size_t i = 0; i + step < self->count; i += 2 * step)
-            self->combine(self->accumulators + i * self->stride, self->accumulators + (i + step) * self->stride,
-                          self->user);
+            self->combine(self->accumulators + i * self->stride,
+                          self->accumulators + (i + step) * self->stride, self->user);
 }
 
 static bool make_accumulators(reduction *self, const void *identity, size_t size)
@@ -191,21 +199,32 @@ static void cut(reduction *self, allot_ndrange range, size_t grain)
     self->count = rows / self->rows_a_part + (rows % self->rows_a_part != 0);
 }
 
-static allot_status reduce(allot_executor *executor, allot_ndrange range, reduction *self, void *value, size_t size,
-                           const allot_loop *loop, al_failure *failure)
+static allot_status reduce(allot_executor *executor, allot_ndrange range, reduction *self, void *value,
+                           size_t size, const allot_loop *loop, al_failure *failure)
 {
-    al_loop_job job = { .range = range, .schedule = loop->schedule, .grain = loop->grain, .workers = loop->workers,
-                        .run = reduce_member, .of = self };
+    al_loop_job job = { .range = range,
+                        .schedule = loop->schedule,
+                        .grain = loop->grain,
+                        .workers = loop->workers,
+                        .run = reduce_member,
+                        .of = self };
     al_pool *pool = executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD) ? al_pool_from(executor->places[0]) : NULL;
     self->count = al_loop_members(pool, loop->workers);
     if (loop->deterministic) {
         cut(self, range, loop->grain);
-        job = (al_loop_job){ .range = filled(allot_range(self->count)), .schedule = ALLOT_DYNAMIC, .grain = 1,
-                             .workers = loop->workers, .by_part = true, .run = reduce_part, .of = self };
+        job = (al_loop_job){ .range = filled(allot_range(self->count)),
+                             .schedule = ALLOT_DYNAMIC,
+                             .grain = 1,
+                             .workers = loop->workers,
+                             .by_part = true,
+                             .run = reduce_part,
+                             .of = self };
     }
     if (!make_accumulators(self, value, size))
-        return al_failure_set(failure, ALLOT_NO_MEMORY, "allot_parallel_reduce: no memory for %zu accumulators of %zu "
-                              "bytes", self->count, size);
+        return al_failure_set(failure, ALLOT_NO_MEMORY,
+                              "allot_parallel_reduce: no memory for %zu accumulators of %zu "
+                              "bytes",
+                              self->count, size);
     allot_status status = run(executor, &job, failure);
     if (status == ALLOT_OK && self->count) {
         combine_all(self);
@@ -221,10 +240,13 @@ allot_status allot_parallel_reduce(allot_executor *executor, allot_ndrange range
 {
     al_failure failure = { 0 };
     allot_loop loop = { 0 };
-    allot_status status = check("allot_parallel_reduce", executor, body != NULL, range, given, &loop, &failure);
+    allot_status status =
+        check("allot_parallel_reduce", executor, body != NULL, range, given, &loop, &failure);
     if (status == ALLOT_OK && (!combine || !value || !value_size))
         status = al_failure_set(&failure, ALLOT_INVALID, "allot_parallel_reduce: %s",
-                                !combine ? "combine is NULL" : !value ? "the value is NULL" : "the value has no size");
+                                !combine ? "combine is NULL"
+                                : !value ? "the value is NULL"
+                                         : "the value has no size");
     reduction self = { .body = body, .combine = combine, .user = user };
     if (status == ALLOT_OK)
         status = reduce(executor, filled(range), &self, value, value_size, &loop, &failure);
@@ -243,15 +265,19 @@ allot_status allot_fork_join(allot_executor *executor, const allot_branch *first
                          true))
         return report(al_fork_join(worker->pool, worker, first, second, &failure), &failure);
     if (al_forked())
-        return report(al_failure_set(&failure, ALLOT_FORKED, "allot_fork_join: %s", allot_status_text(ALLOT_FORKED)),
-                      &failure);
+        return report(
+            al_failure_set(&failure, ALLOT_FORKED, "allot_fork_join: %s", allot_status_text(ALLOT_FORKED)),
+            &failure);
     if (!executor || !first || !second || !first->function || !second->function)
         return report(al_failure_set(&failure, ALLOT_INVALID, "allot_fork_join: %s is NULL",
-                                     !executor ? "the executor" : !first || !second ? "a branch" : "a function"),
+                                     !executor           ? "the executor"
+                                     : !first || !second ? "a branch"
+                                                         : "a function"),
                       &failure);
     bool inside = al_task_here && al_task_here->gate == executor->gate;
     if (!al_gate_enter(executor->gate, inside))
-        return report(al_failure_set(&failure, ALLOT_SHUTDOWN, "%s", allot_status_text(ALLOT_SHUTDOWN)), &failure);
+        return report(al_failure_set(&failure, ALLOT_SHUTDOWN, "%s", allot_status_text(ALLOT_SHUTDOWN)),
+                      &failure);
     allot_status status = al_fork_join(pool_of(executor), NULL, first, second, &failure);
     al_gate_leave(executor->gate);
     return report(status, &failure);

@@ -16,15 +16,17 @@ static al_place *find(allot_executor *executor, const char *id)
 static allot_status resize(allot_executor *executor, const char *id, int min, int max, al_failure *failure)
 {
     if (!executor || !id)
-        return al_failure_set(failure, ALLOT_INVALID, "allot_resize: %s is NULL", executor ? "the place" : "the executor");
+        return al_failure_set(failure, ALLOT_INVALID, "allot_resize: %s is NULL",
+                              executor ? "the place" : "the executor");
     if (min < 1 || max < min || max > ALLOT_WORKERS_MAX)
-        return al_failure_set(failure, ALLOT_INVALID, "allot_resize: %d to %d workers: 1 to %d are possible", min, max,
-                              ALLOT_WORKERS_MAX);
+        return al_failure_set(failure, ALLOT_INVALID, "allot_resize: %d to %d workers: 1 to %d are possible",
+                              min, max, ALLOT_WORKERS_MAX);
     al_place *place = find(executor, id);
     if (!place)
         return al_failure_set(failure, ALLOT_NOT_FOUND, "allot_resize: no place is called '%s'", id);
     if (!place->ops->resize)
-        return al_failure_set(failure, ALLOT_UNSUPPORTED, "allot_resize: the workers of '%s' cannot change", id);
+        return al_failure_set(failure, ALLOT_UNSUPPORTED, "allot_resize: the workers of '%s' cannot change",
+                              id);
     return place->ops->resize(place, min, max, failure);
 }
 

@@ -86,7 +86,7 @@ typedef struct al_place_config {
     int threads_max;        /* at least `threads` */
     int64_t idle_ns;        /* 0: as the place thinks best */
     bool bind_threads;
-    bool caps_libraries;    /* workers keep other libraries from starting teams: topology/citizen.h */
+    bool caps_libraries; /* workers keep other libraries from starting teams: topology/citizen.h */
 } al_place_config;
 
 /* A kind of place that this build has. */

@@ -85,8 +85,8 @@ static al_task *take_in_other_order(al_worker *worker)
     return task ? task : take_one(worker, AL_BAND_NORMAL);
 }
 
-/* A task that waits runs what it has queued itself before anything else: that is what it waits for, most likely, and
- * what lies at the other end would only pile up on its stack. */
+/* A task that waits runs what it has queued itself before anything else: that is what it waits for, most
+ * likely, and what lies at the other end would only pile up on its stack. */
 static al_task *take(al_worker *worker, bool waits)
 {
     al_inject *inject = &worker->pool->inject;

@@ -62,8 +62,8 @@ static allot_status first_error(allot_status first, al_failure *first_failure, a
     return first != ALLOT_OK ? first : second;
 }
 
-allot_status al_fork_join(al_pool *pool, al_worker *worker, const allot_branch *first, const allot_branch *second,
-                          al_failure *failure)
+allot_status al_fork_join(al_pool *pool, al_worker *worker, const allot_branch *first,
+                          const allot_branch *second, al_failure *failure)
 {
     al_failure failures[2] = { { 0 } };
     allot_status statuses[2];
@@ -83,7 +83,8 @@ allot_status al_fork_join(al_pool *pool, al_worker *worker, const allot_branch *
     if (!forked || back == &task) {
         statuses[1] = call_branch(second, pool ? pool->base.id : "", &failures[1]);
     } else {
-        if (back && !al_deque_push(&worker->deque, back)) /* what `first` left there; ours lies below it, or is taken */
+        if (back && !al_deque_push(&worker->deque,
+                                   back)) /* what `first` left there; ours lies below it, or is taken */
             al_inject_mail(&pool->inject, worker->node, back);
         statuses[1] = join_taken(&task, &failures[1]);
     }

@@ -11,14 +11,14 @@ typedef struct loop {
     const al_loop_job *job;
     const _Atomic uint32_t *stopping;
     const char *place;
-    unsigned cut;            /* how many of the first dimensions are cut together */
-    size_t items;            /* their product */
-    size_t grain, shares;    /* shares: of a static one */
+    unsigned cut;                     /* how many of the first dimensions are cut together */
+    size_t items;                     /* their product */
+    size_t grain, shares;             /* shares: of a static one */
     _Alignas(64) _Atomic size_t next; /* item, or share, that nobody has taken */
-    _Atomic uint64_t claimed; /* static, up to 64 shares: a bit each */
+    _Atomic uint64_t claimed;         /* static, up to 64 shares: a bit each */
     _Atomic uint32_t members;
-    _Atomic int status; /* the first error */
-    al_failure failure; /* written by the one who set `status` */
+    _Atomic int status;     /* the first error */
+    al_failure failure;     /* written by the one who set `status` */
     _Atomic uint32_t ended; /* 1: the team's work is over; 2: the caller sleeps for that */
 } loop;
 
@@ -40,7 +40,8 @@ static allot_status call_body(loop *self, unsigned member, const allot_block *bl
     return status;
 }
 
-/* Where several dimensions are cut together, items are counted along the last of them: a block ends with its row. */
+/* Where several dimensions are cut together, items are counted along the last of them: a block ends with its
+ * row. */
 static void call_rows(loop *self, unsigned member, size_t begin, size_t end)
 {
     const allot_ndrange *range = &self->job->range;
@@ -63,7 +64,9 @@ static void call_rows(loop *self, unsigned member, size_t begin, size_t end)
 static inline void run_items(loop *self, unsigned member, size_t begin, size_t end)
 {
     const allot_ndrange *range = &self->job->range;
-    allot_block block = { .rank = range->rank, .begin = { begin, 0, 0 }, .end = { end, range->size[1], range->size[2] } };
+    allot_block block = { .rank = range->rank,
+                          .begin = { begin, 0, 0 },
+                          .end = { end, range->size[1], range->size[2] } };
     if (atomic_load_explicit(&self->status, memory_order_relaxed) != ALLOT_OK)
         return;
     if (self->cut == 1)
@@ -76,7 +79,8 @@ static inline void run_items(loop *self, unsigned member, size_t begin, size_t e
 
 static size_t share_start(const loop *self, size_t share)
 {
-    return self->items / self->shares * share + (share < self->items % self->shares ? share : self->items % self->shares);
+    return self->items / self->shares * share +
+           (share < self->items % self->shares ? share : self->items % self->shares);
 }
 
 static bool claim(loop *self, size_t share)
@@ -107,8 +111,8 @@ static void work_dynamic(loop *self, unsigned member)
         run_items(self, member, begin, self->items - begin < self->grain ? self->items : begin + self->grain);
 }
 
-/* C. D. Polychronopoulos, D. J. Kuck, "Guided self-scheduling", IEEE Trans. Computers 1987; half of a fair share, so
- * that who comes late still finds something. */
+/* C. D. Polychronopoulos, D. J. Kuck, "Guided self-scheduling", IEEE Trans. Computers 1987; half of a fair
+ * share, so that who comes late still finds something. */
 static void work_guided(loop *self, unsigned member)
 {
     size_t begin = atomic_load_explicit(&self->next, memory_order_relaxed), chunk;
@@ -216,7 +220,8 @@ allot_status al_loop_run(struct al_pool *pool, const al_loop_job *job, al_failur
 {
     loop self = { 0 };
     set_up(&self, pool, job);
-    bool together = self.team.members_max > 1 && self.items > 1 && (self.shares > 1 || job->schedule != ALLOT_STATIC);
+    bool together =
+        self.team.members_max > 1 && self.items > 1 && (self.shares > 1 || job->schedule != ALLOT_STATIC);
     /* Nobody asleep: who looks for work joins at once, and need not be called. */
     bool sleepers = together && atomic_load_explicit(&pool->attention, memory_order_relaxed) != 0;
     if (sleepers && job->schedule != ALLOT_STATIC && !job->by_part)

@@ -1,5 +1,5 @@
-/* Loops over an index range, run by a team of workers with the caller as its first member, who returns when all is
- * done. */
+/* Loops over an index range, run by a team of workers with the caller as its first member, who returns when
+ * all is done. */
 #ifndef AL_PLACES_THREAD_LOOP_H
 #define AL_PLACES_THREAD_LOOP_H
 
@@ -12,9 +12,9 @@ struct al_pool;
 typedef struct al_loop_job {
     allot_ndrange range;
     allot_schedule schedule;
-    size_t grain;  /* 0: the schedule's default */
-    int workers;   /* with the caller; 0: the pool's */
-    bool by_part;  /* the items are parts, each of which knows its place: never split, numbered by begin[0] */
+    size_t grain; /* 0: the schedule's default */
+    int workers;  /* with the caller; 0: the pool's */
+    bool by_part; /* the items are parts, each of which knows its place: never split, numbered by begin[0] */
     /* `member` tells those apart who run at once: 0 to workers - 1. */
     allot_status (*run)(allot_call *call, const allot_block *block, unsigned member, void *of);
     void *of;

@@ -4,16 +4,16 @@
 #include "places/thread/pool.h"
 #include "topology/topology.h"
 
-#define SPIN_NS     30000 /* at most, before a worker sleeps: about what waking it again would cost */
-#define SPIN_MIN_NS 2000
-#define QUICK_LOOKS 4       /* work that comes after so few looks comes at once; */
-#define QUICK_FINDS 8       /* so often in a row, it is a stream */
+#define SPIN_NS       30000 /* at most, before a worker sleeps: about what waking it again would cost */
+#define SPIN_MIN_NS   2000
+#define QUICK_LOOKS   4 /* work that comes after so few looks comes at once; */
+#define QUICK_FINDS   8 /* so often in a row, it is a stream */
 #define GATHER_PAUSES 16
-#define GATHERED 3
-#define SENTINEL_NS 1000000 /* how often a sleeper gets up while others are at work */
-#define SOON_NS     10000   /* what follows the last task so soon is part of a stream */
-#define STREAM_LOOK 16      /* one task in so many of a stream asks how many wait */
-#define STREAM_MOST 64      /* and wakes somebody if there are so many */
+#define GATHERED      3
+#define SENTINEL_NS   1000000 /* how often a sleeper gets up while others are at work */
+#define SOON_NS       10000   /* what follows the last task so soon is part of a stream */
+#define STREAM_LOOK   16      /* one task in so many of a stream asks how many wait */
+#define STREAM_MOST   64      /* and wakes somebody if there are so many */
 
 void al_park_init(al_pool *pool)
 {
@@ -30,9 +30,9 @@ void al_park_fini(al_pool *pool)
 
 /* ---- Streams ---- */
 
-/* A stream of short tasks is taken off as it comes by those who are awake: waking one more each time would cost more
- * than it brings. Should they get stuck in a long task, the sentinel sees to what was left. Asked by whoever has reason
- * to wake somebody. */
+/* A stream of short tasks is taken off as it comes by those who are awake: waking one more each time would
+ * cost more than it brings. Should they get stuck in a long task, the sentinel sees to what was left. Asked
+ * by whoever has reason to wake somebody. */
 static bool is_stream(const al_pool *pool)
 {
     al_lane *lane = al_lane_here();
@@ -44,7 +44,7 @@ static bool is_stream(const al_pool *pool)
         lane->unheeded = 0;
     else if (++lane->unheeded % STREAM_LOOK)
         return true;
-    al_deque *queue = atomic_load((al_deque *_Atomic *)&pool->inject.queues[AL_BAND_NORMAL][lane->number]);
+    al_deque *queue = atomic_load((al_deque * _Atomic *)&pool->inject.queues[AL_BAND_NORMAL][lane->number]);
     return stream && queue && al_deque_length(queue) < STREAM_MOST;
 }
 
@@ -98,7 +98,8 @@ void al_park_attend(al_pool *pool)
 {
     /* With a searcher who stops: it sees the work, or is not seen here. */
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load(&pool->sleepers) && !atomic_load(&pool->searchers) && (al_worker_of(pool) || !is_stream(pool)))
+    if (atomic_load(&pool->sleepers) && !atomic_load(&pool->searchers) &&
+        (al_worker_of(pool) || !is_stream(pool)))
         al_park_wake_one(pool);
     if (atomic_load(&pool->growing) && !atomic_load(&pool->sleepers))
         al_crew_grow(pool);
@@ -129,16 +130,18 @@ bool al_park_start_search(al_worker *worker)
 /* How many tasks a submitter has ready for us; the first one that has any. */
 static size_t waiting(const al_pool *pool)
 {
-    uint64_t active = atomic_load_explicit((_Atomic uint64_t *)&pool->inject.active[AL_BAND_NORMAL], memory_order_relaxed);
+    uint64_t active =
+        atomic_load_explicit((_Atomic uint64_t *)&pool->inject.active[AL_BAND_NORMAL], memory_order_relaxed);
     size_t count = 0;
     for (; active && !count; active &= active - 1)
         count = al_deque_length(atomic_load_explicit(
-            (al_deque *_Atomic *)&pool->inject.queues[AL_BAND_NORMAL][__builtin_ctzll(active)], memory_order_acquire));
+            (al_deque * _Atomic *)&pool->inject.queues[AL_BAND_NORMAL][__builtin_ctzll(active)],
+            memory_order_acquire));
     return count;
 }
 
-/* Who takes every task the moment it comes fights the submitter for the same cache lines; so in a stream a worker waits
- * for some to gather. Where none gathered it is no stream. */
+/* Who takes every task the moment it comes fights the submitter for the same cache lines; so in a stream a
+ * worker waits for some to gather. Where none gathered it is no stream. */
 static void let_gather(al_worker *worker)
 {
     for (int i = 0; i < GATHER_PAUSES; i++)
@@ -263,7 +266,7 @@ bool al_park(al_worker *worker)
     int64_t slept_ns = surplus ? al_clock_now_ns() : 0;
     int64_t until_ns = surplus ? slept_ns + pool->idle_ns : INT64_MAX;
     sleep_until(worker, until_ns);
-    worker->searching = !get_up(worker); /* woken: then it counts as one */
+    worker->searching = !get_up(worker);           /* woken: then it counts as one */
     if (!worker->searching && al_find_any(pool)) { /* what was left to it: others must hear of the rest */
         atomic_fetch_add(&pool->searchers, 1);
         worker->searching = true;

@@ -35,7 +35,7 @@ typedef struct al_worker {
     uint32_t first_victim;
     int64_t busy_since_ns;
     unsigned quick_finds; /* how often in a row work came as soon as it was looked for */
-    bool searching;  /* counted among the pool's searchers */
+    bool searching;       /* counted among the pool's searchers */
     int64_t spin_ns; /* how long it spins before it sleeps: more while that pays, less while it does not */
     const char *stack_end; /* below this it takes up no more work while it waits */
     uint16_t *order;       /* the other workers of the layout, near before far; NULL: any order */
@@ -121,8 +121,8 @@ void al_park_fini(al_pool *pool);
 /* Looks for work for a while, then sleeps until there is some, or until the crew wants to see the worker.
  * True if it slept longer than the pool's idle_ns. */
 bool al_park(al_worker *worker);
-/* The worker is about to end a task and has nothing queued: it counts as a searcher from now on, so that whoever sees
- * the end and submits the next task at once need not wake another worker. */
+/* The worker is about to end a task and has nothing queued: it counts as a searcher from now on, so that
+ * whoever sees the end and submits the next task at once need not wake another worker. */
 bool al_park_start_search(al_worker *worker);
 static inline void al_park_before_end(al_worker *worker)
 {

@@ -51,9 +51,8 @@ static allot_status resize(al_place *place, int min, int max, al_failure *failur
     return al_crew_resize(al_pool_from(place), min, max, failure);
 }
 
-static const al_place_ops ops = {
-    describe, al_place_runs_c, open_place, enqueue, withdraw, stop, close_place, resize
-};
+static const al_place_ops ops = { describe, al_place_runs_c, open_place, enqueue, withdraw,
+                                  stop,     close_place,     resize };
 
 static size_t discover(const al_place_config *config, al_place **places, size_t capacity, char *message,
                        size_t message_size)
