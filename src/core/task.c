@@ -39,6 +39,7 @@ al_task *al_task_create(allot_function function, const void *in, size_t in_size,
     if (!task)
         return NULL;
     al_future_init(&task->future, references);
+    task->next = NULL;
     atomic_init(&task->place, NULL);
     task->place_id = "";
     task->gate = NULL;
