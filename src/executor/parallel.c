@@ -196,7 +196,7 @@ static void cut(reduction *self, allot_ndrange range, size_t grain)
     size_t each = rows / PARTS_MAX + (rows % PARTS_MAX != 0);
     self->range = range;
     self->rows_a_part = each > least ? each : least ? least : 1;
-    self->count = rows / self->rows_a_part + (rows % self->rows_a_part != 0);
+    self->count = row ? rows / self->rows_a_part + (rows % self->rows_a_part != 0) : 0;
 }
 
 static allot_status reduce(allot_executor *executor, allot_ndrange range, reduction *self, void *value,
@@ -210,6 +210,7 @@ static allot_status reduce(allot_executor *executor, allot_ndrange range, reduct
                         .of = self };
     al_pool *pool = executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD) ? al_pool_from(executor->places[0]) : NULL;
     self->count = al_loop_members(pool, loop->workers);
+    job.workers = (int)self->count; /* each has an accumulator, even if the pool grows meanwhile */
     if (loop->deterministic) {
         cut(self, range, loop->grain);
         job = (al_loop_job){ .range = filled(allot_range(self->count)),

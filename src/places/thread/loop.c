@@ -48,7 +48,8 @@ static void call_rows(loop *self, unsigned member, size_t begin, size_t end)
     unsigned last = self->cut - 1;
     size_t row = range->size[last];
     allot_status status = ALLOT_OK;
-    while (begin < end && status == ALLOT_OK) {
+    while (begin < end && status == ALLOT_OK &&
+           atomic_load_explicit(&self->status, memory_order_relaxed) == ALLOT_OK) {
         size_t from = begin % row, count = row - from < end - begin ? row - from : end - begin;
         size_t above = begin / row, second = last == 2 ? above % range->size[1] : 0;
         size_t first = last == 2 ? above / range->size[1] : above;
@@ -169,7 +170,7 @@ static void wait_for_end(loop *self)
 /* Whether it is worth waking sleepers can only be told by trying: the caller does a little of it alone. */
 static bool try_alone(loop *self)
 {
-    size_t some = self->items / 64 > 0 ? self->items / 64 : 1;
+    size_t some = self->items / 64 > self->grain ? self->items / 64 : self->grain;
     int64_t start_ns = al_clock_now_ns();
     run_items(self, 0, 0, some);
     int64_t took_ns = al_clock_now_ns() - start_ns;
@@ -191,6 +192,8 @@ static void set_up(loop *self, const struct al_pool *pool, const al_loop_job *jo
     self->grain = job->grain ? job->grain : 1;
     if (!job->grain && job->schedule == ALLOT_DYNAMIC)
         self->grain = self->items / (16 * (size_t)members) > 0 ? self->items / (16 * (size_t)members) : 1;
+    if (self->grain > self->items) /* so that a cursor that goes past the end by one for each member stays there */
+        self->grain = self->items;
     self->shares = self->items < members ? self->items : members;
     if (self->shares > 1 && self->items / self->shares < self->grain)
         self->shares = self->items / self->grain > 0 ? self->items / self->grain : 1;
