@@ -55,7 +55,7 @@ static bool cancel_one_arming(allot_executor *executor)
 static void cancel_queued(al_place *place)
 {
     for (al_task *task; (task = place->ops->withdraw(place, NULL));) {
-        al_future_drop(&task->future);
+        al_task_cancel(task); /* one of a fork-join is then called by who forked it */
         al_place_count(place, AL_CANCELLED, 1);
         al_task_drop(task);
     }

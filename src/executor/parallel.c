@@ -210,6 +210,8 @@ static allot_status reduce(allot_executor *executor, allot_ndrange range, reduct
                         .of = self };
     al_pool *pool = executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD) ? al_pool_from(executor->places[0]) : NULL;
     self->count = al_loop_members(pool, loop->workers);
+    job.workers =
+        (int)self->count; /* no more than there are accumulators, even if the pool grows meanwhile */
     if (loop->deterministic) {
         cut(self, range, loop->grain);
         job = (al_loop_job){ .range = filled(allot_range(self->count)),

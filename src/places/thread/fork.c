@@ -39,11 +39,14 @@ static inline void init_task(al_task *task, const allot_branch *branch, al_pool 
 }
 
 /* Somebody else has it: waits until he has let go of the stack that it lies on. */
-static allot_status join_taken(al_task *task, al_failure *failure)
+static allot_status join_taken(al_task *task, const allot_branch *branch, const char *place,
+                               al_failure *failure)
 {
     allot_wait(&task->future, ALLOT_FOREVER);
     while (atomic_load_explicit(&task->future.word, memory_order_acquire) >> 32 != 1)
         al_pause();
+    if (allot_cancelled(&task->future)) /* with all that was queued: but it is a part of what runs */
+        return call_branch(branch, place, failure);
     if (task->future.failure) {
         *failure = *task->future.failure;
         free(task->future.failure);
@@ -86,7 +89,7 @@ allot_status al_fork_join(al_pool *pool, al_worker *worker, const allot_branch *
         if (back && !al_deque_push(&worker->deque,
                                    back)) /* what `first` left there; ours lies below it, or is taken */
             al_inject_mail(&pool->inject, worker->node, back);
-        statuses[1] = join_taken(&task, &failures[1]);
+        statuses[1] = join_taken(&task, second, pool->base.id, &failures[1]);
     }
     if (__builtin_expect((statuses[0] | statuses[1]) == ALLOT_OK, true))
         return ALLOT_OK;

@@ -191,6 +191,9 @@ static void set_up(loop *self, const struct al_pool *pool, const al_loop_job *jo
     self->grain = job->grain ? job->grain : 1;
     if (!job->grain && job->schedule == ALLOT_DYNAMIC)
         self->grain = self->items / (16 * (size_t)members) > 0 ? self->items / (16 * (size_t)members) : 1;
+    if (self->grain >
+        self->items) /* nor may `next`, which each member pushes past the end once, wrap around */
+        self->grain = self->items;
     self->shares = self->items < members ? self->items : members;
     if (self->shares > 1 && self->items / self->shares < self->grain)
         self->shares = self->items / self->grain > 0 ? self->items / self->grain : 1;
