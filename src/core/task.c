@@ -189,13 +189,13 @@ static void finish(al_task *task, allot_status status, al_failure *message)
 {
     al_gate *gate = gate_to_leave(task); /* read before it may be gone */
     allot_state end = status == ALLOT_OK ? ALLOT_STATE_SUCCEEDED : ALLOT_STATE_FAILED;
-    if (al_future_finish(&task->future, end, status, message)) {
-        if (status != ALLOT_OK &&
-            atomic_load_explicit(&task->future.word, memory_order_relaxed) & AL_FUTURE_SPAWNED)
-            al_log(AL_LOG_WARNING, "%s, which was spawned, failed: %s", al_task_name(task),
-                   allot_future_error(&task->future));
+    /* Before the end, whoever else holds it: the last to let go knows nothing of this. */
+    if (status != ALLOT_OK &&
+        atomic_load_explicit(&task->future.word, memory_order_relaxed) & AL_FUTURE_SPAWNED)
+        al_log(AL_LOG_WARNING, "%s, which was spawned, failed: %s", al_task_name(task),
+               message && message->message ? message->message : allot_status_text(status));
+    if (al_future_finish(&task->future, end, status, message))
         destroy(task);
-    }
     if (gate)
         al_gate_leave(gate);
 }

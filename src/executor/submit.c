@@ -106,6 +106,7 @@ typedef struct submission {
     allot_hints *hints;  /* room for them, read if they were given */
     uint32_t references; /* that its task begins with: 1 without a future */
     uint64_t flags;      /* AL_FUTURE_SPAWNED or none */
+    bool plain;          /* asked once, before the hints are read or not: a trace may start meanwhile */
 } submission;
 
 static allot_status check_submission(submission *what, const void *in, al_failure *failure)
@@ -120,10 +121,10 @@ static allot_status check_submission(submission *what, const void *in, al_failur
 }
 
 /* What most calls are: nothing to say against it, and no hints to be read. */
-static inline bool is_fine(const submission *what, const void *in)
+static inline bool is_fine(submission *what, const void *in)
 {
-    return what->executor && what->function && (in || !what->in_size) && !al_forked() &&
-           is_plain(what->executor, what->given);
+    what->plain = what->executor && is_plain(what->executor, what->given);
+    return what->executor && what->function && (in || !what->in_size) && !al_forked() && what->plain;
 }
 
 /* With the gate entered; NULL when memory is out. */
@@ -135,7 +136,7 @@ static inline allot_future *submit_one(submission *what, const void *in)
         return NULL;
     if (what->flags)
         atomic_fetch_or_explicit(&task->future.word, what->flags, memory_order_relaxed);
-    if (__builtin_expect(!is_plain(executor, what->given), false))
+    if (__builtin_expect(!what->plain, false))
         return accept(executor, task, NULL, what->hints, 0);
     allot_future *future = &task->future;
     task->gate = executor->gate;
@@ -150,7 +151,7 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
                            size_t out_size, const allot_hints *given)
 {
     allot_hints hints;
-    submission what = { executor, function, in_size, out_size, given, &hints, 2, 0 };
+    submission what = { executor, function, in_size, out_size, given, &hints, 2, 0, false };
     al_failure failure = { 0 };
     allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
     if (status == ALLOT_OK && !al_gate_enter_task(executor->gate))
@@ -165,11 +166,11 @@ void allot_submit_many(allot_executor *executor, allot_function function, const 
                        size_t out_size, size_t count, const allot_hints *given, allot_future **futures)
 {
     allot_hints hints;
-    submission what = { executor, function, in_size, out_size, given, &hints, 2, 0 };
+    submission what = { executor, function, in_size, out_size, given, &hints, 2, 0, false };
     al_failure failure = { 0 };
     if (!futures || !count)
         return;
-    allot_status status = check_submission(&what, in, &failure);
+    allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
     for (size_t i = 0; i < count; i++) {
         const void *argument = in ? (const unsigned char *)in + i * in_size : NULL;
         if (status == ALLOT_OK && !al_gate_enter_task(executor->gate))
@@ -191,7 +192,7 @@ static allot_status spawn_one(submission *what, const void *in, al_failure *fail
 {
     if (!al_gate_enter_task(what->executor->gate))
         return al_failure_set(failure, ALLOT_SHUTDOWN, "%s", allot_status_text(ALLOT_SHUTDOWN));
-    if (__builtin_expect(is_plain(what->executor, what->given), true)) {
+    if (__builtin_expect(what->plain, true)) {
         if (submit_one(what, in))
             return ALLOT_OK;
         al_gate_abandon_task(what->executor->gate);
@@ -213,7 +214,7 @@ allot_status allot_spawn_many(allot_executor *executor, allot_function function,
                               size_t in_size, size_t count, const allot_hints *given, size_t *spawned)
 {
     allot_hints hints;
-    submission what = { executor, function, in_size, 0, given, &hints, 1, AL_FUTURE_SPAWNED };
+    submission what = { executor, function, in_size, 0, given, &hints, 1, AL_FUTURE_SPAWNED, false };
     al_failure failure = { 0 };
     allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
     size_t done = 0;

@@ -10,7 +10,8 @@
 
 /* ---- Running ---- */
 
-static void run(al_worker *worker, al_task *task)
+/* A task that waits goes on when its own is over, and looks no further: it must not count as a searcher. */
+static void run(al_worker *worker, al_task *task, bool waits)
 {
     al_pool *pool = worker->pool;
     al_failure failure = { 0 };
@@ -21,7 +22,8 @@ static void run(al_worker *worker, al_task *task)
         return;
     }
     allot_status status = al_task_call(task, &failure);
-    al_park_before_end(worker);
+    if (!waits)
+        al_park_before_end(worker);
     al_place_complete(&pool->base, task, status, &failure, 0);
 }
 
@@ -118,7 +120,7 @@ bool al_find_and_run(al_worker *worker, bool waits)
         return false;
     al_park_found(worker);
     if (task) {
-        run(worker, task);
+        run(worker, task, waits);
         return true;
     }
     team->work(team, worker->index);
