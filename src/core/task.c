@@ -17,6 +17,17 @@ static al_task exhausted = {
     .place_id = "",
 };
 
+/* The same in the child of a fork. */
+static al_task refused_in_child = {
+    .future = { .word = AL_FUTURE_REFERENCE | ALLOT_STATE_FAILED, .status = ALLOT_FORKED },
+    .place_id = "",
+};
+
+static bool is_static(const allot_future *future)
+{
+    return future == &exhausted.future || future == &refused_in_child.future;
+}
+
 /* Room for a payload that does not fit into the task; the result's part is zeroed. */
 static bool allocate_outside(al_task *task)
 {
@@ -86,14 +97,14 @@ static void destroy(al_task *task)
 
 allot_future *allot_hold(allot_future *future)
 {
-    if (future && future != &exhausted.future)
+    if (future && !is_static(future))
         atomic_fetch_add_explicit(&future->word, AL_FUTURE_REFERENCE, memory_order_relaxed);
     return future;
 }
 
 void allot_release(allot_future *future)
 {
-    if (!future || future == &exhausted.future)
+    if (!future || is_static(future))
         return;
     if (al_future_unreference(future) && !al_forked()) /* there its locks may be held for ever */
         destroy(al_task_from(future));
@@ -234,6 +245,10 @@ bool al_task_end_pending(al_task *task, allot_status status, const char *message
 
 allot_future *al_task_refused(allot_status status, al_failure *failure)
 {
+    if (al_forked()) { /* the locks of memory may be held there for ever */
+        al_failure_fini(failure);
+        return &refused_in_child.future;
+    }
     al_task *task = al_task_create(NULL, NULL, 0, 0, 2);
     if (!task) {
         al_failure_fini(failure);

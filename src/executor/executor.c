@@ -100,10 +100,11 @@ static bool check_count(const char *what, int count)
 
 static bool check_most(const allot_options *options)
 {
-    if (!options->threads_max || options->threads_max >= options->threads)
+    int threads = options->threads ? options->threads : al_usable_cpus();
+    if (!options->threads_max || options->threads_max >= threads)
         return true;
     al_last_error(ALLOT_INVALID, "allot_open: options.threads_max is %d, less than options.threads, %d",
-                  options->threads_max, options->threads);
+                  options->threads_max, threads);
     return false;
 }
 

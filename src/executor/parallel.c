@@ -71,17 +71,43 @@ static al_pool *pool_of(allot_executor *executor)
     return al_executor_ensure_open(executor, place) ? al_pool_from(place) : NULL;
 }
 
-/* Enters the executor, so that it stays while the loop runs. */
+/* A caller that is no task of the executor's counts as one while it is inside, so that the executor stays,
+ * and what it calls on any thread knows where it belongs. */
+typedef struct visit {
+    al_task shell, *outer;
+} visit;
+
+static bool enter(allot_executor *executor, visit *self)
+{
+    bool inside = al_task_here && al_task_here->gate == executor->gate;
+    self->outer = al_task_here;
+    if (!al_gate_enter(executor->gate, inside))
+        return false;
+    if (!inside) {
+        memset(&self->shell, 0, sizeof self->shell);
+        self->shell.gate = executor->gate;
+        al_task_here = &self->shell;
+    }
+    return true;
+}
+
+static void leave(allot_executor *executor, visit *self)
+{
+    al_gate *gate = executor->gate;
+    al_task_here = self->outer;
+    al_gate_leave(gate);
+}
+
 static allot_status run(allot_executor *executor, const al_loop_job *job, al_failure *failure)
 {
     size_t items = 1;
+    visit self;
     for (size_t d = 0; d < job->range.rank; d++)
         items *= job->range.size[d];
-    bool inside = al_task_here && al_task_here->gate == executor->gate;
-    if (!al_gate_enter(executor->gate, inside))
+    if (!enter(executor, &self))
         return al_failure_set(failure, ALLOT_SHUTDOWN, "%s", allot_status_text(ALLOT_SHUTDOWN));
     allot_status status = items ? al_loop_run(pool_of(executor), job, failure) : ALLOT_OK;
-    al_gate_leave(executor->gate);
+    leave(executor, &self);
     return status;
 }
 
@@ -262,7 +288,7 @@ allot_status allot_fork_join(allot_executor *executor, const allot_branch *first
     al_worker *worker = al_worker_mine;
     /* In a worker of this executor's a task runs, which keeps all of it alive. */
     if (__builtin_expect(worker && executor && first && second && first->function && second->function &&
-                             &worker->pool->base == executor->places[0],
+                             &worker->pool->base == executor->places[0] && !al_forked(),
                          true))
         return report(al_fork_join(worker->pool, worker, first, second, &failure), &failure);
     if (al_forked())
@@ -275,11 +301,11 @@ allot_status allot_fork_join(allot_executor *executor, const allot_branch *first
                                      : !first || !second ? "a branch"
                                                          : "a function"),
                       &failure);
-    bool inside = al_task_here && al_task_here->gate == executor->gate;
-    if (!al_gate_enter(executor->gate, inside))
+    visit self;
+    if (!enter(executor, &self))
         return report(al_failure_set(&failure, ALLOT_SHUTDOWN, "%s", allot_status_text(ALLOT_SHUTDOWN)),
                       &failure);
     allot_status status = al_fork_join(pool_of(executor), NULL, first, second, &failure);
-    al_gate_leave(executor->gate);
+    leave(executor, &self);
     return report(status, &failure);
 }

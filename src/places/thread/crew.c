@@ -74,7 +74,8 @@ static void *serve(void *of)
         worker->busy_since_ns = al_clock_now_ns();
         left = al_crew_leave(worker, idle_long);
     }
-    al_park_found(worker); /* one that was woken to leave does not keep others from being woken */
+    al_worker_mine = NULL; /* what its thread's destructors do is no worker's any more */
+    al_helper_here = NULL;
     return NULL;
 }
 
@@ -131,12 +132,8 @@ static al_worker *vacant_worker(al_pool *pool)
         al_worker *worker = atomic_load(&pool->workers[i]);
         if (!worker)
             return create_worker(pool, i);
-        if (worker->state == AL_WORKER_LEFT)
-            pthread_join(worker->thread, NULL); /* has nothing to do any more but return */
-        if (worker->state != AL_WORKER_LIVE) {
-            worker->state = AL_WORKER_NONE;
+        if (worker->state == AL_WORKER_NONE)
             return worker;
-        }
     }
     return NULL;
 }
@@ -222,24 +219,37 @@ void al_crew_grow(al_pool *pool)
     pthread_mutex_unlock(&pool->crew_lock);
 }
 
+/* Whoever leaves touches neither the pool nor his own struct once the lock is free: the next thread in his
+ * slot goes on with it. */
 bool al_crew_leave(al_worker *worker, bool idle)
 {
     al_pool *pool = worker->pool;
     if (!idle && !atomic_load_explicit(&pool->surplus, memory_order_relaxed))
         return false;
+    al_park_found(worker); /* one that was woken to leave does not keep others from being woken */
     pthread_mutex_lock(&pool->crew_lock);
     int live = atomic_load(&pool->live);
-    bool leaves =
-        !atomic_load(&pool->closing) && (live - atomic_load(&pool->blocked) > atomic_load(&pool->max) ||
-                                         (idle && live > atomic_load(&pool->min)));
+    bool surplus = live - atomic_load(&pool->blocked) > atomic_load(&pool->max);
+    bool leaves = !atomic_load(&pool->closing) && (surplus || (idle && live > atomic_load(&pool->min)));
     if (leaves) {
-        worker->state = AL_WORKER_LEFT;
         atomic_fetch_sub(&pool->live, 1);
         reckon(pool);
+        al_fence_heavy(); /* with al_park_announce(): who added work saw that the crew may grow, or it is seen
+                             here */
+        bool found = al_find_any(pool);
+        if (found && !surplus) {
+            leaves = false;
+            atomic_fetch_add(&pool->live, 1);
+            reckon(pool);
+        } else if (found) {
+            al_park_wake_one(pool);
+        }
+    }
+    if (leaves) {
+        worker->state = AL_WORKER_NONE;
+        pthread_detach(worker->thread);
     }
     pthread_mutex_unlock(&pool->crew_lock);
-    if (leaves && al_deque_length(&worker->deque) && atomic_load(&pool->sleepers))
-        al_park_wake_one(pool); /* the others find what it had */
     return leaves;
 }
 
@@ -253,12 +263,12 @@ allot_status al_crew_resize(al_pool *pool, int min, int max, al_failure *failure
         started = start_worker(pool);
     if (pool->opened)
         reckon(pool);
-    bool surplus = atomic_load(&pool->surplus), found = al_find_any(pool);
+    bool surplus = atomic_load(&pool->surplus);
     pthread_mutex_unlock(&pool->crew_lock);
-    al_fence_heavy();
+    al_fence_heavy(); /* with al_park_announce() */
     if (surplus || atomic_load(&pool->live) > min)
         al_park_wake_all(pool); /* so that they leave, or count the time until then */
-    if (found)
+    if (al_find_any(pool))
         al_park_announce(pool);
     if (!started)
         return al_failure_set(failure, ALLOT_SYSTEM,
@@ -273,6 +283,7 @@ void al_crew_blocking(al_worker *worker, bool blocked)
     atomic_fetch_add(&pool->blocked, blocked ? 1 : -1);
     reckon(pool);
     pthread_mutex_unlock(&pool->crew_lock);
+    al_fence_heavy(); /* with al_park_announce() */
     if (blocked && al_find_any(pool))
         al_park_announce(pool);
 }

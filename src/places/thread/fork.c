@@ -1,6 +1,7 @@
 #include "places/thread/fork.h"
 #include "base/futex.h"
 #include "places/thread/pool.h"
+#include <sched.h>
 #include <stdlib.h>
 
 static inline allot_status call_branch(const allot_branch *branch, const char *place, al_failure *failure)
@@ -17,12 +18,21 @@ static inline allot_status call_branch(const allot_branch *branch, const char *p
     return status;
 }
 
-/* The function of the task that another worker takes; its argument points to the branch. */
+/* What another worker needs to take a branch: it works for the task that forked. */
+typedef struct taken {
+    const allot_branch *branch;
+    al_task *task;
+} taken;
+
 static allot_status run_branch(allot_call *call, const void *in, void *out)
 {
-    const allot_branch *branch = *(const allot_branch *const *)in;
+    const taken *what = in;
+    al_task *own = al_task_here;
     (void)out;
-    return call_branch(branch, call->place, &call->failure);
+    al_task_here = what->task;
+    allot_status status = call_branch(what->branch, call->place, &call->failure);
+    al_task_here = own;
+    return status;
 }
 
 static inline void init_task(al_task *task, const allot_branch *branch, al_pool *pool)
@@ -33,18 +43,19 @@ static inline void init_task(al_task *task, const allot_branch *branch, al_pool 
     task->gate = NULL;
     task->function = run_branch;
     task->more = NULL;
-    task->in_size = sizeof branch;
+    task->in_size = sizeof(taken);
     task->out_size = 0;
-    *(const allot_branch **)(void *)task->payload = branch;
+    *(taken *)(void *)task->payload = (taken){ branch, al_task_here };
 }
 
-/* Somebody else has it: waits until he has let go of the stack that it lies on. A shutdown that cancels what is queued
- * may have been he: then it runs here, since it is a part of what runs. */
-static allot_status join_taken(al_task *task, const allot_branch *branch, const char *place, al_failure *failure)
+/* Somebody else has it: waits until he has let go of the stack that it lies on. A shutdown that cancels what
+ * is queued may have been he: then it runs here, since it is a part of what runs. */
+static allot_status join_taken(al_task *task, const allot_branch *branch, const char *place,
+                               al_failure *failure)
 {
     allot_wait(&task->future, ALLOT_FOREVER);
-    while (atomic_load_explicit(&task->future.word, memory_order_acquire) >> 32 != 1)
-        al_pause();
+    for (int i = 1; atomic_load_explicit(&task->future.word, memory_order_acquire) >> 32 != 1; i++)
+        i % 64 ? al_pause() : (void)sched_yield();
     if (allot_cancelled(&task->future))
         return call_branch(branch, place, failure);
     if (task->future.failure) {

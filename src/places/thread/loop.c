@@ -9,7 +9,7 @@
 typedef struct loop {
     al_team team; /* first */
     const al_loop_job *job;
-    const _Atomic uint32_t *stopping;
+    al_task *task; /* that runs the loop: whoever takes part works for it. NULL: none does */
     const char *place;
     unsigned cut;                     /* how many of the first dimensions are cut together */
     size_t items;                     /* their product */
@@ -26,8 +26,11 @@ typedef struct loop {
 
 static allot_status call_body(loop *self, unsigned member, const allot_block *block)
 {
-    allot_call call = { .stopping = self->stopping, .place = self->place };
+    allot_call call = { .stopping = self->task ? &self->task->future.stop : NULL, .place = self->place };
+    al_task *outer = al_task_here;
+    al_task_here = self->task;
     allot_status status = self->job->run(&call, block, member, self->job->of);
+    al_task_here = outer;
     if (__builtin_expect(status == ALLOT_OK, true)) {
         al_failure_fini(&call.failure);
         return status;
@@ -183,7 +186,7 @@ static void set_up(loop *self, const struct al_pool *pool, const al_loop_job *jo
     uint32_t members = al_loop_members(pool, job->workers);
     self->team = (al_team){ .work = work, .end = end, .members_max = members };
     self->job = job;
-    self->stopping = al_task_here ? &al_task_here->future.stop : NULL;
+    self->task = al_task_here;
     self->place = pool ? pool->base.id : "";
     self->items = job->range.size[0];
     self->cut = 1;
@@ -192,7 +195,8 @@ static void set_up(loop *self, const struct al_pool *pool, const al_loop_job *jo
     self->grain = job->grain ? job->grain : 1;
     if (!job->grain && job->schedule == ALLOT_DYNAMIC)
         self->grain = self->items / (16 * (size_t)members) > 0 ? self->items / (16 * (size_t)members) : 1;
-    if (self->grain > self->items) /* so that a cursor that goes past the end by one for each member stays there */
+    if (self->grain >
+        self->items) /* so that a cursor that goes past the end by one for each member stays there */
         self->grain = self->items;
     self->shares = self->items < members ? self->items : members;
     if (self->shares > 1 && self->items / self->shares < self->grain)
@@ -205,15 +209,14 @@ unsigned al_loop_members(const struct al_pool *pool, int workers)
     return (unsigned)(workers > 0 && workers < most ? workers : most);
 }
 
-static void run_together(loop *self, struct al_pool *pool, bool sleepers)
+static void run_together(loop *self, struct al_pool *pool)
 {
     al_worker *worker = al_worker_of(pool);
     if (!al_team_open(&pool->teams, &self->team)) {
         work(&self->team, -1);
         return;
     }
-    if (sleepers)
-        al_park_announce(pool);
+    al_park_announce(pool);
     work(&self->team, worker ? worker->index : -1);
     if (!al_team_leave(&self->team))
         wait_for_end(self);
@@ -230,7 +233,7 @@ allot_status al_loop_run(struct al_pool *pool, const al_loop_job *job, al_failur
     if (sleepers && job->schedule != ALLOT_STATIC && !job->by_part)
         together = try_alone(&self);
     if (together)
-        run_together(&self, pool, sleepers);
+        run_together(&self, pool);
     else if (atomic_load_explicit(&self.next, memory_order_relaxed) < self.items)
         run_items(&self, 0, atomic_load_explicit(&self.next, memory_order_relaxed), self.items);
     *failure = self.failure;

@@ -90,7 +90,8 @@ void al_park_wake_one(al_pool *pool)
 
 void al_park_wake_all(al_pool *pool)
 {
-    while (atomic_load(&pool->sleepers))
+    for (uint32_t count = atomic_load(&pool->sleepers); count > 0;
+         count--) /* some lie down again meanwhile */
         al_park_wake_one(pool);
 }
 

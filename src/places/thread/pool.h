@@ -49,8 +49,7 @@ typedef struct al_worker {
     pthread_t thread;
     enum {
         AL_WORKER_NONE,
-        AL_WORKER_LIVE,
-        AL_WORKER_LEFT
+        AL_WORKER_LIVE
     } state; /* guarded by the pool's crew lock */
 } al_worker;
 
