@@ -86,9 +86,9 @@ static void every_spawned_call_runs(void)
             inputs[i] = (tally_input){ gate.key, i };
         for (size_t i = 0; i < half; i++)
             CHECK_STATUS(allot_spawn(executor, task_tally, &inputs[i], sizeof *inputs, hints[h]), ALLOT_OK);
-        CHECK_STATUS(
-            allot_spawn_many(executor, task_tally, inputs + half, sizeof *inputs, MANY - half, hints[h], &spawned),
-            ALLOT_OK);
+        CHECK_STATUS(allot_spawn_many(executor, task_tally, inputs + half, sizeof *inputs, MANY - half,
+                                      hints[h], &spawned),
+                     ALLOT_OK);
         CHECK(spawned == MANY - half);
         CHECK_STATUS(allot_shutdown(executor, ALLOT_DRAIN), ALLOT_OK);
         for (size_t i = 0; i < MANY; i++)
@@ -143,14 +143,17 @@ static void refusals_have_a_text(void)
     CHECK(says(allot_spawn(NULL, task_nothing, NULL, 0, NULL), ALLOT_INVALID, "executor is NULL"));
     CHECK(says(allot_spawn(executor, NULL, NULL, 0, NULL), ALLOT_INVALID, "function is NULL"));
     CHECK(says(allot_spawn(executor, task_nothing, NULL, 8, NULL), ALLOT_INVALID, "argument is NULL"));
-    CHECK(says(allot_spawn(executor, task_nothing, NULL, 0, &(allot_hints){ 0 }), ALLOT_INVALID, "hints.size is 0"));
+    CHECK(says(allot_spawn(executor, task_nothing, NULL, 0, &(allot_hints){ 0 }), ALLOT_INVALID,
+               "hints.size is 0"));
     CHECK_STATUS(allot_spawn_many(executor, task_nothing, NULL, 0, 0, NULL, &spawned), ALLOT_OK);
     CHECK(spawned == 0);
     CHECK_STATUS(allot_shutdown(executor, ALLOT_DRAIN), ALLOT_OK);
     CHECK(says(allot_spawn(executor, task_nothing, NULL, 0, NULL), ALLOT_SHUTDOWN, "shut down"));
-    CHECK(says(allot_spawn(executor, task_nothing, NULL, 0, ALLOT_HINTS(.priority = 1)), ALLOT_SHUTDOWN, "shut down"));
+    CHECK(says(allot_spawn(executor, task_nothing, NULL, 0, ALLOT_HINTS(.priority = 1)), ALLOT_SHUTDOWN,
+               "shut down"));
     spawned = 7;
-    CHECK(says(allot_spawn_many(executor, task_nothing, NULL, 0, 5, NULL, &spawned), ALLOT_SHUTDOWN, "shut down"));
+    CHECK(says(allot_spawn_many(executor, task_nothing, NULL, 0, 5, NULL, &spawned), ALLOT_SHUTDOWN,
+               "shut down"));
     CHECK(spawned == 0);
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
 }
