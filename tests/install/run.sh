@@ -113,6 +113,8 @@ fact "that program runs" prints_result env LD_LIBRARY_PATH="$moved/$libdir" "$wo
 fact "pkg-config gives flags that build, static" compile_by_pkg_config pc_static --cflags --libs allot-static
 fact "that program runs" prints_result "$work/pc_static"
 fact "and uses no shared one" needs_not "$work/pc_static" liballot
+fact "a program that loads it late builds" "$cc" -std=gnu11 -o "$work/late" "$top/tests/install/late.c" -ldl -lpthread
+fact "and uses it, also in a thread that outlives it" "$work/late" "$moved/$libdir/liballot.so"
 rm -f "$moved/$libdir"/*.so*
 fact "pkg-config --static builds where only the archives are" compile_by_pkg_config pc_archives --static --cflags --libs allot
 fact "that program runs" prints_result "$work/pc_archives"
