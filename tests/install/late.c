@@ -1,5 +1,5 @@
-/* A program that knows nothing of the library until it runs, as an interpreter does: loads it, uses it in a thread that
- * ends after the library was closed. */
+/* A program that knows nothing of the library until it runs, as an interpreter does: loads it, uses it in a
+ * thread that ends after the library was closed. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
