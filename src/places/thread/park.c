@@ -50,7 +50,7 @@ static bool is_stream(const al_pool *pool)
 
 /* ---- Waking ---- */
 
-static void wake(al_worker *worker)
+void al_park_rouse(al_worker *worker)
 {
     atomic_store(&worker->asleep, 0);
     al_futex_wake(&worker->asleep, 1, AL_FUTEX_PRIVATE);
@@ -85,7 +85,7 @@ void al_park_wake_one(al_pool *pool)
     al_worker *worker = pop_sleeper(pool);
     pthread_mutex_unlock(&pool->park_lock);
     if (worker)
-        wake(worker);
+        al_park_rouse(worker);
 }
 
 void al_park_wake_all(al_pool *pool)
