@@ -18,8 +18,8 @@ typedef struct allot_place_metrics {
     char id[32];
     uint64_t queued;  /* now */
     uint64_t running; /* now */
-    /* A task that is cancelled in the thread place's queue stays there, and is counted as queued, until a worker
-     * comes to it. */
+    /* A task that is cancelled in the thread place's queue stays there, and is counted as queued, until a
+     * worker comes to it. */
     uint64_t succeeded, failed, cancelled;
     uint64_t bytes_in;  /* moved to the place */
     uint64_t bytes_out; /* moved back from it */
