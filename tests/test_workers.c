@@ -311,9 +311,22 @@ static void nested_waits_do_not_overflow_the_stack(void)
     }
 }
 
+/* Some lie down while others are woken: all must hear of the end. */
+static void closing_ends_all_who_sleep(void)
+{
+    for (int round = 0; round < ROUNDS(5000); round++) {
+        allot_executor *executor =
+            open_with(ALLOT_OPTIONS(.threads = 4, .places = ALLOT_KIND_BIT(ALLOT_THREAD)));
+        for (int i = 0; i < round % 5; i++)
+            allot_release(allot_submit(executor, task_nothing, NULL, 0, 0, NULL));
+        CHECK_STATUS(allot_close(executor), ALLOT_OK);
+    }
+}
+
 static const test_fact facts[] = {
     { "G16 sizes 12, 2, 1, 12, 6, 1, 8, 5 while work runs: no task is lost, each takes effect",
       resize_while_work_runs },
+    { "G2 closing ends all workers who sleep", closing_ends_all_who_sleep },
     { "G15 idle workers leave and come back", idle_workers_leave_and_come_back },
     { "B2 there are never more workers than the most", there_are_never_more_than_the_most },
     { "a blocking task lets others run on a pool of one", a_blocking_task_lets_others_run },

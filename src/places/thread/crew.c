@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define IDLE_NS    INT64_C(1000000000)
 #define STACK_LEFT (256u << 10) /* of a worker's stack that tasks taken up in a wait leave free */
@@ -186,18 +185,6 @@ allot_status al_crew_start(al_pool *pool, al_failure *failure)
     return ALLOT_OK;
 }
 
-/* One that lay down just now is roused again. */
-static void join(al_worker *worker)
-{
-    struct timespec until;
-    do {
-        al_park_rouse(worker);
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += until.tv_nsec >= 990000000;
-        until.tv_nsec = (until.tv_nsec + 10000000) % 1000000000;
-    } while (pthread_timedjoin_np(worker->thread, NULL, &until) != 0);
-}
-
 void al_crew_stop(al_pool *pool)
 {
     pthread_mutex_lock(&pool->crew_lock);
@@ -211,7 +198,7 @@ void al_crew_stop(al_pool *pool)
         if (!worker)
             break;
         if (worker->state != AL_WORKER_NONE)
-            join(worker);
+            pthread_join(worker->thread, NULL);
     }
     for (int i = 0; i < AL_WORKER_SLOTS && atomic_load(&pool->workers[i]); i++) {
         al_worker *worker = atomic_load(&pool->workers[i]);

@@ -50,7 +50,7 @@ static bool is_stream(const al_pool *pool)
 
 /* ---- Waking ---- */
 
-void al_park_rouse(al_worker *worker)
+static void wake(al_worker *worker)
 {
     atomic_store(&worker->asleep, 0);
     al_futex_wake(&worker->asleep, 1, AL_FUTEX_PRIVATE);
@@ -85,14 +85,17 @@ void al_park_wake_one(al_pool *pool)
     al_worker *worker = pop_sleeper(pool);
     pthread_mutex_unlock(&pool->park_lock);
     if (worker)
-        al_park_rouse(worker);
+        wake(worker);
 }
 
+/* All who sleep at one moment: one by one would pass over some where others lie down meanwhile, since those
+ * come first. */
 void al_park_wake_all(al_pool *pool)
 {
-    for (uint32_t count = atomic_load(&pool->sleepers); count > 0;
-         count--) /* some lie down again meanwhile */
-        al_park_wake_one(pool);
+    pthread_mutex_lock(&pool->park_lock);
+    for (al_worker *worker; (worker = pop_sleeper(pool));)
+        wake(worker);
+    pthread_mutex_unlock(&pool->park_lock);
 }
 
 void al_park_attend(al_pool *pool)

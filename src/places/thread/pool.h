@@ -138,8 +138,6 @@ static inline void al_park_found(al_worker *worker)
 }
 void al_park_wake_one(al_pool *pool);
 void al_park_wake_all(al_pool *pool);
-/* Ends this worker's sleep, whoever else may be about to. */
-void al_park_rouse(al_worker *worker);
 void al_park_attend(al_pool *pool);
 
 /* To be called after work was added: one load where nobody sleeps. */
