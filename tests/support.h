@@ -8,7 +8,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* Also for Valgrind, which runs the build with plain malloc. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(ALLOT_PLAIN_MALLOC)
 #define TEST_SANITIZED 1
 #else
 #define TEST_SANITIZED 0

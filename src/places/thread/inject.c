@@ -65,7 +65,6 @@ void al_inject_mail(al_inject *inject, int node, al_task *task)
     else
         inject->mailboxes[which].first = task;
     inject->mailboxes[which].last = task;
-    atomic_fetch_add(&inject->mailboxes[which].length, 1);
     atomic_fetch_add(&inject->mail, 1);
     pthread_mutex_unlock(&inject->mail_lock);
 }
@@ -102,7 +101,6 @@ al_task *al_inject_take_mail(al_inject *inject, int node)
         inject->mailboxes[i].first = task->next;
         if (!task->next)
             inject->mailboxes[i].last = NULL;
-        atomic_fetch_sub(&inject->mailboxes[i].length, 1);
         atomic_fetch_sub(&inject->mail, 1);
     }
     pthread_mutex_unlock(&inject->mail_lock);

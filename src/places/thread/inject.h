@@ -27,7 +27,6 @@ typedef struct al_inject {
     pthread_mutex_t mail_lock;   /* guards the mailboxes' lists */
     struct {
         al_task *first, *last;
-        _Atomic size_t length;
     } mailboxes[AL_MAILBOXES];
     _Atomic size_t mail; /* in all of them */
 } al_inject;

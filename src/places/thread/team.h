@@ -26,7 +26,7 @@ typedef struct al_team {
 struct al_teams {
     _Atomic uint32_t open; /* bits: slots that can be joined, or could a moment ago */
     struct {
-        _Alignas(64) _Atomic uint32_t word; /* how many members there are, | AL_TEAM_OPEN; 0: free */
+        _Alignas(64) _Atomic uint32_t word; /* how many members there are, and whether it is open; 0: free */
         al_team *team;                      /* valid while there are members */
     } slots[AL_TEAM_SLOTS];
 };
