@@ -5,7 +5,8 @@
 
 _Thread_local al_lane *al_lane_mine __attribute__((tls_model("initial-exec")));
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards `unused` and `numbers` */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
+static al_lane *all;                                     /* the newest first */
 static al_lane *unused;                                  /* lanes of threads that have ended */
 static unsigned numbers;                                 /* given out so far */
 static pthread_key_t key;                                /* its destructor hears of a thread's end */
@@ -33,9 +34,10 @@ static void make_key(void)
 static al_lane *create(void)
 {
     al_lane *lane = aligned_alloc(64, 64); /* a cache line of its own */
-    if (lane)
-        *lane = (al_lane){ .number = numbers < AL_LANE_SHARED ? numbers++ : AL_LANE_SHARED };
-    return lane;
+    if (!lane)
+        return NULL;
+    *lane = (al_lane){ .number = numbers < AL_LANE_SHARED ? numbers++ : AL_LANE_SHARED, .older = all };
+    return all = lane;
 }
 
 al_lane *al_lane_take(void)
