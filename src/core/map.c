@@ -83,11 +83,11 @@ static void show(al_map_chunk *chunk)
         future = NULL; /* its messages are still wanted */
     else
         chunk->future = NULL;
+    atomic_store(&chunk->landed, true); /* before its items are given out: their outcome is there */
     *(map->first ? &map->last->next : &map->first) = chunk;
     map->last = chunk;
     pthread_mutex_unlock(&map->lock);
     allot_release(future);
-    atomic_store(&chunk->landed, true);
     if (atomic_load(&map->waiters))
         al_epoch_bump();
     map->arrive(map->whom);
