@@ -67,6 +67,8 @@ struct al_place {
     const al_place_ops *ops;
     allot_kind kind;
     const char *id;      /* interned */
+    const char *class_id; /* interned: what it shares with places that are just like it, "opencl:NAME, DRIVER":
+                             they teach the cost model together. NULL: the id */
     al_memory *memory;   /* where this place's copies of arrays live; NULL: it works on the host's memory */
     bool shares_cpus;    /* runs on the CPUs that the thread place uses: one resource for placement */
     bool only_by_name;   /* never a candidate unless the hints ask for it */
