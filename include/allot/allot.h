@@ -7,6 +7,7 @@
  *     future.h    wait, get, cancel, stop, callbacks, futures as they end
  *     array.h     arrays that threads, worker processes and devices can all reach; views
  *     kernel.h    kernels: parameters and variants
+ *     process.h   worker processes: limits, life
  *     place.h     the places of this machine, hints, decisions
  *     observe.h   metrics, trace, log
  *     numeric.h   the sample kernels (library allot_numeric, which programs that use them link too)
@@ -31,6 +32,7 @@
 #include <allot/observe.h>
 #include <allot/parallel.h>
 #include <allot/place.h>
+#include <allot/process.h>
 #include <allot/status.h>
 
 #endif

@@ -10,11 +10,15 @@
 #ifndef ALLOT_OPENCL_VERSION
 #define ALLOT_OPENCL_VERSION ""
 #endif
+#ifndef ALLOT_SECCOMP_VERSION
+#define ALLOT_SECCOMP_VERSION ""
+#endif
 
 enum {
     LIBRARY_HWLOC,
     LIBRARY_OPENCL,
     LIBRARY_OPENBLAS,
+    LIBRARY_SECCOMP,
     LIBRARY_COUNT
 };
 
@@ -23,6 +27,9 @@ static allot_library libraries[LIBRARY_COUNT] = {
     [LIBRARY_HWLOC] = { .name = "hwloc", .version = "", .purpose = "topology" },
     [LIBRARY_OPENCL] = { .name = "OpenCL", .version = "", .purpose = "devices" },
     [LIBRARY_OPENBLAS] = { .name = "OpenBLAS", .version = "", .purpose = "gemm on CPUs" },
+    [LIBRARY_SECCOMP] = { .name = "libseccomp",
+                          .version = "",
+                          .purpose = "worker processes without network or programs" },
 };
 
 static void set_found(int index, const char *version)
@@ -61,6 +68,7 @@ static void find_libraries(void)
 {
     set_found(LIBRARY_HWLOC, al_hwloc_version());
     set_found(LIBRARY_OPENCL, ALLOT_OPENCL_VERSION);
+    set_found(LIBRARY_SECCOMP, ALLOT_SECCOMP_VERSION);
     find_openblas();
 }
 

@@ -11,10 +11,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SPIN_NS  50000               /* how long it looks for answers before it sleeps */
-#define CLOSE_NS INT64_C(1000000000) /* what workers get to exit by themselves */
-#define RETRY_NS INT64_C(100000000)  /* after a worker could not be started, while others work */
-#define LOOK_NS  1000000             /* how long deaths go unseen while answers come without a pause */
+#define SPIN_NS  50000              /* how long it looks for answers before it sleeps */
+#define RETRY_NS INT64_C(100000000) /* after a worker could not be started, while others work */
+#define LOOK_NS  1000000            /* how long deaths go unseen while answers come without a pause */
 #define EVENTS   32
 
 /* ---- Work that is not simple ---- */
@@ -74,7 +73,7 @@ static al_ended settle_prepared(al_process *place, al_worker *worker, al_job *jo
                                 al_failure *failure, _Atomic uint32_t **bell)
 {
     if (status == ALLOT_OK) /* a stop that came meanwhile found it in no slot */
-        status = al_task_stop_status(job->task);
+        status = place->killing ? ALLOT_SHUTDOWN : al_task_stop_status(job->task);
     bool skip = job->split && job->split->status != ALLOT_OK; /* another part has failed */
     if (status != ALLOT_OK || skip)
         return al_job_end(place, job, status, failure);
@@ -132,20 +131,29 @@ typedef enum step {
     STEP_NONE,
     STEP_SERVE,
     STEP_START,
-    STEP_HIRE
+    STEP_HIRE,
+    STEP_GIVE_UP
 } step;
+
+/* With the lock held: a worker is to be started, for a job that waits or in the place of one that died. */
+static bool wants_worker(al_process *place)
+{
+    bool paused = place->retry_ns > al_clock_now_ns();
+    if (place->worker_count >= (size_t)place->limit)
+        return false;
+    if (place->queue.first && place->starting < place->queue.count)
+        return !paused || !place->worker_count;
+    return !paused && place->worker_count < place->wanted;
+}
 
 /* With the lock held: what to do next, with which worker and job (both held then). */
 static step next_step(al_process *place, al_worker **worker, al_job **job)
 {
-    if (!place->queue.first)
-        return STEP_NONE;
-    *worker = al_process_free_worker(place);
-    if (!*worker) {
-        bool room = place->worker_count < (size_t)place->limit && place->starting < place->queue.count;
-        bool may = !place->worker_count || place->retry_ns <= al_clock_now_ns();
-        return room && may ? STEP_HIRE : STEP_NONE;
-    }
+    if (place->broken || place->killing)
+        return place->queue.first ? STEP_GIVE_UP : STEP_NONE;
+    *worker = place->queue.first ? al_process_free_worker(place) : NULL;
+    if (!*worker)
+        return wants_worker(place) ? STEP_HIRE : STEP_NONE;
     *job = take_first(place);
     if ((*job)->state == AL_JOB_TAKEN || (al_task_launch((*job)->task) && !(*job)->split))
         return STEP_START;
@@ -163,6 +171,7 @@ static bool hire(al_process *place)
         return true;
     pthread_mutex_lock(&place->lock);
     al_job *job = place->worker_count || !place->queue.first ? NULL : take_first(place);
+    place->wanted = place->worker_count; /* until a job needs more */
     pthread_mutex_unlock(&place->lock);
     if (job) {
         al_job_refuse(place, job, status, &failure);
@@ -171,6 +180,15 @@ static bool hire(al_process *place)
     al_failure_fini(&failure);
     place->retry_ns = al_clock_now_ns() + RETRY_NS;
     return false;
+}
+
+/* Whatever was enqueued before it was known that nothing will run. */
+static void give_up_all(al_process *place)
+{
+    if (place->broken)
+        al_keeper_give_up(place, ALLOT_NO_PLACE, place->base.message);
+    else
+        al_keeper_give_up(place, ALLOT_SHUTDOWN, "the executor was shut down by force");
 }
 
 static void look_after(al_process *place)
@@ -188,6 +206,8 @@ static void look_after(al_process *place)
             serve(place, worker, job);
         else if (next == STEP_START)
             start(place, job);
+        else if (next == STEP_GIVE_UP)
+            give_up_all(place);
         more = next != STEP_NONE && (next != STEP_HIRE || hire(place));
     }
 }
@@ -214,14 +234,28 @@ static bool arm(al_process *place)
     return left;
 }
 
+static void take_message(al_process *place, al_worker *worker, const al_wire_message *message)
+{
+    if (message->kind == AL_WIRE_HELLO) {
+        al_worker_takes_time(place, worker);
+    } else if (message->kind == AL_WIRE_READY && message->index == ALLOT_OK) {
+        al_worker_greet(place, worker);
+    } else if (message->kind == AL_WIRE_READY) {
+        al_worker_refuses(place, worker, message);
+    } else if (message->kind == AL_WIRE_GROWN) {
+        pthread_mutex_lock(&place->lock);
+        al_worker_retire(place, worker);
+        pthread_mutex_unlock(&place->lock);
+    }
+}
+
 /* True if it is to be taken as the worker's death. */
 static bool on_socket(al_process *place, al_worker *worker)
 {
     al_wire_message message;
     al_wire_result result;
     while ((result = al_wire_receive(worker->child.socket, &message, NULL, false)) == AL_WIRE_OK)
-        if (message.kind == AL_WIRE_HELLO)
-            al_worker_greet(place, worker);
+        take_message(place, worker, &message);
     if (result == AL_WIRE_EMPTY)
         return false;
     /* It is dying, or has closed what it must keep. */
@@ -319,7 +353,7 @@ static void dismiss(al_process *place)
         atomic_store(&worker->page->closing, 1);
         al_page_wake(al_page_ring(worker->page));
     }
-    int64_t end_ns = al_clock_now_ns() + CLOSE_NS;
+    int64_t end_ns = al_clock_now_ns() + place->life.close_ns;
     while (place->workers && al_clock_now_ns() < end_ns)
         sleep_for_deaths(place, end_ns);
     for (al_worker *worker = place->workers; worker; worker = worker->next)

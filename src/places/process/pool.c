@@ -182,6 +182,8 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
     worker->jobs[turn % AL_SLOTS] = job;
     atomic_fetch_add_explicit(&place->given, 1, memory_order_relaxed);
     atomic_store(&slot->word, al_slot_word(turn, AL_SLOT_QUEUED));
+    if (turn >= place->life.tasks_max)
+        al_worker_retire(place, worker); /* with this as its last */
     return al_page_ring(worker->page);
 }
 
@@ -193,13 +195,14 @@ static bool is_short(const al_worker *worker)
 _Atomic uint32_t *al_process_feed(al_process *place, al_worker *worker)
 {
     _Atomic uint32_t *bell = NULL;
-    if (worker->state != AL_WORKER_READY || worker->held)
+    if (worker->held)
         return NULL;
     for (;;) {
         al_job *job = place->queue.first;
         uint64_t waiting = worker->head - worker->tail;
         bool deep = is_short(worker) && place->queue.count >= DEEP;
-        if (!job || job->split || waiting >= (deep ? AL_SLOTS : 1) || !is_simple(worker, job))
+        if (worker->state != AL_WORKER_READY || !job || job->split || waiting >= (deep ? AL_SLOTS : 1) ||
+            !is_simple(worker, job))
             return bell;
         al_job_queue_remove(&place->queue, job);
         if (job->state == AL_JOB_QUEUED && !al_place_start(&place->base, job->task)) {
