@@ -358,20 +358,21 @@ static int be_host(const char *path)
     (void)path;
     ex = allot_open(ALLOT_OPTIONS(.processes = 2, .threads = 1));
     allot_future *future = rig_submit(rig_nothing, NULL, 0, 0);
-    struct rlimit one = { 1, 1 };
+    struct rlimit before, one;
+    getrlimit(RLIMIT_NPROC, &before);
+    one = (struct rlimit){ 1, before.rlim_max };
     bool first = rig_ended(future, NULL, 0) == ALLOT_OK;
     setrlimit(RLIMIT_NPROC, &one);
     rig_call(rig_die, "k", 1);
     allot_status status = ALLOT_OK;
     for (int i = 0; i < 3; i++)
         status = rig_ended(rig_submit(rig_nothing, NULL, 0, 0), text, sizeof text);
-    struct rlimit_told {
-        int first, status, again;
-    } told = { first, (int)status, strstr(text, "Resource temporarily unavailable") != NULL };
-    atomic_store(&rig_board->tally[0], told.first);
-    atomic_store(&rig_board->tally[1], told.status);
-    atomic_store(&rig_board->tally[2], told.again);
-    return allot_close(ex) == ALLOT_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+    atomic_store(&rig_board->tally[0], first);
+    atomic_store(&rig_board->tally[1], (int)status);
+    atomic_store(&rig_board->tally[2], strstr(text, "Resource temporarily unavailable") != NULL);
+    status = allot_close(ex);
+    setrlimit(RLIMIT_NPROC, &before); /* a sanitizer's last check starts a process */
+    return status == ALLOT_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static void become_nobody(void)
