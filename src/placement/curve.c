@@ -234,6 +234,7 @@ static void suspect_others(al_curve *curve, const al_bucket *changed, double shi
             al_bucket_suspect(&curve->buckets[i], common, doubt * doubt);
 }
 
+/* Of the run that had been compiled. */
 static void forget(al_curve *curve)
 {
     memset(curve->buckets, 0, sizeof curve->buckets);
