@@ -7,6 +7,7 @@
  *     future.h    wait, get, cancel, stop, callbacks, futures as they end
  *     array.h     arrays that threads, worker processes and devices can all reach; views
  *     kernel.h    kernels: parameters and variants
+ *     model.h     the cost model: saved, exported, imported, shown
  *     place.h     the places of this machine, hints, decisions
  *     observe.h   metrics, trace, log
  *     numeric.h   the sample kernels (library allot_numeric, which programs that use them link too)
@@ -27,6 +28,7 @@
 #include <allot/executor.h>
 #include <allot/future.h>
 #include <allot/kernel.h>
+#include <allot/model.h>
 #include <allot/numeric.h>
 #include <allot/observe.h>
 #include <allot/parallel.h>

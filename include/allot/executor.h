@@ -34,6 +34,9 @@ typedef struct allot_options {
     int64_t idle_ns;   /* how long a worker beyond `threads` stays without work; 0: 1 s */
     bool bind_threads; /* bind each worker to a CPU, a core each first: on machines of one's own, for steady
                           figures. In virtual machines waking a bound worker is slow */
+    const char *model; /* the file in which the cost model is kept from run to run (model.h); "off": it is
+                          not; NULL: as the environment's ALLOT_MODEL says, else one of this machine in the
+                          user's cache folder. Copied */
 } allot_options;
 
 /* Fills *options with the defaults. */

@@ -2,6 +2,8 @@
 #include "base/clock.h"
 #include "executor/callback.h"
 #include "executor/control.h"
+#include "base/log.h"
+#include "placement/keep.h"
 #include "executor/retry.h"
 #include "topology/citizen.h"
 #include "topology/topology.h"
@@ -180,10 +182,11 @@ static allot_executor *create(const allot_options *options)
                            .caps_libraries = !options->keep_blas_threads };
     executor->kinds = options->places ? options->places : ALL_KINDS;
     executor->model = al_model_create();
+    bool kept = executor->model && al_keep_begin(executor->model, options->model, true);
     executor->gate = al_gate_create(executor);
     executor->place_capacity = AL_PLACES_MAX;
     executor->places = calloc(executor->place_capacity, sizeof(al_place *));
-    bool there = executor->model && executor->gate && executor->places;
+    bool there = kept && executor->gate && executor->places;
     if (!there)
         al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
     if (!there || !discover_quick(executor)) {
@@ -241,6 +244,16 @@ allot_status allot_shutdown(allot_executor *executor, allot_shutdown_mode mode)
     return ALLOT_OK;
 }
 
+/* Nobody waits for it: what goes wrong is told in the log. */
+static void keep_model(allot_executor *executor)
+{
+    al_failure failure = { 0 };
+    if (al_keep_save(executor->model, &failure) != ALLOT_OK)
+        al_log(AL_LOG_WARNING, "the cost model is not kept: %s",
+               failure.message ? failure.message : "out of memory");
+    al_failure_fini(&failure);
+}
+
 allot_status allot_close(allot_executor *executor)
 {
     if (!executor)
@@ -256,6 +269,7 @@ allot_status allot_close(allot_executor *executor)
     al_service_fini(&executor->timers);
     if (executor->config.caps_libraries)
         al_citizen_restore();
+    keep_model(executor);
     destroy(executor);
     return ALLOT_OK;
 }

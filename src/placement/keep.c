@@ -26,11 +26,12 @@
 #define LOCK_PAUSE_NS 10000000
 
 typedef struct al_keep {
-    char *path;
     bool measures;
-    _Atomic bool loaded, stop;
+    _Atomic bool loaded, used, stop;
     _Atomic bool measured; /* since it was last saved */
     pthread_mutex_t lock;  /* guards the loading, and all below */
+    char *path;            /* NULL: not known yet; then it stays */
+    bool homeless;         /* there is no place for a file */
     bool measuring;        /* the thread is there */
     pthread_t thread;
 } al_keep;
@@ -99,13 +100,23 @@ static char *default_path(void)
     return home && home[0] == '/' ? join_words(home, "/.cache", name) : NULL;
 }
 
-char *al_keep_path(const char *wanted)
+/* Telling the machine takes some milliseconds: not before it must be. With the keep's lock held. */
+static const char *path_of(al_keep *keep)
 {
-    if (!wanted || !*wanted)
-        wanted = secure_getenv("ALLOT_MODEL");
-    if (!wanted || !*wanted)
-        return default_path();
-    return strcmp(wanted, "off") == 0 ? NULL : strdup(wanted);
+    if (!keep->path && !keep->homeless)
+        keep->path = default_path();
+    keep->homeless = !keep->path;
+    return keep->path;
+}
+
+const char *al_keep_path(al_model *model)
+{
+    if (!model->keep)
+        return NULL;
+    pthread_mutex_lock(&model->keep->lock);
+    const char *path = path_of(model->keep);
+    pthread_mutex_unlock(&model->keep->lock);
+    return path;
 }
 
 /* ---- Files ---- */
@@ -240,7 +251,7 @@ static void absorb_file(al_model *model, const char *path)
     al_model *from;
     allot_status status = read_model(path, &from, machine, &failure);
     if (status == ALLOT_OK && strcmp(machine, al_keep_machine()) == 0)
-        al_model_absorb(model, from, EARLIER_DOUBT);
+        al_model_absorb(model, from, EARLIER_DOUBT, false);
     else if (status == ALLOT_OK)
         al_log(AL_LOG_WARNING, "the cost model begins anew: %s is of another machine or version: %s", path,
                machine);
@@ -284,18 +295,36 @@ void al_keep_load(al_model *model)
         return;
     pthread_mutex_lock(&keep->lock);
     if (!atomic_load(&keep->loaded)) {
-        absorb_file(model, keep->path);
-        start_measuring(model);
+        if (path_of(keep))
+            absorb_file(model, keep->path);
         atomic_store_explicit(&keep->loaded, true, memory_order_release);
     }
     pthread_mutex_unlock(&keep->lock);
 }
 
-bool al_keep_begin(al_model *model, const char *path, bool measures)
+void al_keep_use(al_model *model)
 {
+    al_keep *keep = model->keep;
+    if (!keep || atomic_load_explicit(&keep->used, memory_order_relaxed))
+        return;
+    al_keep_load(model);
+    if (!atomic_exchange(&keep->used, true))
+        start_measuring(model);
+}
+
+bool al_keep_begin(al_model *model, const char *wanted, bool measures)
+{
+    if (!wanted || !*wanted)
+        wanted = secure_getenv("ALLOT_MODEL");
+    if (wanted && strcmp(wanted, "off") == 0)
+        return true;
     al_keep *keep = calloc(1, sizeof *keep);
-    if (!keep || !(keep->path = strdup(path)) || pthread_mutex_init(&keep->lock, NULL) != 0) {
-        free(keep ? keep->path : NULL);
+    if (!keep)
+        return false;
+    bool given = wanted && *wanted;
+    keep->path = given ? strdup(wanted) : NULL;
+    if ((given && !keep->path) || pthread_mutex_init(&keep->lock, NULL) != 0) {
+        free(keep->path);
         free(keep);
         return false;
     }
@@ -318,11 +347,6 @@ void al_keep_end(al_model *model)
     model->keep = NULL;
 }
 
-const char *al_keep_path_of(const al_model *model)
-{
-    return model->keep ? model->keep->path : NULL;
-}
-
 /* ---- Saving ---- */
 
 /* What is there, if it is of this machine; else nothing. */
@@ -339,12 +363,12 @@ static al_model *read_for_saving(const char *path)
     return al_model_create();
 }
 
-static allot_status save_locked(al_model *model, al_failure *failure)
+static allot_status save_locked(al_model *model, const char *path, al_failure *failure)
 {
-    al_model *file = read_for_saving(model->keep->path);
+    al_model *file = read_for_saving(path);
     bool whole = file && al_model_contribute(file, model);
-    allot_status status = whole ? write_model(file, model->keep->path, failure)
-                                : al_failure_set(failure, ALLOT_NO_MEMORY, "out of memory");
+    allot_status status =
+        whole ? write_model(file, path, failure) : al_failure_set(failure, ALLOT_NO_MEMORY, "out of memory");
     al_model_destroy(file);
     return status;
 }
@@ -354,11 +378,14 @@ allot_status al_keep_save(al_model *model, al_failure *failure)
     al_keep *keep = model->keep;
     if (!keep || (!al_model_has_news(model) && !atomic_exchange(&keep->measured, false)))
         return ALLOT_OK;
-    make_folders(keep->path);
-    int lock = lock_file(keep->path, failure);
+    const char *path = al_keep_path(model);
+    if (!path)
+        return ALLOT_OK;
+    make_folders(path);
+    int lock = lock_file(path, failure);
     if (lock < 0)
         return ALLOT_SYSTEM;
-    allot_status status = save_locked(model, failure);
+    allot_status status = save_locked(model, path, failure);
     close(lock);
     return status;
 }
@@ -381,7 +408,7 @@ allot_status al_keep_import(al_model *model, const char *path, bool foreign, al_
     if (!ours && !foreign)
         status = al_failure_set(failure, ALLOT_INVALID, "%s is of another machine or version: %s (here: %s)",
                                 path, machine, al_keep_machine());
-    else if (!al_model_absorb(model, from, ours ? EARLIER_DOUBT : FOREIGN_DOUBT))
+    else if (!al_model_absorb(model, from, ours ? EARLIER_DOUBT : FOREIGN_DOUBT, true))
         status = al_failure_set(failure, ALLOT_NO_MEMORY, "out of memory");
     al_model_destroy(from);
     return status;
@@ -391,7 +418,8 @@ allot_status al_keep_reset(al_model *model, al_failure *failure)
 {
     al_keep_load(model); /* or it would come back when it is first asked */
     al_model_forget(model);
-    if (!model->keep || unlink(model->keep->path) == 0 || errno == ENOENT)
+    const char *path = al_keep_path(model);
+    if (!path || unlink(path) == 0 || errno == ENOENT)
         return ALLOT_OK;
-    return cannot(failure, "remove", model->keep->path);
+    return cannot(failure, "remove", path);
 }

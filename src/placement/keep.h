@@ -9,24 +9,23 @@
 #include "core/failure.h"
 #include "placement/model.h"
 
-/* Where the model of this machine is kept: what `wanted` says (allot_options.model), else the environment's
- * ALLOT_MODEL, else a file in $XDG_CACHE_HOME/allot or ~/.cache/allot whose name tells the machine. "off":
- * nowhere. To be freed; NULL: nowhere, or memory is out. */
-char *al_keep_path(const char *wanted);
-
 /* This machine and library, in words that differ where what was learned elsewhere is of no use. */
 const char *al_keep_machine(void);
 
-/* Has the model kept at a path, before it is first used. `measures`: the rates of the CPUs are measured in
- * the background if the file has none. False when memory is out. */
-bool al_keep_begin(al_model *model, const char *path, bool measures);
+/* Has the model kept, before it is first used: where `wanted` says (allot_options.model), else the
+ * environment's ALLOT_MODEL, else in a file in $XDG_CACHE_HOME/allot or ~/.cache/allot whose name tells the
+ * machine; "off": nowhere. Quick: nothing is read yet. `measures`: the rates of the CPUs are measured in the
+ * background if the file has none. False when memory is out. */
+bool al_keep_begin(al_model *model, const char *wanted, bool measures);
 /* Stops measuring and forgets the path; does nothing for one that is not kept. */
 void al_keep_end(al_model *model);
 /* NULL: it is not kept. */
-const char *al_keep_path_of(const al_model *model);
+const char *al_keep_path(al_model *model);
 
 /* Adds what the file has, the first time; whoever comes meanwhile waits. */
 void al_keep_load(al_model *model);
+/* The same for who will predict: then what the file does not have is measured. */
+void al_keep_use(al_model *model);
 
 /* Joins what was learned into the file, and makes its folder if need be. ALLOT_OK also if there was nothing
  * new or the model is not kept. */

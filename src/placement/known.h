@@ -14,6 +14,13 @@
 #define HASH_NONFATAL_OOM 1 /* an entry that did not get in has no table afterwards; nothing exits */
 #include <uthash.h>
 
+/* How far builds of different kernels, and launches, lie apart: variances of the logarithm. */
+#define AL_BUILD_SPREAD  0.25
+#define AL_LAUNCH_SPREAD 0.09
+
+/* Runs of another source under the same name are a hint at most. */
+#define AL_OTHER_CODE_DOUBT 1.0
+
 enum {
     AL_KNOWN_TYPES = ALLOT_C64 + 1
 };

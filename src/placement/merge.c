@@ -10,7 +10,7 @@ typedef struct way {
     bool contributes; /* `from` is in use, and is told what the file has now */
 } way;
 
-static void add(al_bucket *into, const al_bucket *from, double doubt)
+static void add_filed(al_bucket *into, const al_bucket *from, double doubt)
 {
     al_bucket known = *from;
     known.doubt += doubt;
@@ -22,6 +22,14 @@ static void add(al_bucket *into, const al_bucket *from, double doubt)
         al_bucket_merge(into, &known, known.count);
     else
         *into = known;
+}
+
+static void add_new(al_bucket *into, const al_bucket *from, double doubt)
+{
+    uint64_t news = into->samples ? into->news : 0, filed = into->samples ? into->filed : 0;
+    add_filed(into, from, doubt);
+    into->news = news + from->samples;
+    into->filed = filed;
 }
 
 static void contribute(al_bucket *into, const al_bucket *from, double doubt)
@@ -103,6 +111,8 @@ static void join_kernels(al_known_kernel *into, al_known_kernel *from, const way
         into->code = into->code && !how->contributes ? into->code : code;
         alike = true;
     }
+    if (into->code && code && into->code != code)
+        al_curve_suspect(&curve, 0, AL_OTHER_CODE_DOUBT);
     if (alike) {
         join_curves(&into->curve, &curve, how);
         join_bucket(&into->build, &build, how);
@@ -192,9 +202,9 @@ static bool join_models(al_model *into, al_model *from, const way *how)
     return whole;
 }
 
-bool al_model_absorb(al_model *model, al_model *from, double doubt)
+bool al_model_absorb(al_model *model, al_model *from, double doubt, bool new)
 {
-    way how = { add, doubt, false };
+    way how = { new ? add_new : add_filed, doubt, false };
     pthread_mutex_lock(&model->lock);
     bool whole = join_models(model, from, &how);
     pthread_mutex_unlock(&model->lock);

@@ -6,9 +6,9 @@
 #include "placement/model.h"
 
 /* Adds all that `from` knows, which nobody else uses meanwhile. What it knows of is thought to have changed
- * since by so much: a variance of the logarithm. What both know is averaged. False when memory was out: some
- * of it may be missing. */
-bool al_model_absorb(al_model *model, al_model *from, double doubt);
+ * since by so much: a variance of the logarithm. What both know is averaged. `new`: it is to be contributed
+ * to the model's own file. False when memory was out: some of it may be missing. */
+bool al_model_absorb(al_model *model, al_model *from, double doubt, bool new);
 
 /* Adds to `file`, which nobody else uses, what `model` has learned since it was last absorbed or contributed:
  * where the file has still what it had then, in its place, else averaged. */

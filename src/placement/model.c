@@ -188,14 +188,11 @@ al_model_link *al_known_link_have(al_model *model, const char *text)
     return NULL;
 }
 
-/* Runs of another source under the same name are a hint at most. */
-#define OTHER_CODE_VARIANCE 1.0
-
 static void settle_code(al_known_kernel *kernel, uint64_t code)
 {
     al_spin_lock(&kernel->lock);
     if (code && kernel->code && kernel->code != code) {
-        al_curve_suspect(&kernel->curve, 0, OTHER_CODE_VARIANCE);
+        al_curve_suspect(&kernel->curve, 0, AL_OTHER_CODE_DOUBT);
         kernel->version++;
     }
     kernel->code = code ? code : kernel->code;
@@ -217,7 +214,7 @@ al_model_entry *al_model_find(al_model *model, const al_model_key *key)
 
 al_model_link *al_model_find_link(al_model *model, const char *place_class)
 {
-    al_keep_load(model);
+    al_keep_use(model);
     pthread_mutex_lock(&model->lock);
     al_model_link *link = al_known_link_have(model, place_class);
     pthread_mutex_unlock(&model->lock);
