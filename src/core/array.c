@@ -18,7 +18,8 @@ static bool map_host(allot_array *array)
 {
     size_t page = page_size();
     array->host_bytes = array->size_bytes ? (array->size_bytes + page - 1) / page * page : page;
-    array->fd = al_shared_create("allot-array", array->host_bytes); /* -1, too many descriptors: it is copied for workers */
+    array->fd = al_shared_create("allot-array",
+                                 array->host_bytes); /* -1, too many descriptors: it is copied for workers */
     int flags = array->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
     void *host = mmap(NULL, array->host_bytes, PROT_READ | PROT_WRITE, flags, array->fd, 0);
     if (host == MAP_FAILED) {

@@ -27,8 +27,7 @@ static barrier_shared *shared_of(const allot_barrier *barrier)
 static allot_status outcome(const barrier_shared *shared, uint64_t round)
 {
     uint64_t state = atomic_load(&shared->state);
-    bool broken =
-        state / ROUND == round ? state & BROKEN : atomic_load(&shared->last_broken) == round + 1;
+    bool broken = state / ROUND == round ? state & BROKEN : atomic_load(&shared->last_broken) == round + 1;
     return broken ? ALLOT_WORKER_DIED : state / ROUND == round ? ALLOT_TIMEOUT : ALLOT_OK;
 }
 

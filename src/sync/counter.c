@@ -10,8 +10,8 @@ struct allot_counter {
 typedef struct counter_shared {
     al_sync_shared base; /* first */
     _Alignas(64) _Atomic int64_t value;
-    _Atomic uint64_t distance; /* of the lowest awaited value from INT64_MAX; 0: nobody waits. So that all zero
-                                  bytes are a counter */
+    _Atomic uint64_t distance; /* of the lowest awaited value from INT64_MAX; 0: nobody waits. So that all
+                                  zero bytes are a counter */
     _Atomic uint32_t reached;
 } counter_shared;
 

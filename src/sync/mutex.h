@@ -8,13 +8,13 @@
 
 #include "sync/object.h"
 
-#define AL_MUTEX_PARTY 0xffffu           /* who holds it; 0: nobody */
+#define AL_MUTEX_PARTY 0xffffu             /* who holds it; 0: nobody */
 #define AL_MUTEX_WAITS (UINT32_C(1) << 30) /* somebody may sleep on the word */
 #define AL_MUTEX_DIED  (UINT32_C(1) << 31) /* a holder died; until somebody has made up for it */
 
 struct allot_mutex {
-    al_sync_object base; /* first */
-    _Atomic uintptr_t holder; /* the thread of this process that holds it; 0: none */
+    al_sync_object base;                    /* first */
+    _Atomic uintptr_t holder;               /* the thread of this process that holds it; 0: none */
     allot_mutex *next_held, *previous_held; /* of what that thread holds */
 };
 

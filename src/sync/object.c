@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -121,9 +122,8 @@ al_sync_object *al_sync_create(const char *maker, allot_executor *executor, cons
 static void free_pages(const al_sync_object *object)
 {
     off_t page = (off_t)sysconf(_SC_PAGESIZE);
-    if ((off_t)object->form.bytes > page &&
-        fallocate(object->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, page,
-                  (off_t)object->form.bytes - page) != 0)
+    if ((off_t)object->form.bytes > page && fallocate(object->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                                      page, (off_t)object->form.bytes - page) != 0)
         return; /* then all of it stays so long */
 }
 
@@ -133,7 +133,8 @@ void al_sync_destroy(al_sync_object *object)
         return;
     leave(object);
     atomic_store(&object->shared->gone, 1);
-    al_sync_type_of(object->form.kind)->died(object, 0); /* nobody's: wakes those who wait in other processes */
+    al_sync_type_of(object->form.kind)
+        ->died(object, 0); /* nobody's: wakes those who wait in other processes */
     if (object->lent)
         free_pages(object);
     al_sync_abandon(object);

@@ -32,15 +32,15 @@ typedef enum al_sync_kind {
 
 /* Begins the shared memory of every object. */
 typedef struct al_sync_shared {
-    _Atomic uint32_t gone;                        /* not 0: the maker has destroyed it */
+    _Atomic uint32_t gone;                       /* not 0: the maker has destroyed it */
     _Atomic uint64_t users[AL_PARTIES_MAX / 64]; /* bit p: party p runs a task that has opened it */
 } al_sync_shared;
 
 /* What an object is; travels to whom it is lent. */
 typedef struct al_sync_form {
-    uint32_t kind;  /* al_sync_kind */
-    uint32_t party; /* the number of who gets this; 0: it cannot have the object */
-    uint64_t bytes; /* of shared memory */
+    uint32_t kind;          /* al_sync_kind */
+    uint32_t party;         /* the number of who gets this; 0: it cannot have the object */
+    uint64_t bytes;         /* of shared memory */
     uint64_t first, second; /* what the kind makes of them: capacity and item size */
 } al_sync_form;
 
@@ -98,7 +98,8 @@ static inline bool al_sync_is_user(const al_sync_object *object, uint32_t party)
 /* A number for a new process; 0 when there is none left. */
 uint32_t al_party_take(void);
 
-/* The process is dead, and not a moment before: settles what it has left and gives its number back. 0 is fine.
+/* The process is dead, and not a moment before: settles what it has left and gives its number back. 0 is
+ * fine.
  */
 void al_party_died(uint32_t party);
 

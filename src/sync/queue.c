@@ -43,7 +43,7 @@ struct allot_queue {
 };
 
 typedef struct queue_shared {
-    al_sync_shared base; /* first */
+    al_sync_shared base;                /* first */
     _Alignas(64) _Atomic uint64_t head; /* the turn that is popped next, or one before it */
     _Alignas(64) _Atomic uint64_t tail; /* the turn that is pushed next, or one before it */
     _Alignas(64) _Atomic uint32_t closed;
@@ -163,6 +163,17 @@ static attempt try_push(const al_sync_object *object, void *item)
 
 /* ---- Pop ---- */
 
+/* Closed, and nothing there: a producer that looked before the closing may still come, and meets the mark or
+ * is met. */
+static attempt mark_end(const al_sync_object *object, uint64_t turn)
+{
+    uint64_t seen = word_of(turn, 0, FREE);
+    if (!atomic_compare_exchange_strong(&slot_of(object, turn)->word, &seen, word_of(turn, 0, CLOSED)))
+        return AGAIN;
+    al_wake(&shared_of(object)->pushed, &shared_of(object)->poppers, INT_MAX);
+    return ENDED;
+}
+
 /* One look at the slot that comes next; DONE: it is ours to empty. */
 static attempt claim_full(const al_sync_object *object, uint64_t *turn)
 {
@@ -185,10 +196,7 @@ static attempt claim_full(const al_sync_object *object, uint64_t *turn)
     if (seen == word_of(mine, 0, CLOSED))
         return ENDED;
     if (seen == word_of(mine, 0, FREE))
-        /* A producer that looked before the closing may still come: it meets the mark, or is met. */
-        return !closed ? WAIT
-               : atomic_compare_exchange_strong(word, &seen, word_of(mine, 0, CLOSED)) ? ENDED
-                                                                                         : AGAIN;
+        return closed ? mark_end(object, mine) : WAIT;
     if ((is_turn(seen, mine) && state_of(seen) == TAKING) || is_turn(seen, mine + capacity_of(object))) {
         pass(&shared->head, mine);
         return AGAIN;
@@ -203,7 +211,7 @@ static void wake_consumer(const al_sync_object *object)
         return;
     uint64_t turn = atomic_load(&shared->head);
     slot_state state = state_of(atomic_load(&slot_of(object, turn)->word));
-    if (state == FULL || state == SKIPPED)
+    if (state == FULL || state == SKIPPED || atomic_load(&shared->closed))
         al_wake(&shared->pushed, &shared->poppers, 1);
 }
 

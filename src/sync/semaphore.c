@@ -71,8 +71,8 @@ const al_sync_type al_semaphore_type = { "semaphore", sizeof(allot_semaphore), d
 allot_semaphore *allot_semaphore_create(allot_executor *executor, uint32_t units)
 {
     if (units > ALLOT_SEMAPHORE_MAX)
-        return al_last_error(ALLOT_INVALID, "allot_semaphore_create: %u units: at most %d are possible", units,
-                             ALLOT_SEMAPHORE_MAX);
+        return al_last_error(ALLOT_INVALID, "allot_semaphore_create: %u units: at most %d are possible",
+                             units, ALLOT_SEMAPHORE_MAX);
     allot_semaphore *semaphore = (allot_semaphore *)al_sync_create(
         "allot_semaphore_create", executor,
         &(al_sync_form){ .kind = AL_SYNC_SEMAPHORE, .bytes = sizeof(semaphore_shared) });

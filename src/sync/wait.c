@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <unistd.h>
 
-#define SPINS   100                   /* about as long as a sleep and a wake take on an awake processor */
+#define SPINS   100               /* about as long as a sleep and a wake take on an awake processor */
 #define LOOK_NS INT64_C(20000000) /* how often a sleeper in a task looks whether it is to stop */
 
 _Thread_local const _Atomic uint32_t *al_wait_stopping;

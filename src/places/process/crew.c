@@ -254,6 +254,7 @@ void al_worker_bury(al_process *place, al_worker *worker)
     char how[80];
     al_ended ended[AL_SLOTS + 1];
     int code = al_spawned_reap(&worker->child, how, sizeof how);
+    al_party_died(worker->party); /* before its task ends: who sees that end waits for the dead no more */
     pthread_mutex_lock(&place->lock);
     bool starting = worker->state == AL_WORKER_STARTING, closing = atomic_load(&place->closing);
     size_t count = settle(place, worker, how, ended);
