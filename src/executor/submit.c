@@ -241,7 +241,7 @@ static bool wants_devices(const allot_executor *executor, const al_launch *launc
 {
     bool elsewhere = hints->place != ALLOT_ANYWHERE && hints->place != ALLOT_OPENCL;
     bool forbidden = hints->forbid & ALLOT_KIND_BIT(ALLOT_OPENCL);
-    return launch->kernel->desc.opencl_source && !elsewhere && !forbidden &&
+    return al_kernel_has_opencl(launch->kernel) && !elsewhere && !forbidden &&
            executor->kinds & ALLOT_KIND_BIT(ALLOT_OPENCL);
 }
 

@@ -47,9 +47,13 @@ static void trace(const al_place *place, const al_task *task, allot_status statu
 bool al_place_runs_c(const al_place *place, const al_task *task, char *why, size_t why_size)
 {
     (void)place;
-    if (!al_task_launch(task) || al_task_launch(task)->kernel->desc.cpu)
+    const al_launch *launch = al_task_launch(task);
+    if (launch && !launch->kernel->desc.cpu)
+        snprintf(why, why_size, "the kernel has no C variant");
+    else if (launch && al_launch_has_offset(launch))
+        snprintf(why, why_size, "the range has an offset, which only devices count from");
+    else
         return true;
-    snprintf(why, why_size, "the kernel has no C variant");
     return false;
 }
 
