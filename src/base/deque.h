@@ -39,6 +39,13 @@ bool al_deque_push(al_deque *deque, void *item);
 /* The owner: the newest; NULL: empty. */
 void *al_deque_take(al_deque *deque);
 
+/* The owner takes back an item that he holds anyhow and, between the two steps, lays claim to by a locked
+ * operation of its own: that is then the fence as well. begin: false if it is not the newest; else undo, if
+ * there was nothing left to lay claim to, or end: false if a thief has it, too. */
+bool al_deque_reclaim_begin(al_deque *deque, const void *item);
+void al_deque_reclaim_undo(al_deque *deque);
+bool al_deque_reclaim_end(al_deque *deque);
+
 /* Any thread: the oldest; NULL: empty, or somebody else got it. */
 void *al_deque_steal(al_deque *deque);
 

@@ -136,6 +136,11 @@ bool al_task_start(al_task *task)
     return al_future_change(&task->future, ALLOT_STATE_PENDING, ALLOT_STATE_RUNNING);
 }
 
+bool al_task_reclaim(al_task *task)
+{
+    return al_future_change(&task->future, ALLOT_STATE_PENDING, ALLOT_STATE_RUNNING | AL_FUTURE_RECLAIMED);
+}
+
 void al_task_drop(al_task *task)
 {
     allot_release(&task->future);

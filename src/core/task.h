@@ -109,6 +109,16 @@ static inline allot_executor *al_task_executor(const al_task *task)
  * al_task_drop(). */
 bool al_task_start(al_task *task);
 
+/* Who holds it, though the owner may have it, is about to run it: the same, but the owner, whose reference
+ * stays his, will find it started. */
+bool al_task_reclaim(al_task *task);
+
+/* True if it was. */
+static inline bool al_task_reclaimed(const al_task *task)
+{
+    return atomic_load_explicit(&((al_task *)task)->future.word, memory_order_relaxed) & AL_FUTURE_RECLAIMED;
+}
+
 /* The owner lets go of a task that ended without it. Drops the owner's reference. */
 void al_task_drop(al_task *task);
 

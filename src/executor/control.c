@@ -56,8 +56,7 @@ static void cancel_queued(al_place *place)
 {
     for (al_task *task; (task = place->ops->withdraw(place, NULL));) {
         al_task_cancel(task);
-        al_place_count(place, AL_CANCELLED, 1);
-        al_task_drop(task);
+        al_place_drop(place, task);
     }
 }
 

@@ -10,6 +10,26 @@
 
 /* ---- Running ---- */
 
+/* The task that a task waits for is most often the one that it queued last. That it waits for it holds it, so
+ * that starting it may be what lays claim to it. */
+bool al_find_reclaim(al_worker *worker, al_task *task)
+{
+    al_place *place = &worker->pool->base;
+    if (task->more || !task->function || !al_deque_reclaim_begin(&worker->deque, task))
+        return false;
+    if (atomic_load_explicit(&task->place, memory_order_relaxed) != place || !al_task_reclaim(task)) {
+        al_deque_reclaim_undo(&worker->deque);
+        return false;
+    }
+    if (!al_deque_reclaim_end(&worker->deque))
+        allot_hold(&task->future); /* a thief has it, and will drop the reference that came with it */
+    al_place_count(place, AL_STARTED, 1);
+    al_failure failure = { 0 };
+    allot_status status = al_task_call(task, &failure);
+    al_place_complete(place, task, status, &failure, 0);
+    return true;
+}
+
 /* A task that waits goes on when its own is over, and looks no further: it must not count as a searcher. */
 static void run(al_worker *worker, al_task *task, bool waits)
 {
