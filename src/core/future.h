@@ -46,6 +46,7 @@ struct allot_future {
 #define AL_FUTURE_SPAWNED   UINT64_C(0x1000) /* nobody will ever ask how it went: a failure is logged */
 #define AL_FUTURE_RECLAIMED                                                                                  \
     UINT64_C(0x2000) /* started by who waits for it: whoever finds it in a queue drops it uncounted */
+#define AL_FUTURE_BATCH UINT64_C(0x4000) /* the task is a batch (core/batch.h) */
 #define AL_FUTURE_FLAGS     (AL_FUTURE_WAITED | AL_FUTURE_WATCHED | AL_FUTURE_NO_SPIN | AL_FUTURE_CONTINUED)
 #define AL_FUTURE_REFERENCE (UINT64_C(1) << 32)
 

@@ -140,6 +140,9 @@ extern _Thread_local al_task *al_task_here __attribute__((tls_model("initial-exe
  * ALLOT_OK: none was. */
 allot_status al_task_stop_status(const al_task *task);
 
+/* Tells the log that a task failed that nobody will ask how it went. */
+void al_task_log_spawned(const al_task *task, allot_status status, const al_failure *failure);
+
 /* Cancels a task that has not started, in the place of its owner, who still has it; false if it has. */
 bool al_task_cancel(al_task *task);
 

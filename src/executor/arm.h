@@ -2,6 +2,7 @@
 #ifndef AL_EXECUTOR_ARM_H
 #define AL_EXECUTOR_ARM_H
 
+#include "core/batch.h"
 #include "executor/executor.h"
 
 /* Sets an accepted task's dependencies up and lets it go as soon as they are met. When memory is out it ends
@@ -23,7 +24,7 @@ static inline void al_arm_dispatch(al_task *task, al_place *place)
 {
     task->place_id = place->id;
     atomic_store_explicit(&task->place, place, memory_order_release);
-    al_place_count(place, AL_ENQUEUED, 1);
+    al_place_count(place, AL_ENQUEUED, al_task_calls(task));
     place->ops->enqueue(place, task);
 }
 

@@ -1,5 +1,6 @@
 #include "executor/submit.h"
 #include "base/clock.h"
+#include "core/batch.h"
 #include "executor/arm.h"
 #include "observe/trace.h"
 #include <stdio.h>
@@ -210,6 +211,24 @@ static allot_status spawn_one(submission *what, const void *in, al_failure *fail
     return refused ? status : ALLOT_OK;
 }
 
+/* Plain calls, as many at once as one batch may have; how many of them it took on. None: one by one will tell
+ * why. */
+static size_t spawn_batch(submission *what, const void *in, size_t count)
+{
+    allot_executor *executor = what->executor;
+    count = count < AL_BATCH_CALLS ? count : AL_BATCH_CALLS;
+    if (!what->plain || count < 2 || !al_gate_enter_tasks(executor->gate, count))
+        return 0;
+    al_task *batch = NULL;
+    if (al_executor_ensure_open(executor, executor->places[0]))
+        batch = al_batch_create(executor->gate, what->function, in, what->in_size, count);
+    if (batch)
+        al_arm_dispatch(batch, executor->places[0]);
+    else
+        al_gate_abandon_tasks(executor->gate, count);
+    return batch ? count : 0;
+}
+
 allot_status allot_spawn_many(allot_executor *executor, allot_function function, const void *in,
                               size_t in_size, size_t count, const allot_hints *given, size_t *spawned)
 {
@@ -219,8 +238,11 @@ allot_status allot_spawn_many(allot_executor *executor, allot_function function,
     allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
     size_t done = 0;
     while (status == ALLOT_OK && done < count) {
-        status = spawn_one(&what, in ? (const unsigned char *)in + done * in_size : NULL, &failure);
-        done += status == ALLOT_OK;
+        const void *argument = in ? (const unsigned char *)in + done * in_size : NULL;
+        size_t batched = spawn_batch(&what, argument, count - done);
+        if (!batched)
+            status = spawn_one(&what, argument, &failure);
+        done += batched ? batched : status == ALLOT_OK;
     }
     if (spawned)
         *spawned = done;

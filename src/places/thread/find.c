@@ -1,6 +1,7 @@
 /* Where a worker looks for work: its own deque first, newest first, since that is warm; then what came from
  * outside, oldest first; then the others' deques, the nearest first, oldest first, since that is large. High
  * priority goes before all of it and low after; now and then the other way round, so that nothing starves. */
+#include "places/thread/batch.h"
 #include "places/thread/gang.h"
 #include "places/thread/pool.h"
 
@@ -35,6 +36,10 @@ static void run(al_worker *worker, al_task *task, bool waits)
 {
     al_pool *pool = worker->pool;
     al_failure failure = { 0 };
+    if (al_batch_is(task)) {
+        al_batch_step(worker, task, waits);
+        return;
+    }
     if (!al_place_start(&pool->base, task))
         return;
     if (al_task_launch(task)) {
