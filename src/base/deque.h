@@ -54,6 +54,16 @@ void *al_deque_steal(al_deque *deque);
  */
 size_t al_deque_steal_some(al_deque *deque, void **items, size_t capacity);
 
+/* The owner: is this the newest, unless a thief has it? */
+static inline bool al_deque_is_newest(const al_deque *deque, const void *item)
+{
+    int64_t bottom = atomic_load_explicit((_Atomic int64_t *)&deque->bottom, memory_order_relaxed);
+    const al_deque_ring *ring =
+        atomic_load_explicit((al_deque_ring * _Atomic *)&deque->ring, memory_order_relaxed);
+    return ring && atomic_load_explicit((_Atomic(void *) *)&ring->slots[(bottom - 1) & ring->mask],
+                                        memory_order_relaxed) == item;
+}
+
 /* How many there are, or were a moment ago. Any thread. */
 static inline size_t al_deque_length(const al_deque *deque)
 {

@@ -1,11 +1,12 @@
 /* A batch: calls of one function that nobody has a future of, queued as one task.
  *
- * Its task is never started: whoever has taken it from a queue takes calls off it, one after the other, and
- * puts it back for others before each. It is gone with its last call. The task counts for as many in its
- * executor's gate and its place's figures as it has calls left. */
+ * Its task is never started. Whoever finds it in a queue takes calls off it, one after the other, each by one
+ * compare-and-swap, and leaves it where others find it and do the same meanwhile: so no call waits behind
+ * another one. The task counts for as many in its executor's gate and its place's figures as it had calls. */
 #ifndef AL_CORE_BATCH_H
 #define AL_CORE_BATCH_H
 
+#include "core/call.h"
 #include "core/task.h"
 
 #define AL_BATCH_CALLS 1024 /* in one, at most: its arguments stay until all have run */
@@ -14,9 +15,9 @@ typedef struct al_batch_arguments al_batch_arguments; /* of all calls, shared by
 
 /* In the payload of a batch's task. */
 typedef struct al_batch {
-    al_batch_arguments *arguments; /* a reference; NULL: the calls have none */
-    void *holder;                  /* who took it apart last, for the place; NULL: nobody yet */
-    uint32_t begin, end;           /* the calls that nobody has taken */
+    al_batch_arguments *arguments;  /* a reference; NULL: the calls have none */
+    void *_Atomic holder;           /* who takes calls off it, for the place; NULL: nobody yet */
+    _Atomic uint64_t calls;         /* that nobody has taken: the first in the lower half, the end in the upper */
 } al_batch;
 _Static_assert(sizeof(al_batch) <= AL_TASK_INLINE, "a batch lies in its task");
 
@@ -30,19 +31,12 @@ static inline al_batch *al_batch_of(al_task *task)
     return (al_batch *)(void *)task->payload;
 }
 
-/* How many tasks this one stands for. */
-static inline size_t al_task_calls(al_task *task)
+/* How many calls it has left. */
+static inline size_t al_batch_left(al_task *task)
 {
-    return al_batch_is(task) ? al_batch_of(task)->end - al_batch_of(task)->begin : 1;
+    uint64_t calls = atomic_load_explicit(&al_batch_of(task)->calls, memory_order_relaxed);
+    return (size_t)((calls >> 32) - (calls & UINT32_MAX));
 }
-
-/* A call that was taken off a batch. As long as it runs its task stands for it in al_task_here. */
-typedef struct al_batch_call {
-    al_task shell;
-    size_t in_size;
-    const void *in;
-    al_batch_arguments *held; /* while it runs; NULL: its argument lies in the shell */
-} al_batch_call;
 
 /* A batch of at least one call and at most AL_BATCH_CALLS; `in` is copied. NULL when memory is out. */
 al_task *al_batch_create(al_gate *gate, allot_function function, const void *in, size_t in_size,
@@ -52,17 +46,30 @@ al_task *al_batch_create(al_gate *gate, allot_function function, const void *in,
  */
 al_task *al_batch_halve(al_task *task);
 
-/* Takes the first call off; true if there are more, else the task is gone. */
-bool al_batch_take(al_task *task, al_batch_call *call);
+/* Takes all calls off, as cancelled; how many those were. */
+size_t al_batch_cancel(al_task *task);
+
+/* For the task's end: what is behind its payload. */
+void al_batch_fini(al_task *task);
+
+/* One who runs calls of a batch, which he holds: one after the other. */
+typedef struct al_batch_runner {
+    al_task *task;
+    al_batch_arguments *arguments;
+    al_task shell; /* stands for a call in al_task_here while it runs */
+    allot_call call;
+    const void *in;
+} al_batch_runner;
+
+void al_batch_begin(al_batch_runner *self, al_task *task);
+
+/* Takes the next call off; false: there is none. */
+bool al_batch_take(al_batch_runner *self);
 
 /* Runs it in this thread. */
-allot_status al_batch_run(al_batch_call *call, al_failure *failure);
+allot_status al_batch_run(al_batch_runner *self);
 
-/* It has run and is counted: lets go of its argument, reports a failure to the log and empties it, leaves the
- * gate. */
-void al_batch_end(al_batch_call *call, allot_status status, al_failure *failure);
-
-/* For the task's end: what is behind a batch's payload. */
-void al_batch_fini(al_task *task);
+/* It has run and is counted: reports a failure to the log, leaves the gate. */
+void al_batch_end(al_batch_runner *self, allot_status status);
 
 #endif

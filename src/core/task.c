@@ -238,11 +238,10 @@ void al_task_complete(al_task *task, allot_status status, al_failure *failure)
 bool al_task_cancel(al_task *task)
 {
     al_gate *gate = gate_to_leave(task);
-    size_t calls = al_task_calls(task);
     if (!al_future_drop(&task->future))
         return false;
     if (gate)
-        al_gate_leave_many(gate, calls);
+        al_gate_leave(gate);
     return true;
 }
 

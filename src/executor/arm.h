@@ -24,7 +24,7 @@ static inline void al_arm_dispatch(al_task *task, al_place *place)
 {
     task->place_id = place->id;
     atomic_store_explicit(&task->place, place, memory_order_release);
-    al_place_count(place, AL_ENQUEUED, al_task_calls(task));
+    al_place_count(place, AL_ENQUEUED, al_batch_is(task) ? al_batch_left(task) : 1);
     place->ops->enqueue(place, task);
 }
 

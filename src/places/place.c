@@ -1,7 +1,6 @@
 #include "places/place.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "core/batch.h"
 #include "core/launch.h"
 #include "observe/trace.h"
 #include <pthread.h>
@@ -27,7 +26,7 @@ uint64_t al_place_counted(const al_place *place, al_count which)
 void al_place_drop(al_place *place, al_task *task)
 {
     if (!al_task_reclaimed(task))
-        al_place_count(place, AL_CANCELLED, al_task_calls(task));
+        al_place_count(place, AL_CANCELLED, 1);
     al_task_drop(task);
 }
 

@@ -1,5 +1,5 @@
-/* How workers share a batch (core/batch.h): whoever gets one from elsewhere halves it, runs the first call and
- * leaves the rest in its deque meanwhile, where others find it. So no call waits behind another one. */
+/* How workers share a batch (core/batch.h): one works on it, and it stays in his deque meanwhile; who steals it
+ * there makes a batch of his own of half of what is left. */
 #ifndef AL_PLACES_THREAD_BATCH_H
 #define AL_PLACES_THREAD_BATCH_H
 
@@ -7,7 +7,7 @@
 
 struct al_worker;
 
-/* Runs one call of a batch that this worker took from a queue. */
-void al_batch_step(struct al_worker *worker, al_task *task, bool waits);
+/* Runs some calls of a batch that this worker took from a queue. */
+void al_batch_work(struct al_worker *worker, al_task *task, bool waits);
 
 #endif

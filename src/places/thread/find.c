@@ -37,7 +37,7 @@ static void run(al_worker *worker, al_task *task, bool waits)
     al_pool *pool = worker->pool;
     al_failure failure = { 0 };
     if (al_batch_is(task)) {
-        al_batch_step(worker, task, waits);
+        al_batch_work(worker, task, waits);
         return;
     }
     if (!al_place_start(&pool->base, task))
