@@ -73,6 +73,20 @@ bool al_deque_push(al_deque *deque, void *item)
     return true;
 }
 
+bool al_deque_push_many(al_deque *deque, void *const *items, size_t count)
+{
+    int64_t bottom = atomic_load_explicit(&deque->bottom, RELAXED), end = bottom + (int64_t)count;
+    al_deque_ring *ring = atomic_load_explicit(&deque->ring, RELAXED);
+    deque->top_seen = atomic_load_explicit(&deque->top, ACQUIRE);
+    while (!ring || end - deque->top_seen > ring->mask + 1)
+        if (!(ring = grow(deque, ring, deque->top_seen, bottom)))
+            return false;
+    for (int64_t i = bottom; i < end; i++)
+        put(ring, i, items[i - bottom]);
+    atomic_store_explicit(&deque->bottom, end, RELEASE); /* as push's */
+    return true;
+}
+
 void *al_deque_take(al_deque *deque)
 {
     int64_t bottom = atomic_load_explicit(&deque->bottom, RELAXED) - 1;

@@ -36,6 +36,9 @@ void al_deque_fini(al_deque *deque);
 /* The owner. False: memory is out, nothing was pushed. */
 bool al_deque_push(al_deque *deque, void *item);
 
+/* The same for several, which are seen all at once; the last is the newest. */
+bool al_deque_push_many(al_deque *deque, void *const *items, size_t count);
+
 /* The owner: the newest; NULL: empty. */
 void *al_deque_take(al_deque *deque);
 

@@ -3,9 +3,12 @@
 #include "core/batch.h"
 #include "executor/arm.h"
 #include "observe/trace.h"
+#include "places/thread/pool.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define RUN 64 /* tasks that allot_submit_many() hands over at once */
 
 /* ---- The calls ---- */
 
@@ -163,6 +166,31 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
     return future ? future : abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
 }
 
+/* Plain calls: counted in, queued and announced at once. */
+static void submit_run(submission *what, const unsigned char *in, size_t count, allot_future **futures)
+{
+    allot_executor *executor = what->executor;
+    al_place *place = executor->places[0];
+    bool open = al_executor_ensure_open(executor, place);
+    al_task *tasks[RUN];
+    size_t made = 0;
+    for (size_t i = 0; i < count; i++) {
+        al_task *task = al_task_create(what->function, in ? in + i * what->in_size : NULL, what->in_size,
+                                       what->out_size, what->references);
+        futures[i] = task ? &task->future : abandon(executor, NULL, ALLOT_NO_MEMORY, &(al_failure){ 0 });
+        if (!task)
+            continue;
+        task->gate = executor->gate;
+        if (open)
+            al_arm_address(tasks[made++] = task, place);
+        else
+            al_arm_fail(task, ALLOT_NO_PLACE, &(al_failure){ 0 });
+    }
+    al_place_count(place, AL_ENQUEUED, made);
+    if (made)
+        al_pool_push_many(al_pool_from(place), tasks, made);
+}
+
 void allot_submit_many(allot_executor *executor, allot_function function, const void *in, size_t in_size,
                        size_t out_size, size_t count, const allot_hints *given, allot_future **futures)
 {
@@ -172,7 +200,14 @@ void allot_submit_many(allot_executor *executor, allot_function function, const 
     if (!futures || !count)
         return;
     allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
-    for (size_t i = 0; i < count; i++) {
+    size_t begun = 0;
+    for (size_t run; what.plain && status == ALLOT_OK && begun < count; begun += run) {
+        run = count - begun < RUN ? count - begun : RUN;
+        if (!al_gate_enter_tasks(executor->gate, run))
+            break;
+        submit_run(&what, in ? (const unsigned char *)in + begun * in_size : NULL, run, futures + begun);
+    }
+    for (size_t i = begun; i < count; i++) {
         const void *argument = in ? (const unsigned char *)in + i * in_size : NULL;
         if (status == ALLOT_OK && !al_gate_enter_task(executor->gate))
             status = ALLOT_SHUTDOWN;

@@ -207,3 +207,11 @@ void al_pool_push(al_pool *pool, al_task *task)
         al_inject_push(&pool->inject, band, task);
     al_park_announce(pool);
 }
+
+void al_pool_push_many(al_pool *pool, al_task *const *tasks, size_t count)
+{
+    al_worker *worker = al_worker_of(pool);
+    if (!worker || !al_deque_push_many(&worker->deque, (void *const *)tasks, count))
+        al_inject_push_many(&pool->inject, AL_BAND_NORMAL, tasks, count);
+    al_park_announce(pool);
+}

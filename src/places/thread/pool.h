@@ -114,6 +114,8 @@ bool al_find_any(const al_pool *pool);
 al_task *al_find_withdraw(al_pool *pool);
 /* Queues a task. */
 void al_pool_push(al_pool *pool, al_task *task);
+/* Queues plain tasks: all at once. */
+void al_pool_push_many(al_pool *pool, al_task *const *tasks, size_t count);
 
 /* ---- park.c ---- */
 
