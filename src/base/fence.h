@@ -25,8 +25,8 @@ static inline void al_fence_light(void)
         atomic_thread_fence(memory_order_seq_cst);
 }
 
-/* After a locked read-modify-write, where what was written before it and what is read after it must not change
- * places either: on x86 the operation itself sees to that. */
+/* After a locked read-modify-write, where what was written before it and what is read after it must not
+ * change places either: on x86 the operation itself sees to that. */
 static inline void al_fence_after_locked(void)
 {
 #if defined(__x86_64__) || defined(__i386__)

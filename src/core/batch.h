@@ -15,9 +15,9 @@ typedef struct al_batch_arguments al_batch_arguments; /* of all calls, shared by
 
 /* In the payload of a batch's task. */
 typedef struct al_batch {
-    al_batch_arguments *arguments;  /* a reference; NULL: the calls have none */
-    void *_Atomic holder;           /* who takes calls off it, for the place; NULL: nobody yet */
-    _Atomic uint64_t calls;         /* that nobody has taken: the first in the lower half, the end in the upper */
+    al_batch_arguments *arguments; /* a reference; NULL: the calls have none */
+    void *_Atomic holder;          /* who takes calls off it, for the place; NULL: nobody yet */
+    _Atomic uint64_t calls; /* that nobody has taken: the first in the lower half, the end in the upper */
 } al_batch;
 _Static_assert(sizeof(al_batch) <= AL_TASK_INLINE, "a batch lies in its task");
 

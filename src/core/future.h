@@ -46,7 +46,7 @@ struct allot_future {
 #define AL_FUTURE_SPAWNED   UINT64_C(0x1000) /* nobody will ever ask how it went: a failure is logged */
 #define AL_FUTURE_RECLAIMED                                                                                  \
     UINT64_C(0x2000) /* started by who waits for it: whoever finds it in a queue drops it uncounted */
-#define AL_FUTURE_BATCH UINT64_C(0x4000) /* the task is a batch (core/batch.h) */
+#define AL_FUTURE_BATCH     UINT64_C(0x4000) /* the task is a batch (core/batch.h) */
 #define AL_FUTURE_FLAGS     (AL_FUTURE_WAITED | AL_FUTURE_WATCHED | AL_FUTURE_NO_SPIN | AL_FUTURE_CONTINUED)
 #define AL_FUTURE_REFERENCE (UINT64_C(1) << 32)
 
@@ -88,9 +88,8 @@ static inline bool al_future_change(allot_future *future, allot_state from, uint
         if ((word & AL_FUTURE_STATE_MASK) != (uint64_t)from)
             return false;
         /* acq_rel: pairs with al_future_state_of(): what was written before a change is seen with it. */
-    } while (!atomic_compare_exchange_weak_explicit(&future->word, &word,
-                                                    (word & ~AL_FUTURE_STATE_MASK) | to, memory_order_acq_rel,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&future->word, &word, (word & ~AL_FUTURE_STATE_MASK) | to,
+                                                    memory_order_acq_rel, memory_order_relaxed));
     return true;
 }
 

@@ -9,13 +9,11 @@ static void leave(al_worker *worker, al_task *task)
         al_inject_mail(&worker->pool->inject, worker->node, task);
 }
 
-static void run_one(al_pool *pool, al_worker *worker, al_batch_runner *runner, bool waits)
+static void run_one(al_pool *pool, al_batch_runner *runner)
 {
     al_place *place = &pool->base;
     al_place_count(place, AL_STARTED, 1);
     allot_status status = al_batch_run(runner);
-    if (!waits)
-        al_park_before_end(worker);
     al_place_count(place, status == ALLOT_OK ? AL_SUCCEEDED : AL_FAILED, 1);
     al_batch_end(runner, status);
 }
@@ -59,7 +57,7 @@ void al_batch_work(al_worker *worker, al_task *task, bool waits)
     al_batch_begin(&runner, task);
     bool goes_on = true;
     for (int ran = 0; goes_on && ran < STRETCH && al_batch_take(&runner); ran++) {
-        run_one(worker->pool, worker, &runner, waits);
+        run_one(worker->pool, &runner);
         goes_on = !waits && !is_interrupted(worker, task);
     }
     al_task_drop(task);

@@ -1,5 +1,5 @@
-/* How workers share a batch (core/batch.h): one works on it, and it stays in his deque meanwhile; who steals it
- * there makes a batch of his own of half of what is left. */
+/* How workers share a batch (core/batch.h): one works on it, and it stays in his deque meanwhile; who steals
+ * it there makes a batch of his own of half of what is left. */
 #ifndef AL_PLACES_THREAD_BATCH_H
 #define AL_PLACES_THREAD_BATCH_H
 
