@@ -1,42 +1,7 @@
-#include "placement/model.h"
-#include "placement/curve.h"
-#include "placement/link.h"
-#include "placement/prior.h"
-#include <math.h>
-#include <pthread.h>
+#include "placement/known.h"
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define HASH_NONFATAL_OOM 1 /* an entry that did not get in has no table afterwards; nothing exits */
-#include <uthash.h>
-
-/* Places build slowly or fast by driver: the last few builds decide. */
-#define MEMORY_BUILDS 8
-
-enum {
-    TYPES = ALLOT_C64 + 1
-};
-
-typedef struct named_curve {
-    UT_hash_handle hh;
-    al_curve curve;
-    char kernel[]; /* the key */
-} named_curve;
-
-typedef struct known_place {
-    UT_hash_handle hh;
-    named_curve *curves[TYPES]; /* by kernel */
-    al_link link;
-    uint64_t builds;
-    double build_s; /* mean of any kernel's */
-    char id[];      /* the key */
-} known_place;
-
-struct al_model {
-    pthread_mutex_t lock; /* guards all below */
-    known_place *places;  /* by id */
-    uint64_t clock;       /* runs learned */
-};
 
 al_model *al_model_create(void)
 {
@@ -48,13 +13,30 @@ al_model *al_model_create(void)
     return model;
 }
 
-static void destroy_curves(named_curve *curves)
+static void destroy_kernels(al_known_kernel *kernels)
 {
-    named_curve *curve, *next;
-    HASH_ITER(hh, curves, curve, next)
+    al_known_kernel *kernel, *next;
+    HASH_ITER(hh, kernels, kernel, next)
     {
-        HASH_DEL(curves, curve);
-        free(curve);
+        al_model_entry *entry, *next_entry;
+        HASH_ITER(hh, kernel->entries, entry, next_entry)
+        {
+            HASH_DEL(kernel->entries, entry);
+            free(entry);
+        }
+        HASH_DEL(kernels, kernel);
+        free(kernel);
+    }
+}
+
+static void destroy_classes(al_known_class *known)
+{
+    while (known) {
+        al_known_class *next = known->next;
+        for (size_t i = 0; i < AL_KNOWN_TYPES; i++)
+            destroy_kernels(known->kernels[i]);
+        free(known);
+        known = next;
     }
 }
 
@@ -62,134 +44,206 @@ void al_model_destroy(al_model *model)
 {
     if (!model)
         return;
-    known_place *place, *next;
-    HASH_ITER(hh, model->places, place, next)
+    al_known_class *known, *next;
+    HASH_ITER(hh, model->classes, known, next)
     {
-        HASH_DEL(model->places, place);
-        for (size_t i = 0; i < TYPES; i++)
-            destroy_curves(place->curves[i]);
-        free(place);
+        HASH_DEL(model->classes, known);
+        destroy_classes(known);
+    }
+    al_model_link *link, *next_link;
+    HASH_ITER(hh, model->links, link, next_link)
+    {
+        HASH_DEL(model->links, link);
+        free(link);
+    }
+    for (size_t i = 0; i < AL_KNOWN_TYPES; i++) {
+        al_family *family, *next_family;
+        HASH_ITER(hh, model->families[i], family, next_family)
+        {
+            HASH_DEL(model->families[i], family);
+            free(family);
+        }
     }
     pthread_mutex_destroy(&model->lock);
     free(model);
 }
 
-/* ---- Looking up: by place, type, kernel. NULL: nothing known, or memory is out and nothing can be learned
- * ---- */
+/* ---- Looking up, and making what is not there yet ---- */
 
-static known_place *find_place(const al_model *model, const char *id)
+/* Zeroed, for a struct that ends with a text at `offset`. */
+static void *with_text(size_t size, size_t offset, const char *text)
 {
-    known_place *place;
-    HASH_FIND_STR(model->places, id, place);
-    return place;
+    size_t length = strlen(text);
+    char *object = calloc(1, size + length + 1);
+    if (object)
+        memcpy(object + offset, text, length);
+    return object;
 }
 
-static known_place *add_place(al_model *model, const char *id)
+static bool runs_on_cpus(allot_kind kind)
 {
-    size_t length = strlen(id);
-    known_place *place = calloc(1, sizeof *place + length + 1);
-    if (!place)
+    return kind == ALLOT_INLINE || kind == ALLOT_THREAD || kind == ALLOT_PROCESS;
+}
+
+static void set_rates(al_known_class *known, const al_rates *measured)
+{
+    known->rates = al_rates_guess(known->kind);
+    if (measured && runs_on_cpus(known->kind)) {
+        double overhead_s = known->kind == ALLOT_THREAD ? measured->overhead_s : known->rates.overhead_s;
+        known->rates = *measured;
+        known->rates.overhead_s = overhead_s;
+    }
+    known->belief = al_rates_belief(&known->rates);
+}
+
+/* The table's first of that text is in the table, the others hang behind it. */
+al_known_class *al_known_class_have(al_model *model, const char *text, allot_kind kind, int workers)
+{
+    al_known_class *first, *known;
+    HASH_FIND_STR(model->classes, text, first);
+    for (known = first; known; known = known->next)
+        if (known->kind == kind && known->workers == workers)
+            return known;
+    known = with_text(sizeof *known, offsetof(al_known_class, text), text);
+    if (!known)
         return NULL;
-    memcpy(place->id, id, length);
-    al_link_init(&place->link);
-    HASH_ADD_KEYPTR(hh, model->places, place->id, length, place);
-    if (place->hh.tbl)
-        return place;
-    free(place);
+    known->model = model;
+    known->kind = kind;
+    known->workers = workers;
+    set_rates(known, model->has_cpu_rates ? &model->cpu_rates : NULL);
+    if (first) {
+        known->next = first->next;
+        first->next = known;
+        return known;
+    }
+    HASH_ADD_KEYPTR(hh, model->classes, known->text, strlen(text), known);
+    if (known->hh.tbl)
+        return known;
+    free(known);
     return NULL;
 }
 
 static size_t type_index(allot_type type)
 {
-    return (size_t)type < TYPES ? (size_t)type : ALLOT_NO_TYPE;
+    return (size_t)type < AL_KNOWN_TYPES ? (size_t)type : ALLOT_NO_TYPE;
 }
 
-static named_curve *find_curve(const known_place *place, const al_model_key *key)
+static al_family *have_family(al_model *model, const char *name, allot_type type)
 {
-    named_curve *curve;
-    HASH_FIND_STR(place->curves[type_index(key->type)], key->kernel, curve);
-    return curve;
-}
-
-static named_curve *add_curve(known_place *place, const al_model_key *key)
-{
-    size_t length = strlen(key->kernel);
-    named_curve *curve = calloc(1, sizeof *curve + length + 1);
-    if (!curve)
-        return NULL;
-    memcpy(curve->kernel, key->kernel, length);
-    HASH_ADD_KEYPTR(hh, place->curves[type_index(key->type)], curve->kernel, length, curve);
-    if (curve->hh.tbl)
-        return curve;
-    free(curve);
+    al_family **families = &model->families[type_index(type)], *family;
+    HASH_FIND_STR(*families, name, family);
+    if (family || !(family = with_text(sizeof *family, offsetof(al_family, name), name)))
+        return family;
+    HASH_ADD_KEYPTR(hh, *families, family->name, strlen(name), family);
+    if (family->hh.tbl)
+        return family;
+    free(family);
     return NULL;
 }
 
-/* ---- Runs ---- */
-
-void al_model_predict(al_model *model, const al_model_key *key, allot_work work, al_prediction *prediction)
+al_known_kernel *al_known_kernel_have(al_known_class *known, const char *name, allot_type type)
 {
-    al_prior prior = al_prior_of(key->kind, key->workers, work);
+    al_known_kernel **kernels = &known->kernels[type_index(type)], *kernel;
+    HASH_FIND_STR(*kernels, name, kernel);
+    al_family *family = kernel ? kernel->family : have_family(known->model, name, type);
+    if (kernel || !family || !(kernel = with_text(sizeof *kernel, offsetof(al_known_kernel, name), name)))
+        return kernel;
+    kernel->of = known;
+    kernel->family = family;
+    kernel->version = 1;
+    kernel->epoch = atomic_load_explicit(&known->epoch, memory_order_relaxed);
+    HASH_ADD_KEYPTR(hh, *kernels, kernel->name, strlen(name), kernel);
+    if (kernel->hh.tbl)
+        return kernel;
+    free(kernel);
+    return NULL;
+}
+
+static al_model_entry *have_entry(al_known_kernel *kernel, const char *place)
+{
+    al_model_entry *entry;
+    HASH_FIND_STR(kernel->entries, place, entry);
+    if (entry || !(entry = with_text(sizeof *entry, offsetof(al_model_entry, place), place)))
+        return entry;
+    entry->kernel = kernel;
+    HASH_ADD_KEYPTR(hh, kernel->entries, entry->place, strlen(place), entry);
+    if (entry->hh.tbl)
+        return entry;
+    free(entry);
+    return NULL;
+}
+
+al_model_link *al_known_link_have(al_model *model, const char *text)
+{
+    al_model_link *link;
+    HASH_FIND_STR(model->links, text, link);
+    if (link || !(link = with_text(sizeof *link, offsetof(al_model_link, text), text)))
+        return link;
+    HASH_ADD_KEYPTR(hh, model->links, link->text, strlen(text), link);
+    if (link->hh.tbl)
+        return link;
+    free(link);
+    return NULL;
+}
+
+/* Runs of another source under the same name are a hint at most. */
+#define OTHER_CODE_VARIANCE 1.0
+
+static void settle_code(al_known_kernel *kernel, uint64_t code)
+{
+    al_spin_lock(&kernel->lock);
+    if (code && kernel->code && kernel->code != code) {
+        al_curve_suspect(&kernel->curve, 0, OTHER_CODE_VARIANCE);
+        kernel->version++;
+    }
+    kernel->code = code ? code : kernel->code;
+    al_spin_unlock(&kernel->lock);
+}
+
+al_model_entry *al_model_find(al_model *model, const al_model_key *key)
+{
     pthread_mutex_lock(&model->lock);
-    known_place *place = find_place(model, key->place);
-    named_curve *curve = place ? find_curve(place, key) : NULL;
-    al_curve_predict(curve ? &curve->curve : NULL, &prior, model->clock, prediction);
-    if (curve)
-        prediction->compile_s = 0;
-    else
-        prediction->compile_s = place && place->builds ? place->build_s : prior.compile_s;
+    al_known_class *known =
+        al_known_class_have(model, key->place_class ? key->place_class : key->place, key->kind, key->workers);
+    al_known_kernel *kernel = known ? al_known_kernel_have(known, key->kernel, key->type) : NULL;
+    al_model_entry *entry = kernel ? have_entry(kernel, key->place) : NULL;
     pthread_mutex_unlock(&model->lock);
+    if (entry)
+        settle_code(kernel, key->code);
+    return entry;
 }
 
-static void learn_build(known_place *place, double compile_s)
+al_model_link *al_model_find_link(al_model *model, const char *place_class)
 {
-    place->builds++;
-    place->build_s += (compile_s - place->build_s) / fmin((double)place->builds, MEMORY_BUILDS);
-}
-
-void al_model_learn(al_model *model, const al_model_key *key, allot_work work, double run_s, double compile_s)
-{
-    if (!isfinite(run_s) || run_s < 0)
-        return;
-    if (!isfinite(compile_s) || compile_s < 0)
-        compile_s = 0;
-    al_prior prior = al_prior_of(key->kind, key->workers, work);
     pthread_mutex_lock(&model->lock);
-    known_place *place = find_place(model, key->place);
-    if (!place)
-        place = add_place(model, key->place);
-    named_curve *curve = place ? find_curve(place, key) : NULL;
-    if (place && !curve)
-        curve = add_curve(place, key);
-    if (curve)
-        al_curve_learn(&curve->curve, &prior, model->clock, run_s, compile_s);
-    if (curve && compile_s > 0)
-        learn_build(place, compile_s);
-    model->clock++;
+    al_model_link *link = al_known_link_have(model, place_class);
     pthread_mutex_unlock(&model->lock);
+    return link;
 }
 
-/* ---- Transfers ---- */
+/* ---- Measured rates ---- */
 
-double al_model_transfer_s(al_model *model, const char *place_id, uint64_t bytes)
+/* What was told relative to the old rates is forgotten: the kernels that know it best keep it themselves. */
+static void renew_class(al_known_class *known, const al_rates *measured)
 {
-    al_link unknown;
-    al_link_init(&unknown);
-    pthread_mutex_lock(&model->lock);
-    const known_place *place = find_place(model, place_id);
-    double seconds = al_link_predict(place ? &place->link : &unknown, bytes);
-    pthread_mutex_unlock(&model->lock);
-    return seconds;
+    al_spin_lock(&known->lock);
+    set_rates(known, measured);
+    for (size_t i = 0; i < 2; i++)
+        known->weight[i] = known->sum[i] = known->square[i] = 0;
+    for (size_t type = 0; type < AL_KNOWN_TYPES; type++)
+        for (al_known_kernel *kernel = known->kernels[type]; kernel; kernel = kernel->hh.next)
+            kernel->testimony = (al_testimony){ 0 };
+    al_spin_unlock(&known->lock);
 }
 
-void al_model_learn_transfer(al_model *model, const char *place_id, uint64_t bytes, uint64_t count,
-                             double seconds)
+void al_model_set_rates(al_model *model, const al_rates *measured)
 {
     pthread_mutex_lock(&model->lock);
-    known_place *place = find_place(model, place_id);
-    if (!place)
-        place = add_place(model, place_id);
-    if (place)
-        al_link_learn(&place->link, bytes, count, seconds);
+    model->has_cpu_rates = true;
+    model->cpu_rates = *measured;
+    for (al_known_class *first = model->classes; first; first = first->hh.next)
+        for (al_known_class *known = first; known; known = known->next)
+            if (runs_on_cpus(known->kind))
+                renew_class(known, measured);
     pthread_mutex_unlock(&model->lock);
 }

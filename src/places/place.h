@@ -66,16 +66,21 @@ typedef struct al_counts {
 struct al_place {
     const al_place_ops *ops;
     allot_kind kind;
-    const char *id;      /* interned */
-    al_memory *memory;   /* where this place's copies of arrays live; NULL: it works on the host's memory */
-    bool shares_cpus;    /* runs on the CPUs that the thread place uses: one resource for placement */
-    bool only_by_name;   /* never a candidate unless the hints ask for it */
-    int width;           /* how much it can do at once: configured workers, compute units. Never changes */
-    _Atomic int workers; /* threads or processes that it has now */
+    const char *id;       /* interned */
+    const char *class_id; /* interned: what it shares with places that are just like it, "opencl:NAME,
+                             DRIVER": they teach the cost model together. NULL: the id */
+    al_memory *memory;    /* where this place's copies of arrays live; NULL: it works on the host's memory */
+    bool shares_cpus;     /* runs on the CPUs that the thread place uses: one resource for placement */
+    bool only_by_name;    /* never a candidate unless the hints ask for it */
+    int width;            /* how much it can do at once: configured workers, compute units. Never changes */
+    _Atomic int workers;  /* threads or processes that it has now */
     al_counts counts[AL_LANES];
     /* Kept by the executor, not by the place: */
     _Atomic int state; /* allot_place_state; below 0 while it is brought up */
     char message[256]; /* why it is aside; written once, before state */
+    /* Takes over a task whose attempt has failed, to enqueue it again later; false: it ends so. NULL: never.
+     */
+    bool (*retry)(al_place *place, al_task *task, allot_status status, al_failure *failure);
     _Atomic int64_t
         backlog_ns; /* predicted run time of the decided launches that are queued or running here */
 };
@@ -117,7 +122,8 @@ static inline void al_place_count(al_place *place, al_count which, uint64_t amou
 uint64_t al_place_counted(const al_place *place, al_count which);
 
 /* Starts a task that this place took from its queue and counts it; false: it was cancelled, and has been
- * counted and dropped. */
+ * counted and dropped; or, if it is tried again, it was stopped, and has been completed: then no lock may be
+ * held. */
 bool al_place_start(al_place *place, al_task *task);
 
 /* Lets go of a task that was queued here and has been ended, or started, by somebody else, and counts it. */

@@ -191,16 +191,10 @@ al_task *al_find_withdraw(al_pool *pool)
     return task;
 }
 
-static al_band band_of(const al_task *task)
-{
-    int priority = task->more ? task->more->priority : 0;
-    return priority > 0 ? AL_BAND_HIGH : priority < 0 ? AL_BAND_LOW : AL_BAND_NORMAL;
-}
-
 void al_pool_push(al_pool *pool, al_task *task)
 {
     al_worker *worker = al_worker_of(pool);
-    al_band band = band_of(task);
+    al_band band = al_band_of(task);
     if (task->more && task->more->node >= 0)
         al_inject_mail(&pool->inject, task->more->node, task);
     else if (!worker || band != AL_BAND_NORMAL || !al_deque_push(&worker->deque, task))

@@ -1,6 +1,6 @@
 /* The thread place's pool: its workers, what is queued for them, and who sleeps.
  *
- *   inject.c  what comes from outside the pool: a queue for each submitting thread and priority, mailboxes
+ *   ../inject.c  what comes from outside the pool: a queue for each submitting thread and priority, mailboxes
  *   find.c    where a worker looks for work, and in which order
  *   park.c    how workers that find none sleep, and who wakes them
  *   crew.c    how many workers there are: start, growth, blocking, shrinking, resizing
@@ -13,8 +13,8 @@
 #define AL_PLACES_THREAD_POOL_H
 
 #include "base/deque.h"
+#include "places/inject.h"
 #include "places/place.h"
-#include "places/thread/inject.h"
 #include "places/thread/team.h"
 #include "topology/cpus.h"
 #include <allot/executor.h>
