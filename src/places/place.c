@@ -23,6 +23,13 @@ uint64_t al_place_counted(const al_place *place, al_count which)
     return sum;
 }
 
+void al_place_drop(al_place *place, al_task *task)
+{
+    if (!al_task_reclaimed(task))
+        al_place_count(place, AL_CANCELLED, 1);
+    al_task_drop(task);
+}
+
 /* It has been counted, and counts as running until its last attempt is over. */
 static bool start_again(al_place *place, al_task *task)
 {
@@ -38,8 +45,7 @@ bool al_place_start(al_place *place, al_task *task)
     if (task->more && task->more->retried)
         return start_again(place, task);
     if (!al_task_start(task)) {
-        al_place_count(place, AL_CANCELLED, 1);
-        al_task_drop(task);
+        al_place_drop(place, task);
         return false;
     }
     al_place_count(place, AL_STARTED, 1);
