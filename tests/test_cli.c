@@ -14,8 +14,8 @@ static void says_what_it_is(void)
     expect_code(got, 0);
     expect_text(got->out, "allot 0.1.0\n");
     static const char *const helps[][3] = {
-        { "--help" }, { "help", "run" }, { "info", "--help" }, { "run", "--help" }, { "compare", "--help" },
-        { "model", "--help" }
+        { "--help" },        { "help", "run" },       { "info", "--help" },
+        { "run", "--help" }, { "compare", "--help" }, { "model", "--help" }
     };
     for (size_t i = 0; i < sizeof helps / sizeof helps[0]; i++) {
         got = run_program(COMMAND, (const char *const[]){ helps[i][0], helps[i][1], NULL });
