@@ -170,13 +170,13 @@ static bool help(al_helper *self)
     return helped;
 }
 
-static void idle(al_helper *self, bool sleeps)
+static void count_sleeper(al_helper *self, bool sleeps)
 {
     (void)self;
     atomic_fetch_add(&sleepers, sleeps ? 1u : -1u);
 }
 
-static al_helper helper = { help, idle };
+static al_helper helper = { help, count_sleeper };
 
 void al_sim_list(al_sim *sim)
 {
@@ -205,10 +205,19 @@ void al_sim_unlist(al_sim *sim)
     pthread_mutex_unlock(&list_lock);
 }
 
+/* With the lock held: nothing is queued, runs or is on its way. */
+static bool is_idle(const al_sim *sim)
+{
+    bool idles = !sim->event_count && !sim->stepping;
+    for (const al_sim_device *device = sim->touched; idles && device; device = device->next_touched)
+        idles = !device->queued && !device->window_count;
+    return idles;
+}
+
 void al_sim_pass_until(al_sim *sim, int64_t at_ns)
 {
     pthread_mutex_lock(&sim->lock);
-    if (!sim->event_count && !sim->touched && !sim->stepping && al_sim_now(sim) < at_ns)
+    if (is_idle(sim) && al_sim_now(sim) < at_ns)
         atomic_store_explicit(&sim->now_ns, at_ns, memory_order_relaxed);
     pthread_mutex_unlock(&sim->lock);
 }
