@@ -247,6 +247,7 @@ allot_executor *allot_open(const allot_options *given)
         return NULL;
     al_service_init(&executor->callbacks, "allot-callbacks", false);
     al_service_init(&executor->timers, "allot-timers", true);
+    al_workers_watch_waits();
     if (executor->config.caps_libraries)
         al_citizen_cap();
     return executor;
