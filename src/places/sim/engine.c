@@ -176,7 +176,7 @@ static void count_sleeper(al_helper *self, bool sleeps)
     atomic_fetch_add(&sleepers, sleeps ? 1u : -1u);
 }
 
-static al_helper helper = { help, count_sleeper };
+static al_helper helper = { .help = help, .idle = count_sleeper };
 
 void al_sim_list(al_sim *sim)
 {
