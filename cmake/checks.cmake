@@ -11,7 +11,7 @@ endif()
 if(TARGET test_cli)
   add_library(wrong_reference MODULE tests/preload/wrong_reference.c) # stands before the real one, so that right results look wrong
   target_include_directories(wrong_reference PRIVATE include)
-  foreach(name test_cli test_cli_input test_picture)
+  foreach(name test_cli test_cli_input test_cli_source test_picture)
     target_link_libraries(${name} PRIVATE PkgConfig::JANSSON)
     add_dependencies(${name} allot_command wrong_reference)
   endforeach()
@@ -28,3 +28,7 @@ if(NOT ALLOT_SANITIZE) # once is enough
   add_test(NAME test_install COMMAND ${PROJECT_SOURCE_DIR}/tests/install/run.sh ${PROJECT_BINARY_DIR})
   set_tests_properties(test_install PROPERTIES TIMEOUT 600 ENVIRONMENT "CC=${CMAKE_C_COMPILER}")
 endif()
+
+# Nor do these know the user's cost model.
+get_property(check_names DIRECTORY PROPERTY TESTS)
+set_property(TEST ${check_names} APPEND PROPERTY ENVIRONMENT ALLOT_MODEL=off)

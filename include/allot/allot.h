@@ -8,6 +8,9 @@
  *     array.h     arrays that threads, worker processes and devices can all reach; views
  *     kernel.h    kernels: parameters and variants
  *     process.h   worker processes: limits, life
+ *     model.h     the cost model: saved, exported, imported, shown
+ *     sync.h      mutex, condition, semaphore, event, barrier, counter and queue, across threads and worker
+ *                 processes
  *     place.h     the places of this machine, hints, decisions
  *     observe.h   metrics, trace, log
  *     numeric.h   the sample kernels (library allot_numeric, which programs that use them link too)
@@ -28,11 +31,13 @@
 #include <allot/executor.h>
 #include <allot/future.h>
 #include <allot/kernel.h>
+#include <allot/model.h>
 #include <allot/numeric.h>
 #include <allot/observe.h>
 #include <allot/parallel.h>
 #include <allot/place.h>
 #include <allot/process.h>
 #include <allot/status.h>
+#include <allot/sync.h>
 
 #endif

@@ -242,6 +242,9 @@ static void take_message(al_process *place, al_worker *worker, const al_wire_mes
         al_worker_greet(place, worker);
     } else if (message->kind == AL_WIRE_READY) {
         al_worker_refuses(place, worker, message);
+    } else if (message->kind == AL_WIRE_ASK) {
+        if (!al_worker_lend(worker, message))
+            al_worker_kill(place, worker);
     } else if (message->kind == AL_WIRE_GROWN) {
         pthread_mutex_lock(&place->lock);
         al_worker_retire(place, worker);
