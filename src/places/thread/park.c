@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include "base/slab.h"
+#include "base/yield.h"
 #include "places/thread/pool.h"
 #include "topology/topology.h"
 
@@ -166,6 +167,8 @@ static bool spin(al_worker *worker)
         for (int i = 0; i < 32 && !(found = al_find_any(pool)); i++, looks++)
             al_pause();
         now_ns = al_clock_now_ns();
+        if (!found)
+            now_ns = al_yield(now_ns);
     }
     if (worker->quick_finds < QUICK_FINDS || !found)
         worker->quick_finds = found && looks < QUICK_LOOKS ? worker->quick_finds + 1 : 0;
