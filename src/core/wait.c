@@ -53,7 +53,7 @@ static void help_or_sleep(bool (*ready)(void *of), void *of, int64_t deadline_ns
         helper->idle(helper, true);
     uint32_t seen = al_epoch_read();
     /* Work that came before idle(true) did not bump the epoch: look once more. */
-    if (!ready(of) && !(helper && helper->help(helper)))
+    if (!ready(of) && !(helper && helper->any(helper)))
         al_epoch_wait(seen, deadline_ns);
     if (helper)
         helper->idle(helper, false);

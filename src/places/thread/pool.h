@@ -35,6 +35,7 @@ typedef struct al_worker {
     uint32_t first_victim;
     int64_t busy_since_ns;
     unsigned quick_finds; /* how often in a row work came as soon as it was looked for */
+    int blocking;         /* how many allot_blocking_begin() its task has not ended */
     bool searching;       /* counted among the pool's searchers */
     int64_t spin_ns; /* how long it spins before it sleeps: more while that pays, less while it does not */
     const char *stack_end; /* below this it takes up no more work while it waits */
