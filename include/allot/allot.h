@@ -8,6 +8,7 @@
  *     array.h     arrays that threads, worker processes and devices can all reach; views
  *     kernel.h    kernels: parameters and variants
  *     place.h     the places of this machine, hints, decisions
+ *     policy.h    which place a launch goes to: by name, or by a function of one's own
  *     observe.h   metrics, trace, log
  *     numeric.h   the sample kernels (library allot_numeric, which programs that use them link too)
  *
@@ -31,6 +32,7 @@
 #include <allot/observe.h>
 #include <allot/parallel.h>
 #include <allot/place.h>
+#include <allot/policy.h>
 #include <allot/status.h>
 
 #endif
