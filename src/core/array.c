@@ -219,6 +219,7 @@ static void destroy(allot_array *array)
         close(array->fd);
     if (array->free_data)
         array->free_data(array->host, array->free_user);
+    al_spans_fini(&array->turns);
     al_ranges_fini(&array->host_valid);
     al_ranges_fini(&array->poisoned);
     free(array->poison);
