@@ -85,13 +85,13 @@ typedef struct allot_hints {
     /* On machines with several memory nodes a task of the thread place goes first to workers of one: */
     const allot_array *near; /* that on which this array's first page lies; NULL: any */
     int near_node;           /* this one, as the kernel numbers them, plus 1; 0: any */
-    /* The task runs in a worker process, so that its crash is an error here: as place = ALLOT_PROCESS. Refused
-     * with ALLOT_UNSUPPORTED where `place` or `place_id` ask for another place, an OpenCL device too: a driver's
-     * crash is this process's. */
+    /* The task runs in a worker process, so that its crash is an error here: as place = ALLOT_PROCESS.
+     * Refused with ALLOT_UNSUPPORTED where `place` or `place_id` ask for another place, an OpenCL device too:
+     * a driver's crash is this process's. */
     bool isolate;
     allot_bound bound;
-    uint64_t memory_bytes; /* the most memory that it will need, its arrays counted: places that have less cannot
-                              run it. 0: what its arrays need */
+    uint64_t memory_bytes; /* the most memory that it will need, its arrays counted: places that have less
+                              cannot run it. 0: what its arrays need */
     double flops, bytes;   /* of a launch: the work that placement reckons with in place of the kernel's own
                               account; 0: that. Negative or not finite: ALLOT_INVALID */
     allot_preference prefer;
@@ -172,8 +172,8 @@ ALLOT_API const allot_library *allot_libraries(size_t *count);
 
 /* One place as the policy saw it. Times in seconds. A place that could not run the task has only its reason.
  *
- * Places that are alike (thousands of nodes) are one class, of which only those are candidates that are worth a
- * look: the one that is free first, and those that hold data of the task already. */
+ * Places that are alike (thousands of nodes) are one class, of which only those are candidates that are worth
+ * a look: the one that is free first, and those that hold data of the task already. */
 typedef struct allot_candidate {
     const char *place;  /* its id */
     const char *reason; /* why not; "" if possible */
@@ -225,8 +225,8 @@ typedef struct allot_decision {
     uint64_t bytes_moved;
     double waited_s; /* from submission to the decision */
     double regret_s; /* what it took from the decision to its end, less the predicted total of the best other
-                        candidate; below 0: that would have been worse, as far as is known. What the other would
-                        really have taken nobody has measured. 0 if there was no other */
+                        candidate; below 0: that would have been worse, as far as is known. What the other
+                        would really have taken nobody has measured. 0 if there was no other */
 } allot_decision;
 
 /* The decision behind a launch. NULL for a plain function, which is not decided but goes where its hints say

@@ -19,39 +19,39 @@ typedef struct allot_snapshot {
     const char *type;    /* "f32" */
     double flops, bytes; /* the account of the work: the kernel's own, or the hints' */
     size_t candidate_count;
-    const allot_candidate *candidates; /* see allot_candidate: of many places that are alike only those worth a
-                                          look */
-    const char *argument; /* what stands behind the colon of the policy's name; "" */
-    uint64_t seed;        /* the number that the argument begins with; 0 */
-    uint64_t number;      /* of this decision in its executor: 0, 1, 2 ... */
-    double busy_s;        /* time that launches have run so far, all places together */
-    double explored_s;    /* how much of it was spent on trying places for knowledge's sake */
-    double deadline_s;    /* what is left until the task's deadline; 0: it has none */
-    double rank_s;        /* upward rank: the longest expected way from this task's start to the end of its known
-                             successors. 0: unknown */
+    const allot_candidate *candidates; /* see allot_candidate: of many places that are alike only those worth
+                                          a look */
+    const char *argument;              /* what stands behind the colon of the policy's name; "" */
+    uint64_t seed;                     /* the number that the argument begins with; 0 */
+    uint64_t number;                   /* of this decision in its executor: 0, 1, 2 ... */
+    double busy_s;                     /* time that launches have run so far, all places together */
+    double explored_s;                 /* how much of it was spent on trying places for knowledge's sake */
+    double deadline_s;                 /* what is left until the task's deadline; 0: it has none */
+    double rank_s; /* upward rank: the longest expected way from this task's start to the end of its known
+                      successors. 0: unknown */
     allot_preference prefer;
     bool deterministic;
 } allot_snapshot;
 
 /* What a policy answers. */
 typedef struct allot_choice {
-    size_t size;    /* sizeof(allot_choice), set by the library */
-    int chosen;     /* index of a candidate that is possible; below 0: none */
-    bool explores;  /* tried although another looked cheaper: its time counts as explored */
-    double urgency; /* among the launches that wait at one place the greater goes first, where the place sorts
-                       (the thread place: above 0 before others); 0: as the hints say */
+    size_t size;     /* sizeof(allot_choice), set by the library */
+    int chosen;      /* index of a candidate that is possible; below 0: none */
+    bool explores;   /* tried although another looked cheaper: its time counts as explored */
+    double urgency;  /* among the launches that wait at one place the greater goes first, where a place sorts
+                        by  it (devices and pools run what they get in their order; hints.priority is apart) */
     const char *why; /* one line; static, or lives as long as the process */
 } allot_choice;
 
-/* Fills *choice, which says "none" at first. Must not block; any threads at once. A choice that is no possible
- * candidate is not followed: the lowest predicted cost is, and the record says so. Never called when fewer than
- * two candidates are possible, nor for deterministic launches. */
+/* Fills *choice, which says "none" at first. Must not block; any threads at once. A choice that is no
+ * possible candidate is not followed: the lowest predicted cost is, and the record says so. Never called when
+ * fewer than two candidates are possible, nor for deterministic launches. */
 typedef void (*allot_policy_function)(const allot_snapshot *snapshot, void *user, allot_choice *choice);
 
 /* What else than the snapshot's own figures a policy wants to be given; or-ed. Each costs time. */
 enum {
     ALLOT_POLICY_HISTORY = 1, /* candidates' history_* */
-    ALLOT_POLICY_RANK = 2     /* rank_s; and launches that become ready together are decided by falling rank */
+    ALLOT_POLICY_RANK = 2 /* rank_s; and launches that become ready together are decided by falling rank */
 };
 
 typedef struct allot_policy_info {
@@ -63,12 +63,13 @@ typedef struct allot_policy_info {
     uint32_t needs; /* ALLOT_POLICY_HISTORY, ALLOT_POLICY_RANK */
 } allot_policy_info;
 
-/* Adds a policy to those of this process, for executors opened afterwards; texts are copied. ALLOT_INVALID with
- * allot_last_error(): a member is missing, or the name is taken; ALLOT_NO_MEMORY. It cannot be taken back. */
+/* Adds a policy to those of this process, for executors opened afterwards; texts are copied. ALLOT_INVALID
+ * with allot_last_error(): a member is missing, or the name is taken; ALLOT_NO_MEMORY. It cannot be taken
+ * back. */
 ALLOT_API allot_status allot_policy_register(const allot_policy_info *policy);
 
-/* Copies up to `capacity` of the policies to infos, whose entries' `size` the caller has set and which lie that
- * far apart; returns how many there are. The built-in ones come first, "eft" first of all. */
+/* Copies up to `capacity` of the policies to infos, whose entries' `size` the caller has set and which lie
+ * that far apart; returns how many there are. The built-in ones come first, "eft" first of all. */
 ALLOT_API size_t allot_policies(allot_policy_info *infos, size_t capacity);
 
 /* ---- Asking a policy without an executor ---- */
@@ -90,8 +91,8 @@ ALLOT_API allot_status allot_policy_choose(allot_policy *policy, const allot_sna
 
 /* How a chosen candidate went: `run_s` is the variant's own time, `whole_s` that with transfers and
  * compilation. For policies without a history it does nothing. */
-ALLOT_API void allot_policy_learn(allot_policy *policy, const allot_snapshot *snapshot, int chosen, double run_s,
-                                  double whole_s);
+ALLOT_API void allot_policy_learn(allot_policy *policy, const allot_snapshot *snapshot, int chosen,
+                                  double run_s, double whole_s);
 
 #ifdef __cplusplus
 }

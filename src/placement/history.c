@@ -10,7 +10,8 @@
 #define SAMPLES_MOST  10  /* then the mean is frozen */
 #define OUTLIER_RATIO 1.5 /* StarPU's: more than a half above or below the mean */
 
-/* A kernel, type, size and class of place, as text: numbers by their bits, so that only the same is the same. */
+/* A kernel, type, size and class of place, as text: numbers by their bits, so that only the same is the same.
+ */
 typedef struct key {
     char text[256];
     size_t length;
@@ -54,8 +55,9 @@ void al_history_destroy(al_history *history)
 static key key_of(const allot_snapshot *snapshot, const allot_candidate *candidate)
 {
     key made;
-    int length = snprintf(made.text, sizeof made.text, "%a %a %s %s %s", snapshot->flops, snapshot->bytes,
-                          snapshot->type, candidate->alike ? candidate->alike : candidate->place, snapshot->task);
+    int length =
+        snprintf(made.text, sizeof made.text, "%a %a %s %s %s", snapshot->flops, snapshot->bytes,
+                 snapshot->type, candidate->alike ? candidate->alike : candidate->place, snapshot->task);
     made.length = length < 0 ? 0 : (size_t)length < sizeof made.text ? (size_t)length : sizeof made.text - 1;
     return made;
 }

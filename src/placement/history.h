@@ -1,5 +1,5 @@
-/* What runs of one very size took: the memory of the published rules, dmda's and auto_tune's. eft has the model
- * instead. */
+/* What runs of one very size took: the memory of the published rules, dmda's and auto_tune's. eft has the
+ * model instead. */
 #ifndef AL_PLACEMENT_HISTORY_H
 #define AL_PLACEMENT_HISTORY_H
 

@@ -28,8 +28,8 @@ static inline double al_cost(double seconds)
     return isnan(seconds) ? INFINITY : seconds;
 }
 
-/* The index of the possible candidate with the least cost, the first of equals; -1: none is possible. What costs
- * INFINITY is taken only where all do. */
+/* The index of the possible candidate with the least cost, the first of equals; -1: none is possible. What
+ * costs INFINITY is taken only where all do. */
 static inline int al_least(const allot_snapshot *snapshot, double (*cost)(const allot_candidate *candidate))
 {
     int best = -1;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_MOST 31
+#define NAME_MOST    31
 #define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 struct allot_policy {
@@ -19,13 +19,16 @@ struct allot_policy {
 
 /* ---- The table ---- */
 
-#define ROW(name_, says_, function, needs_) { sizeof(allot_policy_info), name_, says_, function, NULL, needs_ }
+#define ROW(name_, says_, function, needs_)                                                                  \
+    {                                                                                                        \
+        sizeof(allot_policy_info), name_, says_, function, NULL, needs_                                      \
+    }
 
 static const allot_policy_info built_in[] = {
     ROW("eft", "earliest finish time, aware of data, with bounded trials (the default)", al_policy_eft, 0),
     ROW("heft", "as eft, and by upward rank what waits on a known graph", al_policy_heft, ALLOT_POLICY_RANK),
-    ROW("heteroprio", "by affinity: where it is accelerated most, unless another kind is idle", al_policy_heteroprio,
-        0),
+    ROW("heteroprio", "by affinity: where it is accelerated most, unless another kind is idle",
+        al_policy_heteroprio, 0),
     ROW("dmda", "StarPU's rule: calibrate, freeze the mean of 10, add the transfer", al_policy_dmda,
         ALLOT_POLICY_HISTORY),
     ROW("auto_tune", "oneDPL's rule: each place once, then for ever the winner in whole milliseconds",
@@ -139,7 +142,7 @@ static void *unknown(const char *name)
 /* NULL if the argument can be used. */
 static const char *wrong_with(const allot_policy_info *info, const char *argument)
 {
-    if (strlen(argument) >= sizeof ((allot_policy *)0)->argument)
+    if (strlen(argument) >= sizeof((allot_policy *)0)->argument)
         return "its argument is too long";
     if (info->choose == al_policy_random && argument[strspn(argument, "0123456789")])
         return "its seed is no whole number";
@@ -160,7 +163,8 @@ allot_policy *allot_policy_create(const char *name)
     const char *wrong_with_it = there ? wrong_with(info, argument) : "out of memory";
     if (wrong_with_it) {
         allot_policy_destroy(policy);
-        return al_last_error(there ? ALLOT_INVALID : ALLOT_NO_MEMORY, "policy '%.60s': %s", name, wrong_with_it);
+        return al_last_error(there ? ALLOT_INVALID : ALLOT_NO_MEMORY, "policy '%.60s': %s", name,
+                             wrong_with_it);
     }
     policy->info = *info;
     policy->seed = strtoull(argument, NULL, 10);

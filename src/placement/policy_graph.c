@@ -1,18 +1,19 @@
 /* The policies that look beyond the one task.
  *
  * heft: Topcuoglu, Hariri and Wu, "Performance-effective and low-complexity task scheduling for heterogeneous
- * computing" (TPDS 2002). Tasks are taken by falling upward rank, and each goes where it is finished earliest. The
- * graph grows while it runs here, so the rank counts the successors that were submitted when it was asked for,
- * tasks that become ready together are decided by falling rank, and no earlier gap in a place's schedule is looked
- * for: where places sort what waits, the rank is the order there.
+ * computing" (TPDS 2002). Tasks are taken by falling upward rank, and each goes where it is finished
+ * earliest. The graph grows while it runs here, so the rank counts the successors that were submitted when it
+ * was asked for, tasks that become ready together are decided by falling rank, and no earlier gap in a
+ * place's schedule is looked for: where places sort what waits, the rank is the order there.
  *
- * heteroprio: Agullo, Bramas, Coulaud, Darve, Messner and Takahashi (2016), Beaumont, Eyraud-Dubois and Kumar,
- * "Approximation proofs of a fast and efficient list scheduling algorithm for task-based runtime systems on
- * multicores and GPUs" (IPDPS 2017). Published as pull: an idle device takes the ready task with the greatest
- * acceleration ratio, an idle CPU the least; and an idle place takes over what another one has begun if it ends
- * it sooner. Tasks are pushed here as they become ready: a task goes to the place that is free first of the class
- * that runs it fastest, by its time without waiting; but a place of another class that is idle takes it if it
- * ends it before that one would. Among what waits at a place the ratio is the order. */
+ * heteroprio: Agullo, Bramas, Coulaud, Darve, Messner and Takahashi (2016), Beaumont, Eyraud-Dubois and
+ * Kumar, "Approximation proofs of a fast and efficient list scheduling algorithm for task-based runtime
+ * systems on multicores and GPUs" (IPDPS 2017). Published as pull: an idle device takes the ready task with
+ * the greatest acceleration ratio, an idle CPU the least; and an idle place takes over what another one has
+ * begun if it ends it sooner. Tasks are pushed here as they become ready: a task goes to the place that is
+ * free first of the class that runs it fastest, by its time without waiting; but a place of another class
+ * that is idle takes it if it ends it before that one would. Among what waits at a place the ratio is the
+ * order. */
 #include "placement/policies.h"
 #include <string.h>
 
@@ -31,10 +32,12 @@ static double without_waiting(const allot_candidate *candidate)
 
 static bool alike(const allot_candidate *one, const allot_candidate *other)
 {
-    return one->alike == other->alike || (one->alike && other->alike && strcmp(one->alike, other->alike) == 0);
+    return one->alike == other->alike ||
+           (one->alike && other->alike && strcmp(one->alike, other->alike) == 0);
 }
 
-/* The cheapest to finish of the class of `of`, or among the others' idle places; `of` itself if there is none. */
+/* The cheapest to finish of the class of `of`, or among the others' idle places; `of` itself if there is
+ * none. */
 static int earliest(const allot_snapshot *snapshot, int of, bool same_class)
 {
     int best = -1;

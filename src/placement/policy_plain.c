@@ -1,4 +1,5 @@
-/* The policies that look at no cost of the run: for measuring against, for tests, and for who knows better. */
+/* The policies that look at no cost of the run: for measuring against, for tests, and for who knows better.
+ */
 #include "placement/policies.h"
 #include <string.h>
 
@@ -30,8 +31,9 @@ void al_policy_fixed(const allot_snapshot *snapshot, void *user, allot_choice *c
         }
     }
     choice->chosen = nth_possible(snapshot, 0);
-    choice->why = snapshot->argument[0] ? "fixed: the place that the policy names cannot run it; the first that can"
-                                        : "fixed: the first place that can run it";
+    choice->why = snapshot->argument[0]
+                      ? "fixed: the place that the policy names cannot run it; the first that can"
+                      : "fixed: the first place that can run it";
 }
 
 void al_policy_round_robin(const allot_snapshot *snapshot, void *user, allot_choice *choice)
@@ -68,6 +70,7 @@ void al_policy_random(const allot_snapshot *snapshot, void *user, allot_choice *
 {
     (void)user;
     uint64_t count = count_possible(snapshot);
-    choice->chosen = count ? nth_possible(snapshot, random_number(snapshot->seed, snapshot->number) % count) : -1;
+    choice->chosen =
+        count ? nth_possible(snapshot, random_number(snapshot->seed, snapshot->number) % count) : -1;
     choice->why = "at random";
 }

@@ -1,11 +1,11 @@
 /* The published rules of two other systems, as baselines: what they know and what they ignore is theirs.
  *
- * dmda: StarPU (Augonnet, Clet-Ortega, Thibault and Namyst, "Data-Aware Task Scheduling on Multi-Accelerator based
- * Platforms", ICPADS 2010). A history of each kernel and size on each kind of place: until there are 10 samples
- * everywhere it calibrates, spreading the runs over what is not calibrated; afterwards their mean is frozen, and
- * the least (ready + mean + transfer to the place) wins. No spread, no compilation, no reading back. Samples that
- * differ from the mean by more than a half are dropped, and the history is begun anew when more have been dropped
- * than kept.
+ * dmda: StarPU (Augonnet, Clet-Ortega, Thibault and Namyst, "Data-Aware Task Scheduling on Multi-Accelerator
+ * based Platforms", ICPADS 2010). A history of each kernel and size on each kind of place: until there are 10
+ * samples everywhere it calibrates, spreading the runs over what is not calibrated; afterwards their mean is
+ * frozen, and the least (ready + mean + transfer to the place) wins. No spread, no compilation, no reading
+ * back. Samples that differ from the mean by more than a half are dropped, and the history is begun anew when
+ * more have been dropped than kept.
  *
  * auto_tune: oneDPL's dynamic selection. Each kernel and size is tried once on each place; then the one whose
  * time in whole milliseconds was least, the first of equals, is used for ever. While a trial is under way its
