@@ -56,9 +56,8 @@ static void check_text(const allot_decision *decision, const char *expected)
 
 #define TABLE                                                                                                \
     "axpy f32, 2.00 Mflop, 12.0 MB\n"                                                                        \
-    "    place       ready       in  compile      run      out    total    bound   spread runs seen
-" \
-    "  * thread          0        0        0   412 µs        0   412 µs   398 µs     ±7 %        12\n" \
+    "    place       ready       in  compile      run      out    total    bound   spread runs seen\n"       \
+    "  * thread          0        0        0   412 µs        0   412 µs   398 µs     ±7 %        12\n"   \
     "    process   no: used only when asked for\n"                                                           \
     "    opencl:0  1.50 ms    87 ns   200 ms  1.00 ms  3.00 µs   203 ms   202 ms    ×4.48     guess\n"
 
@@ -107,8 +106,7 @@ static void says_that_it_did_not_succeed(void)
     check_text(
         &decision,
         "axpy f32, 2.00 Mflop, 12.0 MB\n"
-        "    place       ready       in  compile      run      out    total    bound   spread runs seen
-        " 
+        "    place       ready       in  compile      run      out    total    bound   spread runs seen\n"
         "    thread          0        0        0   412 µs        0   412 µs   398 µs     ±7 %        12\n"
         "    process   no: used only when asked for\n"
         "  * opencl:0  1.50 ms    87 ns   200 ms  1.00 ms  3.00 µs   203 ms   202 ms    ×4.48     guess\n"

@@ -3,6 +3,7 @@
 #include "executor/callback.h"
 #include "executor/classes.h"
 #include "executor/control.h"
+#include "executor/retry.h"
 #include "topology/citizen.h"
 #include "topology/topology.h"
 #include <stdio.h>
@@ -51,6 +52,7 @@ enum {
 static void bring_up(allot_executor *executor, al_place *place)
 {
     al_failure failure = { 0 };
+    place->retry = al_retry;
     allot_status status = place->ops->open(place, &failure);
     if (status != ALLOT_OK)
         al_place_set_aside(place, failure.message ? failure.message : allot_status_text(status));

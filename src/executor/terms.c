@@ -39,6 +39,7 @@ static void fill_hints(al_terms *terms, const allot_hints *hints)
     terms->kind = hints->place;
     terms->forbid = hints->forbid;
     terms->bound = hints->bound;
+    terms->more.io_bound = hints->bound == ALLOT_IO_BOUND;
     terms->prefer = hints->prefer;
     terms->memory_bytes = hints->memory_bytes;
     terms->more.priority = hints->priority;
@@ -48,6 +49,8 @@ static void fill_hints(al_terms *terms, const allot_hints *hints)
     if (hints->deadline_ns)
         terms->deadline_ns = al_clock_deadline_ns(hints->deadline_ns);
     terms->grace_ns = hints->grace_ns > 0 ? hints->grace_ns : DEFAULT_GRACE_NS;
+    terms->retries = hints->retries;
+    terms->retry_delay_ns = hints->retry_delay_ns;
     terms->after_count = hints->after_count;
     if (hints->place_id)
         terms->place_id = strcpy(terms->place_text, hints->place_id);

@@ -42,6 +42,11 @@ struct al_terms {
     struct al_model_entry *entry; /* what the model knows of it there; NULL: memory was out */
     int64_t predicted_ns;         /* what it was expected to cost there */
     bool alone;                   /* nothing was queued before it on these CPUs or this device */
+    int retries, attempts;        /* how often it may be tried again, and how often it was */
+    int64_t retry_delay_ns;
+    al_job retry;             /* of the next attempt */
+    allot_status last_status; /* of the last attempt, while it is tried again */
+    al_failure last;
     bool explores;
     al_terms *next, *previous; /* the executor's list of arming tasks, guarded by its lock */
     bool listed;               /* in that list */

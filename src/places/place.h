@@ -85,6 +85,9 @@ struct al_place {
     al_load own_load;
     struct al_class *alike; /* executor/classes.h; here only a name */
     size_t index;           /* among the executor's places */
+    /* Takes over a task whose attempt has failed, to enqueue it again later; false: it ends so. NULL: never.
+     */
+    bool (*retry)(al_place *place, al_task *task, allot_status status, al_failure *failure);
 };
 
 /* What an executor tells the kinds when it looks for places. */
@@ -124,7 +127,8 @@ static inline void al_place_count(al_place *place, al_count which, uint64_t amou
 uint64_t al_place_counted(const al_place *place, al_count which);
 
 /* Starts a task that this place took from its queue and counts it; false: it was cancelled, and has been
- * counted and dropped. */
+ * counted and dropped; or, if it is tried again, it was stopped, and has been completed: then no lock may be
+ * held. */
 bool al_place_start(al_place *place, al_task *task);
 
 /* Completes a task that al_place_start() let through, and counts and traces it. `busy_ns` is what it cost the

@@ -21,7 +21,12 @@ static void run(al_worker *worker, al_task *task, bool waits)
         al_gang_begin(pool, task);
         return;
     }
+    bool waits_outside = __builtin_expect(task->more && task->more->io_bound, false);
+    if (waits_outside)
+        al_crew_blocking(worker, true);
     allot_status status = al_task_call(task, &failure);
+    if (waits_outside)
+        al_crew_blocking(worker, false);
     if (!waits)
         al_park_before_end(worker);
     al_place_complete(&pool->base, task, status, &failure, 0);
@@ -166,16 +171,10 @@ al_task *al_find_withdraw(al_pool *pool)
     return task;
 }
 
-static al_band band_of(const al_task *task)
-{
-    int priority = task->more ? task->more->priority : 0;
-    return priority > 0 ? AL_BAND_HIGH : priority < 0 ? AL_BAND_LOW : AL_BAND_NORMAL;
-}
-
 void al_pool_push(al_pool *pool, al_task *task)
 {
     al_worker *worker = al_worker_of(pool);
-    al_band band = band_of(task);
+    al_band band = al_band_of(task);
     if (task->more && task->more->node >= 0)
         al_inject_mail(&pool->inject, task->more->node, task);
     else if (!worker || band != AL_BAND_NORMAL || !al_deque_push(&worker->deque, task))

@@ -1,6 +1,6 @@
 /* The thread place's pool: its workers, what is queued for them, and who sleeps.
  *
- *   inject.c  what comes from outside the pool: a queue for each submitting thread and priority, mailboxes
+ *   ../inject.c  what comes from outside the pool: a queue for each submitting thread and priority, mailboxes
  *   find.c    where a worker looks for work, and in which order
  *   park.c    how workers that find none sleep, and who wakes them
  *   crew.c    how many workers there are: start, growth, blocking, shrinking, resizing
@@ -13,8 +13,8 @@
 #define AL_PLACES_THREAD_POOL_H
 
 #include "base/deque.h"
+#include "places/inject.h"
 #include "places/place.h"
-#include "places/thread/inject.h"
 #include "places/thread/team.h"
 #include "topology/cpus.h"
 #include <allot/executor.h>
@@ -46,6 +46,7 @@ typedef struct al_worker {
     struct al_worker *below;              /* in the stack of those who sleep */
     bool is_sentinel;                     /* guarded by the pool's park lock */
     /* ---- crew.c ---- */
+    int blocking; /* how many beginnings without an end; its own */
     pthread_t thread;
     enum {
         AL_WORKER_NONE,
@@ -157,6 +158,7 @@ void al_crew_stop(al_pool *pool);
 /* Starts one more worker if there are fewer than there should be at work. */
 void al_crew_grow(al_pool *pool);
 allot_status al_crew_resize(al_pool *pool, int min, int max, al_failure *failure);
+/* By the worker itself; pairs may nest. */
 void al_crew_blocking(al_worker *worker, bool blocked);
 /* True if the worker has to leave now: there are too many, or with `idle` more than need be. It has left
  * then. */

@@ -1,4 +1,4 @@
-#include "places/thread/inject.h"
+#include "places/inject.h"
 #include <stdlib.h>
 #include <string.h>
 
