@@ -27,7 +27,7 @@ bool al_choose_needs_devices(const allot_executor *executor, const al_task *task
     const al_terms *terms = al_terms_of(task);
     if (al_eligible_names_device(terms))
         return true;
-    if (!al_task_launch(task) || !al_task_launch(task)->kernel->desc.opencl_source ||
+    if (!al_task_launch(task) || !al_kernel_has_opencl(al_task_launch(task)->kernel) ||
         terms->kind != ALLOT_ANYWHERE || terms->place_id || terms->forbid & ALLOT_KIND_BIT(ALLOT_OPENCL))
         return false;
     al_class *alike;
