@@ -7,6 +7,8 @@
  *     future.h    wait, get, cancel, stop, callbacks, futures as they end
  *     array.h     arrays that threads, worker processes and devices can all reach; views
  *     kernel.h    kernels: parameters and variants
+ *     sync.h      mutex, condition, semaphore, event, barrier, counter and queue, across threads and worker
+ *                 processes
  *     place.h     the places of this machine, hints, decisions
  *     policy.h    which place a launch goes to: by name, or by a function of one's own
  *     observe.h   metrics, trace, log
@@ -34,5 +36,6 @@
 #include <allot/place.h>
 #include <allot/policy.h>
 #include <allot/status.h>
+#include <allot/sync.h>
 
 #endif

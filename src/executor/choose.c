@@ -1,5 +1,4 @@
 #include "executor/choose.h"
-#include "base/clock.h"
 #include "executor/classes.h"
 #include "executor/eligible.h"
 #include "executor/record.h"
@@ -135,7 +134,7 @@ static al_place *choose_for_launch(allot_executor *executor, al_task *task, allo
     record->decision.explores = choice.explores;
     if (place)
         charge(&price, task, record, &choice);
-    task->more->decided_ns = al_clock_now_ns();
+    task->more->decided_ns = al_task_now_ns(task);
     atomic_store_explicit(&task->more->decision, &record->decision, memory_order_release);
     return place;
 }

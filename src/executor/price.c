@@ -1,5 +1,4 @@
 #include "executor/price.h"
-#include "base/clock.h"
 #include "topology/distance.h"
 #include <math.h>
 
@@ -29,7 +28,7 @@ void al_price_begin(al_price *price, allot_executor *executor, const al_task *ta
     price->launch = launch;
     price->size = al_size_of(launch->work);
     price->page = al_book_page(&executor->book, launch->kernel->desc.name, launch->type);
-    price->now_ns = al_clock_now_ns();
+    price->now_ns = al_task_now_ns(task);
     price->return_bytes = price->return_bytes_unshared = price->read_bytes = 0;
     price->read_count = 0;
     for (size_t i = 0; i < launch->arg_count; i++) {

@@ -51,7 +51,7 @@ bool al_place_start(al_place *place, al_task *task)
     al_place_count(place, AL_STARTED, 1);
     if (task->more && (atomic_load_explicit(&task->more->decision, memory_order_relaxed) ||
                        atomic_load_explicit(&al_trace_on, memory_order_relaxed)))
-        task->more->started_ns = al_clock_now_ns();
+        task->more->started_ns = al_task_now_ns(task);
     if (task->more && atomic_load_explicit(&task->more->charged_ns, memory_order_relaxed))
         al_load_begin(place->load, task->more->charged_ns, task->more->charged_workers);
     return true;
@@ -60,7 +60,7 @@ bool al_place_start(al_place *place, al_task *task)
 static void trace(const al_place *place, const al_task *task, allot_status status)
 {
     int64_t submitted_ns = task->more->submitted_ns ? task->more->submitted_ns : task->more->started_ns;
-    al_trace_task(al_task_name(task), place->id, submitted_ns, task->more->started_ns, al_clock_now_ns(),
+    al_trace_task(al_task_name(task), place->id, submitted_ns, task->more->started_ns, al_task_now_ns(task),
                   status);
 }
 
@@ -91,7 +91,7 @@ void al_place_discharge(al_place *place, al_task *task)
         return;
     int64_t charged_ns = atomic_load_explicit(&task->more->charged_ns, memory_order_relaxed);
     if (charged_ns && atomic_compare_exchange_strong(&task->more->charged_ns, &charged_ns, 0))
-        al_load_discharge(place->load, charged_ns, task->more->charged_workers, al_clock_now_ns());
+        al_load_discharge(place->load, charged_ns, task->more->charged_workers, al_task_now_ns(task));
 }
 
 void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure,

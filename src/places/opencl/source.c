@@ -104,8 +104,9 @@ static create_with_il find_create_with_il(const al_opencl_device *device)
 {
     if (has_version(device, 2, 1))
         return clCreateProgramWithIL;
-    return (create_with_il)clGetExtensionFunctionAddressForPlatform(device->platform,
-                                                                    "clCreateProgramWithILKHR");
+    create_with_il found;
+    *(void **)&found = clGetExtensionFunctionAddressForPlatform(device->platform, "clCreateProgramWithILKHR");
+    return found;
 }
 
 static bool takes_spirv(const al_opencl_device *device)
