@@ -132,6 +132,20 @@ static bool read_options(const allot_options *given, allot_options *options)
            check_count("options.threads_max", options->threads_max) && check_most(options);
 }
 
+/* Where plain functions can go without a look at their hints. */
+static void find_direct(allot_executor *executor)
+{
+    char why[256];
+    const al_task plain = { .place_id = "" };
+    for (size_t i = 0; i < atomic_load(&executor->place_count); i++) {
+        al_place *place = executor->places[i];
+        bool pool = place->kind == ALLOT_THREAD || place->kind == ALLOT_PROCESS;
+        if (pool && !executor->direct[place->kind] && place->ops->can_run(place, &plain, why, sizeof why))
+            executor->direct[place->kind] = place;
+    }
+    executor->direct[ALLOT_ANYWHERE] = executor->direct[ALLOT_THREAD];
+}
+
 static bool discover_quick(allot_executor *executor)
 {
     char message[256] = "";
@@ -141,6 +155,7 @@ static bool discover_quick(allot_executor *executor)
             count += (*kind)->discover(&executor->config, executor->places + count,
                                        executor->place_capacity - count, message, sizeof message);
     atomic_store(&executor->place_count, count);
+    find_direct(executor);
     /* Without a thread place, those that wait to be asked for are all there is: then they take everything. */
     for (size_t i = 0; i < count && !(executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD)); i++)
         executor->places[i]->only_by_name = false;

@@ -11,6 +11,8 @@
 /* What an executor has room for beside the places that its options alone bring (a simulated machine's). */
 #define AL_PLACES_MAX 64
 
+#define AL_DIRECT_KINDS (ALLOT_PROCESS + 1) /* those that there is one place of at most */
+
 typedef enum al_devices {
     AL_DEVICES_UNKNOWN,   /* nobody needed them yet */
     AL_DEVICES_SEARCHING, /* the search thread runs */
@@ -24,7 +26,9 @@ struct allot_executor {
     al_place **places; /* room for all that there can be, made before the first: it never moves, so that it is
                           read without a lock */
     size_t place_capacity;
-    _Atomic size_t place_count; /* only grows; release after the entry is written */
+    _Atomic size_t place_count;        /* only grows; release after the entry is written */
+    al_place *direct[AL_DIRECT_KINDS]; /* where plain functions go whose hints say that kind and nothing else;
+                                          ALLOT_ANYWHERE: that have none. NULL: it is to be looked into */
     al_model *model;
     al_service callbacks, timers;
     int pins; /* threads that use a place for a task that was unfinished when they came; see al_executor_pin
