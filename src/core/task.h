@@ -26,6 +26,7 @@ typedef struct al_more {
     int64_t submitted_ns, decided_ns, started_ns, ended_ns; /* 0 unless it is traced or decided */
     _Atomic int64_t charged_ns; /* what its place's backlog carries for it; 0 once it has been taken off */
     int priority;               /* above 0: before others, below: after them */
+    bool retried;               /* an attempt has failed and it goes again: it is running wherever it is */
     int node;                   /* of memory, near which it should run; -1: anywhere */
     const char *name; /* for messages and traces: never NULL; owned by launch, the block behind or static */
 } al_more;

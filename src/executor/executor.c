@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "executor/callback.h"
 #include "executor/control.h"
+#include "executor/retry.h"
 #include "topology/citizen.h"
 #include "topology/topology.h"
 #include <stdlib.h>
@@ -49,6 +50,7 @@ enum {
 static void bring_up(allot_executor *executor, al_place *place)
 {
     al_failure failure = { 0 };
+    place->retry = al_retry;
     allot_status status = place->ops->open(place, &failure);
     if (status != ALLOT_OK)
         al_place_set_aside(place, failure.message ? failure.message : allot_status_text(status));

@@ -44,6 +44,7 @@ struct allot_executor {
     bool search_started;
     char devices_message[512];
 
+    _Atomic uint64_t retries;
     _Atomic int64_t busy_ns,
         explored_ns; /* what decided launches ran, and how much of it for knowledge's sake */
 };

@@ -44,6 +44,15 @@ static allot_status read_hints(const allot_hints *given, allot_hints *hints, al_
     if ((int)hints->place < ALLOT_ANYWHERE || hints->place > ALLOT_OPENCL)
         return al_failure_set(failure, ALLOT_INVALID, "hints.place is %d: not a kind of place",
                               (int)hints->place);
+    if (hints->retries < 0 || hints->retry_delay_ns < 0)
+        return al_failure_set(failure, ALLOT_INVALID, "hints.retries is %d, retry_delay_ns %lld: below 0",
+                              hints->retries, (long long)hints->retry_delay_ns);
+    if (hints->retries && !hints->idempotent)
+        return al_failure_set(
+            failure, ALLOT_INVALID,
+            "hints.retries is %d, but the task is not declared hints.idempotent: an attempt "
+            "that failed may have had its effects",
+            hints->retries);
     return check_after_list(hints, failure);
 }
 

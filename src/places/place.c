@@ -23,8 +23,20 @@ uint64_t al_place_counted(const al_place *place, al_count which)
     return sum;
 }
 
+/* It has been counted, and counts as running until its last attempt is over. */
+static bool start_again(al_place *place, al_task *task)
+{
+    al_failure none = { 0 };
+    if (al_task_stop_status(task) == ALLOT_OK)
+        return true;
+    al_place_complete(place, task, al_task_stop_status(task), &none, 0);
+    return false;
+}
+
 bool al_place_start(al_place *place, al_task *task)
 {
+    if (task->more && task->more->retried)
+        return start_again(place, task);
     if (!al_task_start(task)) {
         al_place_count(place, AL_CANCELLED, 1);
         al_task_drop(task);
@@ -65,6 +77,10 @@ void al_place_discharge(al_place *place, al_task *task)
 void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure,
                        int64_t busy_ns)
 {
+    if (status != ALLOT_OK && place->retry && task->more && place->retry(place, task, status, failure)) {
+        al_place_count(place, AL_BUSY_NS, (uint64_t)busy_ns);
+        return;
+    }
     al_place_discharge(place, task); /* before it is seen to be done: the next decision should not count it */
     al_place_count(place, status == ALLOT_OK ? AL_SUCCEEDED : AL_FAILED, 1);
     if (busy_ns)

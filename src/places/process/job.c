@@ -46,7 +46,9 @@ al_job *al_job_create(al_process *place, al_task *task)
         place->spare = job->next;
     else if (!(job = malloc(sizeof *job)))
         return NULL;
-    *job = (al_job){ .task = task, .state = AL_JOB_QUEUED, .parcel = -1 };
+    /* One that is tried again has started already. */
+    al_job_state state = task->more && task->more->retried ? AL_JOB_WAITING : AL_JOB_QUEUED;
+    *job = (al_job){ .task = task, .state = state, .parcel = -1 };
     if (!al_symbols_find(&place->symbols, code_of(task), &job->symbol, NULL))
         job->symbol.module = AL_MODULES_MAX; /* the keeper will say what is wrong with it */
     if (task->more)

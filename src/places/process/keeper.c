@@ -16,6 +16,7 @@
 #define NAP_NS   100000              /* how long it leaves them to submitting threads without looking */
 #define CLOSE_NS INT64_C(1000000000) /* what workers get to exit by themselves */
 #define RETRY_NS INT64_C(100000000)  /* after a worker could not be started, while others work */
+#define LOOK_NS  1000000             /* how long deaths go unseen while answers come without a pause */
 #define EVENTS   32
 
 /* ---- Work that is not simple ---- */
@@ -131,7 +132,7 @@ static bool refuse_unknown(al_process *place, al_job *job)
 static void start(al_process *place, al_job *job)
 {
     al_task *task = job->task;
-    bool started = al_place_start(&place->base, task);
+    bool started = job->state == AL_JOB_WAITING || al_place_start(&place->base, task);
     pthread_mutex_lock(&place->lock);
     job->state = AL_JOB_HELD;
     pthread_mutex_unlock(&place->lock);
@@ -171,7 +172,8 @@ static step next_step(al_process *place, al_worker **worker, al_job **job, al_ta
         return room && may ? STEP_HIRE : STEP_NONE;
     }
     *job = take_first(place);
-    if ((*job)->state == AL_JOB_TAKEN)
+    if ((*job)->state == AL_JOB_TAKEN || (al_task_launch((*job)->task) && !(*job)->split) ||
+        (*job)->symbol.module == AL_MODULES_MAX)
         return STEP_START;
     (*job)->state = AL_JOB_HELD;
     (*worker)->held = true;
@@ -259,21 +261,33 @@ static bool on_socket(al_process *place, al_worker *worker)
     return true;
 }
 
+static al_worker *worker_of(const struct epoll_event *event)
+{
+    return (al_worker *)(uintptr_t)(event->data.u64 & ~UINT64_C(3));
+}
+
+static al_tag tag_of(const struct epoll_event *event)
+{
+    return (al_tag)(event->data.u64 & 3);
+}
+
 /* Deaths come last: a socket's event of the same round still finds its worker. Each worker has one sign of
  * its death. */
 static void handle(al_process *place, struct epoll_event *events, int count)
 {
     for (int i = 0; i < count; i++) {
-        uint64_t tagged = events[i].data.u64;
+        al_worker *worker = worker_of(&events[i]);
         uint64_t ignored;
-        if (!tagged && read(place->wake_fd, &ignored, sizeof ignored) < 0)
+        if (!worker && read(place->wake_fd, &ignored, sizeof ignored) < 0)
             continue;
-        if (tagged && !(tagged & 1) && on_socket(place, (al_worker *)(uintptr_t)tagged))
-            events[i].data.u64 |= 1;
+        if (worker && tag_of(&events[i]) == AL_TAG_WORDS)
+            al_worker_speaks(place, worker);
+        if (worker && tag_of(&events[i]) == AL_TAG_SOCKET && on_socket(place, worker))
+            events[i].data.u64 |= AL_TAG_DEATH;
     }
     for (int i = 0; i < count; i++)
-        if (events[i].data.u64 & 1)
-            al_worker_bury(place, (al_worker *)(uintptr_t)(events[i].data.u64 & ~UINT64_C(1)));
+        if (tag_of(&events[i]) == AL_TAG_DEATH)
+            al_worker_bury(place, worker_of(&events[i]));
 }
 
 static int timeout_ms(al_process *place, int64_t until_ns)
@@ -355,7 +369,7 @@ static bool others_collect(al_process *place, uint32_t *seen)
 static void *keep(void *of)
 {
     al_process *place = of;
-    int64_t busy_ns = 0;
+    int64_t busy_ns = 0, looked_ns = 0;
     uint32_t pumped = 0;
     if (place->cpus_known) /* workers inherit it; this thread may have been started from a bound one */
         sched_setaffinity(0, sizeof place->cpus, &place->cpus);
@@ -369,8 +383,11 @@ static void *keep(void *of)
         int64_t now_ns = al_clock_now_ns();
         if (busy)
             busy_ns = now_ns;
-        if (others || now_ns - busy_ns > SPIN_NS || atomic_load(&place->collectors))
-            sleep_until(place, INT64_MAX, others);
+        bool idle = others || now_ns - busy_ns > SPIN_NS || atomic_load(&place->collectors);
+        if (idle || now_ns - looked_ns > LOOK_NS) {
+            sleep_until(place, idle ? INT64_MAX : 0, others);
+            looked_ns = al_clock_now_ns();
+        }
         for (int i = 0; !busy && i < 16; i++)
             al_pause();
     }

@@ -47,9 +47,29 @@ static void distribute(al_process *place)
     al_bells_ring(place, &bells);
 }
 
+/* One that is tried again is running already, and not to be given back to anybody: it is a job from the
+ * start. */
+static void enqueue_again(al_process *place, al_task *task)
+{
+    al_bells bells = { .count = 0 };
+    pthread_mutex_lock(&place->lock);
+    al_job *job = al_job_create(place, task);
+    if (job)
+        al_job_queue_append(&place->queue, job);
+    al_process_distribute(place, &bells);
+    pthread_mutex_unlock(&place->lock);
+    al_bells_ring(place, &bells);
+    if (!job)
+        al_place_complete(&place->base, task, ALLOT_NO_MEMORY, NULL, 0);
+}
+
 void al_process_enqueue(al_process *place, al_task *task)
 {
     static _Thread_local unsigned submissions __attribute__((tls_model("initial-exec")));
+    if (task->more && task->more->retried) {
+        enqueue_again(place, task);
+        return;
+    }
     al_inject_push(&place->inject, al_band_of(task), task);
     atomic_thread_fence(memory_order_seq_cst); /* with al_process_distribute(): it sees the task, or we see
                                                   that we are wanted */

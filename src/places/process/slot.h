@@ -21,6 +21,7 @@
 #define AL_PLACES_PROCESS_SLOT_H
 
 #include "core/failure.h"
+#include "places/process/crash.h"
 #include <allot/kernel.h>
 #include <stdatomic.h>
 
@@ -94,6 +95,7 @@ typedef struct al_page {
     _Alignas(64) _Atomic uint32_t worker_sleeps;
     al_slot slots[AL_SLOTS];
     al_slot_body bodies[AL_SLOTS];
+    al_crash crash;
 } al_page;
 
 static inline uint64_t al_slot_word(uint64_t turn, al_slot_state state)

@@ -4,6 +4,7 @@
 #include "core/call.h"
 #include "core/chunk.h"
 #include "core/kernel.h"
+#include "places/process/crash.h"
 #include "places/process/slot.h"
 #include "places/process/symbol.h"
 #include "places/process/wire.h"
@@ -270,7 +271,9 @@ _Noreturn void al_worker_main(const al_door *door)
     struct sigaction action = { .sa_handler = on_terminate };
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
+    al_crash_watch(&self.page->crash);
     al_wire_signal(door->socket, AL_WIRE_HELLO);
+    al_crash_prepare(); /* while the first call is on its way */
     while (!atomic_load_explicit(&self.page->closing, memory_order_relaxed)) {
         if (!called(&self) && !spin(&self))
             sleep_until_called(&self);
