@@ -14,7 +14,9 @@ typedef struct al_argument {
     size_t begin, end; /* the bytes of the array from its first to its last touched element; empty if none */
     allot_access access; /* what must happen to [begin, end): a write that leaves holes is ALLOT_READ_WRITE */
     allot_value value;   /* scalar: complete. array: count, shape, stride; data is NULL here */
-    _Alignas(16) unsigned char scalar[16]; /* the scalar converted to `type` */
+    _Alignas(16) unsigned char scalar[16]; /* the scalar converted to `type`, or a struct that fits */
+    void *block;                           /* a struct that does not; owned */
+    size_t bytes;                          /* of the scalar, the struct, or local memory */
     al_accumulators own;                   /* of a reduced parameter, while the launch runs */
 } al_argument;
 
@@ -47,8 +49,19 @@ static inline bool al_argument_is_array(const al_argument *argument)
     return argument->view.array != NULL;
 }
 
+static inline bool al_launch_has_offset(const al_launch *launch)
+{
+    return launch->range.offset[0] || launch->range.offset[1] || launch->range.offset[2];
+}
+
 /* Byte offset in its array of an array argument's element (0, 0, 0). */
 size_t al_argument_offset(const al_argument *argument);
+
+/* What a scalar parameter gets; NULL of local memory. */
+static inline const void *al_argument_data(const al_argument *argument)
+{
+    return argument->param->local ? NULL : argument->block ? argument->block : argument->scalar;
+}
 
 static inline bool al_argument_is_reduced(const al_argument *argument)
 {

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/slab.h"
+#include "core/batch.h"
 #include "core/call.h"
 #include "core/launch.h"
 #include "core/map.h"
@@ -88,6 +89,8 @@ static void destroy(al_task *task)
         free(task->future.failure);
     }
     al_map_destroy(al_map_of(task));
+    if (al_batch_is(task))
+        al_batch_fini(task);
     if (task->more)
         destroy_more(task->more);
     if (is_outside(task))
@@ -136,6 +139,11 @@ bool al_task_start(al_task *task)
     return al_future_change(&task->future, ALLOT_STATE_PENDING, ALLOT_STATE_RUNNING);
 }
 
+bool al_task_reclaim(al_task *task)
+{
+    return al_future_change(&task->future, ALLOT_STATE_PENDING, ALLOT_STATE_RUNNING | AL_FUTURE_RECLAIMED);
+}
+
 void al_task_drop(al_task *task)
 {
     allot_release(&task->future);
@@ -173,8 +181,9 @@ static double seconds(int64_t ns)
 }
 
 /* Before the task is seen to be done, so that who sees it may read the outcome. */
-static void record_outcome(al_more *more, allot_status status)
+static void record_outcome(const al_task *task, allot_status status)
 {
+    al_more *more = task->more;
     allot_decision *decision = atomic_load_explicit(&more->decision, memory_order_acquire);
     const al_launch *launch = more->launch;
     if (!decision || !launch)
@@ -186,7 +195,7 @@ static void record_outcome(al_more *more, allot_status status)
     decision->bytes_moved = launch->moved.bytes;
     decision->compiled_s = seconds(launch->compiled_ns);
     decision->ran_s = seconds(launch->ran_ns);
-    more->ended_ns = al_clock_now_ns();
+    more->ended_ns = al_task_now_ns(task);
     decision->done = true;
 }
 
@@ -196,6 +205,12 @@ static al_gate *gate_to_leave(const al_task *task)
     return task->more ? NULL : task->gate;
 }
 
+void al_task_log_spawned(const al_task *task, allot_status status, const al_failure *failure)
+{
+    al_log(AL_LOG_WARNING, "%s, which was spawned, failed: %s", al_task_name(task),
+           failure && failure->message ? failure->message : allot_status_text(status));
+}
+
 static void finish(al_task *task, allot_status status, al_failure *message)
 {
     al_gate *gate = gate_to_leave(task); /* read before it may be gone */
@@ -203,8 +218,7 @@ static void finish(al_task *task, allot_status status, al_failure *message)
     /* Before the end, whoever else holds it: the last to let go knows nothing of this. */
     if (status != ALLOT_OK &&
         atomic_load_explicit(&task->future.word, memory_order_relaxed) & AL_FUTURE_SPAWNED)
-        al_log(AL_LOG_WARNING, "%s, which was spawned, failed: %s", al_task_name(task),
-               message && message->message ? message->message : allot_status_text(status));
+        al_task_log_spawned(task, status, message);
     if (al_future_finish(&task->future, end, status, message))
         destroy(task);
     if (gate)
@@ -218,7 +232,7 @@ void al_task_complete(al_task *task, allot_status status, al_failure *failure)
         status = al_task_stop_status(task);
     al_failure *message = kept(failure);
     if (task->more)
-        record_outcome(task->more, status);
+        record_outcome(task, status);
     finish(task, status, message);
 }
 
@@ -282,15 +296,19 @@ typedef struct interned {
 const char *al_intern(const char *text)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards `all` */
-    static interned *all;                                    /* a handful: the ids of places */
+    static interned *all[1024];            /* the ids of places: a handful, or thousands of simulated ones */
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (const char *at = text; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * 1099511628211u;
+    interned **list = &all[hash % (sizeof all / sizeof *all)];
     pthread_mutex_lock(&lock);
-    interned *found = all;
+    interned *found = *list;
     while (found && strcmp(found->text, text) != 0)
         found = found->next;
     if (!found && (found = malloc(sizeof *found + strlen(text) + 1))) {
         strcpy(found->text, text);
-        found->next = all;
-        all = found;
+        found->next = *list;
+        *list = found;
     }
     pthread_mutex_unlock(&lock);
     return found ? found->text : "";

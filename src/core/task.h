@@ -6,6 +6,7 @@
 #ifndef AL_CORE_TASK_H
 #define AL_CORE_TASK_H
 
+#include "base/clock.h"
 #include "core/future.h"
 #include "core/gate.h"
 #include <allot/place.h>
@@ -106,9 +107,25 @@ static inline allot_executor *al_task_executor(const al_task *task)
     return task->gate ? task->gate->executor : NULL;
 }
 
+/* On its executor's clock. Valid while the task is unfinished. */
+static inline int64_t al_task_now_ns(const al_task *task)
+{
+    return al_clock_of(task->gate ? task->gate->clock : NULL);
+}
+
 /* The owner is about to run it: PENDING → RUNNING. False: it was cancelled or ended meanwhile; call
  * al_task_drop(). */
 bool al_task_start(al_task *task);
+
+/* Who holds it, though the owner may have it, is about to run it: the same, but the owner, whose reference
+ * stays his, will find it started. */
+bool al_task_reclaim(al_task *task);
+
+/* True if it was. */
+static inline bool al_task_reclaimed(const al_task *task)
+{
+    return atomic_load_explicit(&((al_task *)task)->future.word, memory_order_relaxed) & AL_FUTURE_RECLAIMED;
+}
 
 /* The owner lets go of a task that ended without it. Drops the owner's reference. */
 void al_task_drop(al_task *task);
@@ -130,6 +147,9 @@ extern _Thread_local al_task *al_task_here __attribute__((tls_model("initial-exe
 /* How a stop that was asked for ends the task, whatever its code returns: ALLOT_STOPPED, ALLOT_DEADLINE;
  * ALLOT_OK: none was. */
 allot_status al_task_stop_status(const al_task *task);
+
+/* Tells the log that a task failed that nobody will ask how it went. */
+void al_task_log_spawned(const al_task *task, allot_status status, const al_failure *failure);
 
 /* Cancels a task that has not started, in the place of its owner, who still has it; false if it has. */
 bool al_task_cancel(al_task *task);

@@ -6,6 +6,7 @@
 #ifndef AL_CORE_WAIT_H
 #define AL_CORE_WAIT_H
 
+#include <allot/future.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,10 +20,17 @@ void al_epoch_bump(void);
 /* A thread that belongs to a pool sets this so that its waits run other tasks instead of sleeping. */
 typedef struct al_helper {
     bool (*help)(struct al_helper *self); /* runs one task if there is one */
+    /* Runs the very task that this thread is about to wait for, if it is the one that the thread queued last
+     * and nobody has begun it. */
+    bool (*reclaim)(struct al_helper *self, allot_future *future);
     void (*idle)(struct al_helper *self,
                  bool idle); /* told before and after it sleeps on the epoch: new work must bump it */
 } al_helper;
 extern _Thread_local al_helper *al_helper_here __attribute__((tls_model("initial-exec")));
+
+/* What all waiting threads run when they have nothing of their own to run: simulated machines, whose time
+ * passes only while somebody waits. NULL: there is none. */
+extern al_helper *_Atomic al_helper_of_all;
 
 /* Waits until ready(of) says true or the deadline passes; helps where this thread can. What makes it true
  * must bump the epoch. Returns ready's last answer. */

@@ -68,7 +68,7 @@ bool al_choose_needs_devices(const allot_executor *executor, const al_task *task
     char why[256];
     if (names_device(terms))
         return true;
-    if (!al_task_launch(task) || !al_task_launch(task)->kernel->desc.opencl_source ||
+    if (!al_task_launch(task) || !al_kernel_has_opencl(al_task_launch(task)->kernel) ||
         terms->kind != ALLOT_ANYWHERE || terms->place_id || terms->forbid & ALLOT_KIND_BIT(ALLOT_OPENCL))
         return false;
     for (size_t i = 0; i < place_count(executor); i++)
@@ -296,7 +296,7 @@ static al_place *choose_for_launch(allot_executor *executor, al_task *task, allo
         al_terms_of(task)->explores = choice.explores;
         charge(executor, task, place, &decision->candidates[choice.chosen]);
     }
-    task->more->decided_ns = al_clock_now_ns();
+    task->more->decided_ns = al_task_now_ns(task);
     atomic_store_explicit(&task->more->decision, decision, memory_order_release);
     return place;
 }

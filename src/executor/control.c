@@ -1,6 +1,7 @@
 #include "executor/control.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/batch.h"
 #include "executor/executor.h"
 #include "executor/map.h"
 #include "executor/arm.h"
@@ -56,13 +57,17 @@ static bool cancel_one_arming(allot_executor *executor)
 static void cancel_queued(al_place *place)
 {
     for (al_task *task; (task = place->ops->withdraw(place, NULL));) {
+        if (al_batch_is(task)) {
+            al_place_count(place, AL_CANCELLED, al_batch_cancel(task));
+            al_task_drop(task);
+            continue;
+        }
         if (task->more && task->more->retried) {
             al_retry_give_up(task);
             continue;
         }
         al_task_cancel(task);
-        al_place_count(place, AL_CANCELLED, 1);
-        al_task_drop(task);
+        al_place_drop(place, task);
     }
 }
 

@@ -54,6 +54,9 @@ struct allot_executor {
 allot_executor *al_executor_pin(al_task *task);
 void al_executor_unpin(allot_executor *executor);
 
+/* From now on waits for sync objects in thread tasks count as allot_blocking_begin(). */
+void al_workers_watch_waits(void);
+
 /* Brings a place up if nobody did yet; false if it is aside. */
 bool al_executor_ensure_open(allot_executor *executor, al_place *place);
 

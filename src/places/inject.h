@@ -41,6 +41,8 @@ void al_inject_init(al_inject *inject);
 void al_inject_fini(al_inject *inject);
 
 void al_inject_push(al_inject *inject, al_band band, al_task *task);
+/* The same for several of one priority, which are seen all at once. */
+void al_inject_push_many(al_inject *inject, al_band band, al_task *const *tasks, size_t count);
 /* To the mailbox of a memory node. */
 void al_inject_mail(al_inject *inject, int node, al_task *task);
 

@@ -23,6 +23,13 @@ uint64_t al_place_counted(const al_place *place, al_count which)
     return sum;
 }
 
+void al_place_drop(al_place *place, al_task *task)
+{
+    if (!al_task_reclaimed(task))
+        al_place_count(place, AL_CANCELLED, 1);
+    al_task_drop(task);
+}
+
 /* It has been counted, and counts as running until its last attempt is over. */
 static bool start_again(al_place *place, al_task *task)
 {
@@ -38,30 +45,33 @@ bool al_place_start(al_place *place, al_task *task)
     if (task->more && task->more->retried)
         return start_again(place, task);
     if (!al_task_start(task)) {
-        al_place_count(place, AL_CANCELLED, 1);
-        al_task_drop(task);
+        al_place_drop(place, task);
         return false;
     }
     al_place_count(place, AL_STARTED, 1);
     if (task->more && (atomic_load_explicit(&task->more->decision, memory_order_relaxed) ||
                        atomic_load_explicit(&al_trace_on, memory_order_relaxed)))
-        task->more->started_ns = al_clock_now_ns();
+        task->more->started_ns = al_task_now_ns(task);
     return true;
 }
 
 static void trace(const al_place *place, const al_task *task, allot_status status)
 {
     int64_t submitted_ns = task->more->submitted_ns ? task->more->submitted_ns : task->more->started_ns;
-    al_trace_task(al_task_name(task), place->id, submitted_ns, task->more->started_ns, al_clock_now_ns(),
+    al_trace_task(al_task_name(task), place->id, submitted_ns, task->more->started_ns, al_task_now_ns(task),
                   status);
 }
 
 bool al_place_runs_c(const al_place *place, const al_task *task, char *why, size_t why_size)
 {
     (void)place;
-    if (!al_task_launch(task) || al_task_launch(task)->kernel->desc.cpu)
+    const al_launch *launch = al_task_launch(task);
+    if (launch && !launch->kernel->desc.cpu)
+        snprintf(why, why_size, "the kernel has no C variant");
+    else if (launch && al_launch_has_offset(launch))
+        snprintf(why, why_size, "the range has an offset, which only devices count from");
+    else
         return true;
-    snprintf(why, why_size, "the kernel has no C variant");
     return false;
 }
 

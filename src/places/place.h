@@ -126,6 +126,9 @@ uint64_t al_place_counted(const al_place *place, al_count which);
  * held. */
 bool al_place_start(al_place *place, al_task *task);
 
+/* Lets go of a task that was queued here and has been ended, or started, by somebody else, and counts it. */
+void al_place_drop(al_place *place, al_task *task);
+
 /* Completes a task that al_place_start() let through, and counts and traces it. `busy_ns` is what it cost the
  * place; 0 if not measured. */
 void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure,

@@ -307,6 +307,7 @@ void al_worker_bury(al_process *place, al_worker *worker)
     al_fault fault;
     al_ended ended[AL_SLOTS + 1];
     al_end end = al_spawned_reap(&worker->child);
+    al_party_died(worker->party); /* before its task ends: who sees that end waits for the dead no more */
     al_words_hear_out(&worker->words);
     al_fault_tell(end, &worker->page->crash, &worker->words, &fault);
     pthread_mutex_lock(&place->lock);

@@ -250,6 +250,8 @@ static bool on_socket(al_process *place, al_worker *worker)
     while ((result = al_wire_receive(worker->child.socket, &message, NULL, false)) == AL_WIRE_OK)
         if (message.kind == AL_WIRE_HELLO)
             al_worker_greet(place, worker);
+        else if (message.kind == AL_WIRE_ASK && !al_worker_lend(worker, &message))
+            al_worker_kill(place, worker);
     if (result == AL_WIRE_EMPTY)
         return false;
     /* It is dying, or has closed what it must keep. */

@@ -24,6 +24,7 @@
 #include "places/process/slot.h"
 #include "places/process/spawn.h"
 #include "places/process/symbol.h"
+#include "places/process/wire.h"
 #include "places/process/words.h"
 #include <pthread.h>
 
@@ -92,6 +93,7 @@ struct al_worker {
         bool stale; /* the copy is gone */
     } arrays[AL_ARRAYS_MAX];
     uint64_t uses;
+    uint32_t party;  /* its number among those who use sync objects; 0: it has asked for none */
     int64_t kill_ns; /* when SIGKILL is due; INT64_MAX: never */
     int64_t start_ns;
     int64_t typical_ns; /* what a call took lately; 0: there was none */
@@ -284,6 +286,9 @@ void al_split_write(const al_job *job, const al_worker *worker, al_slot *slot, a
 
 /* Tells workers to unmap arrays that are gone. */
 void al_forget_stale(al_process *place);
+
+/* Answers a worker that asks for a sync object. False: it does not listen. */
+bool al_worker_lend(al_worker *worker, const al_wire_message *asked);
 
 /* What an event of the keeper's is about, in the lowest bits of the worker's address. */
 typedef enum al_tag {
