@@ -190,11 +190,16 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
     return future ? future : abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
 }
 
-/* Plain calls: counted in, queued and announced at once. */
+static bool goes_to_threads(const submission *what)
+{
+    return what->direct && what->direct->kind == ALLOT_THREAD;
+}
+
+/* Calls that go to the thread place: counted in, queued and announced at once. */
 static void submit_run(submission *what, const unsigned char *in, size_t count, allot_future **futures)
 {
     allot_executor *executor = what->executor;
-    al_place *place = executor->places[0];
+    al_place *place = what->direct;
     bool open = al_executor_ensure_open(executor, place);
     al_task *tasks[RUN];
     size_t made = 0;
@@ -225,7 +230,7 @@ void allot_submit_many(allot_executor *executor, allot_function function, const 
         return;
     allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
     size_t begun = 0;
-    for (size_t run; what.plain && status == ALLOT_OK && begun < count; begun += run) {
+    for (size_t run; goes_to_threads(&what) && status == ALLOT_OK && begun < count; begun += run) {
         run = count - begun < RUN ? count - begun : RUN;
         if (!al_gate_enter_tasks(executor->gate, run))
             break;
@@ -270,19 +275,19 @@ static allot_status spawn_one(submission *what, const void *in, al_failure *fail
     return refused ? status : ALLOT_OK;
 }
 
-/* Plain calls, as many at once as one batch may have; how many of them it took on. None: one by one will tell
- * why. */
+/* Calls that go to the thread place, as many at once as one batch may have; how many of them it took on.
+ * None: one by one will tell why. */
 static size_t spawn_batch(submission *what, const void *in, size_t count)
 {
     allot_executor *executor = what->executor;
     count = count < AL_BATCH_CALLS ? count : AL_BATCH_CALLS;
-    if (!what->plain || count < 2 || !al_gate_enter_tasks(executor->gate, count))
+    if (!goes_to_threads(what) || count < 2 || !al_gate_enter_tasks(executor->gate, count))
         return 0;
     al_task *batch = NULL;
-    if (al_executor_ensure_open(executor, executor->places[0]))
+    if (al_executor_ensure_open(executor, what->direct))
         batch = al_batch_create(executor->gate, what->function, in, what->in_size, count);
     if (batch)
-        al_arm_dispatch(batch, executor->places[0]);
+        al_arm_dispatch(batch, what->direct);
     else
         al_gate_abandon_tasks(executor->gate, count);
     return batch ? count : 0;

@@ -82,7 +82,7 @@ struct al_worker {
     al_words words;   /* the keeper's own, as is: */
     int64_t words_ns; /* when it is listened to again; 0: it is */
     bool held;        /* the keeper prepares a job for it */
-    bool armed; /* it was told to notify the keeper of its next answer, and may have done so since */
+    bool armed;       /* it was told to notify the keeper of its next answer, and may have done so since */
     _Atomic uint64_t head,
         tail; /* turns: the next to give, the oldest not collected; the keeper looks without the lock */
     al_job *jobs[AL_SLOTS];
