@@ -4,6 +4,7 @@
 #include "executor/arm.h"
 #include "observe/trace.h"
 #include "places/thread/pool.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,40 @@ static allot_status check_after_list(const allot_hints *hints, al_failure *failu
     return ALLOT_OK;
 }
 
+static bool is_account(double value)
+{
+    return isfinite(value) && value >= 0;
+}
+
+/* Isolation is a worker process's; nothing else has it to give yet. */
+static allot_status isolate(allot_hints *hints, al_failure *failure)
+{
+    bool elsewhere = hints->place != ALLOT_ANYWHERE && hints->place != ALLOT_PROCESS;
+    bool named = hints->place_id && strcmp(hints->place_id, "process") != 0;
+    if (elsewhere || named)
+        return al_failure_set(
+            failure, ALLOT_UNSUPPORTED,
+            "hints.isolate: %s cannot run a task apart from this process, only the process place "
+            "can",
+            named ? hints->place_id : allot_kind_name(hints->place));
+    hints->place = ALLOT_PROCESS;
+    return ALLOT_OK;
+}
+
+static allot_status check_placement(allot_hints *hints, al_failure *failure)
+{
+    if ((int)hints->bound < ALLOT_UNBOUND || hints->bound > ALLOT_IO_BOUND)
+        return al_failure_set(failure, ALLOT_INVALID, "hints.bound is %d: not an allot_bound",
+                              (int)hints->bound);
+    if ((int)hints->prefer < ALLOT_PREFER_TIME || hints->prefer > ALLOT_PREFER_ENERGY)
+        return al_failure_set(failure, ALLOT_INVALID, "hints.prefer is %d: not an allot_preference",
+                              (int)hints->prefer);
+    if (!is_account(hints->flops) || !is_account(hints->bytes))
+        return al_failure_set(failure, ALLOT_INVALID, "hints.flops is %g, bytes %g: below 0, or not finite",
+                              hints->flops, hints->bytes);
+    return hints->isolate ? isolate(hints, failure) : ALLOT_OK;
+}
+
 /* Copies the caller's hints, which may come from an older header and be shorter: what they lack is 0. */
 static allot_status read_hints(const allot_hints *given, allot_hints *hints, al_failure *failure)
 {
@@ -48,6 +83,9 @@ static allot_status read_hints(const allot_hints *given, allot_hints *hints, al_
     if ((int)hints->place < ALLOT_ANYWHERE || hints->place > ALLOT_OPENCL)
         return al_failure_set(failure, ALLOT_INVALID, "hints.place is %d: not a kind of place",
                               (int)hints->place);
+    allot_status status = check_placement(hints, failure);
+    if (status != ALLOT_OK)
+        return status;
     if (hints->retries < 0 || hints->retry_delay_ns < 0)
         return al_failure_set(failure, ALLOT_INVALID, "hints.retries is %d, retry_delay_ns %lld: below 0",
                               hints->retries, (long long)hints->retry_delay_ns);
@@ -352,6 +390,8 @@ allot_future *allot_launch(allot_executor *executor, const allot_kernel *kernel,
         return abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
     }
     launch->deterministic = hints.deterministic;
+    launch->work.flops = hints.flops > 0 ? hints.flops : launch->work.flops;
+    launch->work.bytes = hints.bytes > 0 ? hints.bytes : launch->work.bytes;
     if (wants_devices(executor, launch, &hints))
         al_devices_search(executor); /* beside this launch, for those that follow */
     return accept(executor, task, launch, &hints, 0);
