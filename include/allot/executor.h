@@ -42,6 +42,11 @@ typedef struct allot_options {
     const char *model;     /* the file in which the cost model is kept from run to run (model.h); "off": it is
                               not; NULL: as the environment's ALLOT_MODEL says, else one of this machine in the
                               user's cache folder; of a simulated machine it is not kept then. Copied */
+    const char *policy;    /* by which launches are placed, "heft" or "random:42": allot_policies() (policy.h)
+                              lists them. NULL: the environment variable ALLOT_POLICY, else "eft". Copied */
+    double core_watts, device_watts; /* the power of a busy CPU and of a busy device that is not the CPU, for
+                                        ALLOT_PREFER_ENERGY; 0: 5 and 75. Not measured: what a server's core
+                                        and a modest graphics processor draw, give or take a factor of two */
     int processes_max; /* the process place may grow to so many workers while all are busy and tasks wait; 0:
                           `processes`. Those beyond `processes` leave as threads do (idle_ns) */
     const allot_process_options *process; /* of worker processes: limits, life; NULL: the defaults */
@@ -188,8 +193,8 @@ ALLOT_API allot_status allot_resize(allot_executor *executor, const char *place,
 
 /* Around what blocks for something else than futures (reading a socket, a lock, a child process) in a task of
  * the thread place: meanwhile another worker, started if need be, does this one's work, so that the CPUs stay
- * busy. Pairs may nest. In other threads they do nothing. There are never more than ALLOT_WORKERS_MAX
- * threads. */
+ * busy. Pairs may nest; the task's end ends those that are open. In other threads they do nothing. There are
+ * never more than ALLOT_WORKERS_MAX threads. */
 ALLOT_API void allot_blocking_begin(void);
 ALLOT_API void allot_blocking_end(void);
 

@@ -48,6 +48,7 @@ static al_worker *worker_create(int *page)
     worker->child = (al_spawned){ -1, -1, -1 };
     worker->head = worker->tail = 1;
     worker->kill_ns = INT64_MAX;
+    worker->last_turn = UINT64_MAX;
     worker->words.fd = -1;
     worker->page = al_page_create(page);
     if (worker->page)
@@ -124,13 +125,14 @@ allot_status al_worker_start(al_process *place, al_failure *failure)
         return status;
     }
     worker->start_ns = al_clock_now_ns();
+    worker->last_turn = place->life.tasks_max;
     pthread_mutex_lock(&place->lock);
     worker->next = place->workers;
     place->workers = worker;
     count(place, worker, true);
     place->starting++;
-    if (place->wanted < place->worker_count)
-        place->wanted = place->worker_count;
+    if (place->staff < place->worker_count)
+        place->staff = place->worker_count;
     pthread_mutex_unlock(&place->lock);
     if (!send_setup(place, worker) || !watch_all(place, worker)) {
         status = al_failure_set(failure, ALLOT_SYSTEM, "cannot watch a worker process: %s", strerror(errno));
@@ -143,7 +145,7 @@ allot_status al_worker_start(al_process *place, al_failure *failure)
 void al_worker_greet(al_process *place, al_worker *worker)
 {
     pthread_mutex_lock(&place->lock);
-    if (worker->state == AL_WORKER_STARTING) {
+    if (worker->state == AL_WORKER_STARTING && !place->killing) {
         worker->state = AL_WORKER_READY;
         place->starting--;
         worker->seen_head = worker->head;
@@ -167,7 +169,7 @@ static void break_down(al_process *place, allot_status status, const char *why)
 {
     pthread_mutex_lock(&place->lock);
     place->broken = true;
-    place->wanted = 0;
+    place->staff = 0;
     pthread_mutex_unlock(&place->lock);
     al_place_set_aside(&place->base, why);
     al_keeper_give_up(place, status, why);
@@ -260,8 +262,8 @@ static void dismiss(al_process *place, al_worker *worker)
 {
     worker->not_replaced = true;
     al_worker_retire(place, worker);
-    if (place->wanted > place->worker_count)
-        place->wanted = place->worker_count;
+    if (place->staff > place->worker_count)
+        place->staff = place->worker_count;
 }
 
 /* With the lock held: lets go of a worker that is too many, or was idle for long beyond those that are kept.
@@ -330,8 +332,8 @@ void al_process_resize(al_process *place, int min, int max)
     pthread_mutex_lock(&place->lock);
     place->kept = (size_t)min;
     atomic_store(&place->limit, max);
-    if (place->wanted > (size_t)max)
-        place->wanted = (size_t)max;
+    if (place->staff > (size_t)max)
+        place->staff = (size_t)max;
     pthread_mutex_unlock(&place->lock);
     al_process_attend(place);
 }
@@ -367,20 +369,30 @@ static al_ended stop_job(al_process *place, al_job *job, int64_t grace_ns)
     return al_job_end(place, job, al_task_stop_status(job->task), &failure);
 }
 
-/* All that is given ends with its worker; the keeper ends what is left. */
+/* With the lock held: everything that it was given ends with it. */
+static void end_worker(al_worker *worker)
+{
+    for (uint64_t turn = worker->tail; turn != worker->head; turn++) {
+        al_job *job = worker->jobs[turn % AL_SLOTS];
+        uint32_t none = AL_STOP_NONE;
+        if (!job)
+            continue;
+        atomic_compare_exchange_strong(&job->task->future.stop, &none, AL_STOP_SHUTDOWN);
+        end_given(job, 0);
+    }
+    if (worker->state == AL_WORKER_READY) /* else it would be given more */
+        worker->state = AL_WORKER_ENDING;
+    if (worker->state != AL_WORKER_STARTING)
+        al_spawned_signal(&worker->child, SIGKILL);
+}
+
+/* What is queued, or in the keeper's hands, the keeper ends. */
 static void stop_all(al_process *place)
 {
     pthread_mutex_lock(&place->lock);
     place->killing = true;
     for (al_worker *worker = place->workers; worker; worker = worker->next)
-        for (uint64_t turn = worker->tail; turn != worker->head; turn++) {
-            al_job *job = worker->jobs[turn % AL_SLOTS];
-            uint32_t none = AL_STOP_NONE;
-            if (!job)
-                continue;
-            atomic_compare_exchange_strong(&job->task->future.stop, &none, AL_STOP_SHUTDOWN);
-            end_given(job, 0);
-        }
+        end_worker(worker);
     pthread_mutex_unlock(&place->lock);
     al_process_attend(place);
 }
@@ -393,7 +405,7 @@ void al_process_stop(al_process *place, al_task *task, int64_t grace_ns)
     }
     al_ended last = { .parcel = -1 };
     pthread_mutex_lock(&place->lock);
-    al_job *job = task->more->slot;
+    al_job *job = al_job_of(place, task);
     if (job && job->state == AL_JOB_SPREAD) {
         al_split *split = job->split;
         for (size_t i = 0; i < split->parts && !last.task; i++)
@@ -470,7 +482,7 @@ static void note_failed_start(al_process *place, al_end end, const al_fault *fau
     }
     al_log(AL_LOG_WARNING, "%s", why);
     pthread_mutex_lock(&place->lock);
-    place->wanted = place->worker_count;
+    place->staff = place->worker_count;
     pthread_mutex_unlock(&place->lock);
     place->pause_ns = place->pause_ns ? 2 * place->pause_ns : PAUSE_NS;
     place->pause_ns = place->pause_ns < PAUSE_MAX_NS ? place->pause_ns : PAUSE_MAX_NS;

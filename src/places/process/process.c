@@ -74,6 +74,7 @@ static void free_place(al_process *place)
     }
     if (place->life.setup >= 0)
         close(place->life.setup);
+    al_inject_fini(&place->inject);
     al_symbols_fini(&place->symbols);
     al_spawner_fini(&place->spawner);
     pthread_mutex_destroy(&place->lock);
@@ -179,6 +180,8 @@ static al_process *create(const al_place_config *config, al_failure *failure)
     init_lock(&place->lock);
     al_process_collector_init(&place->collector);
     al_symbols_init(&place->symbols);
+    al_inject_init(&place->inject);
+    atomic_store(&place->wanted, true); /* there is no worker yet */
     if (!al_spawner_init(&place->spawner) || read_config(place, config, failure) != ALLOT_OK) {
         free_place(place);
         return NULL;
