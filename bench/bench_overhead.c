@@ -20,7 +20,6 @@ static const bench_answerer answerers[] = {
     { "starpu", "peer_starpu", "libstarpu-dev" },
     { "naive", "peer_naive", "" },
     { "cpython", "peer_cpython.py", "/usr/bin/python3" },
-    { "loky", "peer_loky.py", "python3-joblib" },
     { NULL, NULL, NULL },
 };
 
@@ -54,10 +53,6 @@ static const bench_asked questions[] = {
     { "spawn_join", "_w1", JOIN, 1, 1, false },
     { "parallel_for_small", "", LOOP, 2, 1, false },
     { "parallel_for_saxpy", "", LOOP, 2, 1, false },
-    { "process_throughput", "", "allot limit cpython loky", 2, 1, false },
-    { "process_throughput", "_w1", "allot limit cpython loky", 1, 1, false },
-    { "process_latency", "", "allot limit futex cpython loky", 2, 1, false },
-    { "process_latency", "_w1", "allot limit futex cpython loky", 1, 1, false },
     { "opencl_launch", "", "allot opencl-raw", 2, 1, false },
     { NULL, NULL, NULL, 0, 0, false },
 };
@@ -72,10 +67,6 @@ static void ask(bench_round *round)
         overhead_opencl_launch_raw(round);
     else if (!strcmp(question, "opencl_launch"))
         overhead_opencl_launch(round);
-    else if (!strcmp(question, "process_throughput"))
-        overhead_process_throughput(round);
-    else if (!strcmp(question, "process_latency"))
-        overhead_process_latency(round);
     else
         overhead_tasks(round);
 }

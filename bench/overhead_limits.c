@@ -16,19 +16,9 @@ static void ring_threads(bench_round *round)
     limits_ring(round, LIMITS_THREADS, bench_count(round, HAND_OVERS));
 }
 
-static void ring_processes(bench_round *round)
-{
-    limits_ring(round, LIMITS_PROCESSES, bench_count(round, HAND_OVERS));
-}
-
 static void line_threads(bench_round *round)
 {
     limits_line(round, LIMITS_THREADS, bench_count(round, ROUND_TRIPS));
-}
-
-static void line_processes(bench_round *round)
-{
-    limits_line(round, LIMITS_PROCESSES, bench_count(round, ROUND_TRIPS));
 }
 
 static void futex_threads(bench_round *round)
@@ -39,11 +29,6 @@ static void futex_threads(bench_round *round)
 static void futex_idle(bench_round *round)
 {
     limits_futex(round, LIMITS_THREADS, bench_count(round, BENCH_PAUSES), BENCH_PAUSE);
-}
-
-static void futex_processes(bench_round *round)
-{
-    limits_futex(round, LIMITS_PROCESSES, bench_count(round, WAKES), 0);
 }
 
 /* ---- Joins and loops ---- */
@@ -88,9 +73,6 @@ void overhead_limits(bench_round *round)
         { "spawn_join", "limit", ask_calls },
         { "parallel_for_small", "limit", ask_pair },
         { "parallel_for_saxpy", "limit", ask_pair },
-        { "process_throughput", "limit", ring_processes },
-        { "process_latency", "limit", line_processes },
-        { "process_latency", "futex", futex_processes },
     };
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
         if (!strcmp(limits[i].question, bench_question(round)) &&

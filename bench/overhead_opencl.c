@@ -27,8 +27,7 @@ static const allot_kernel *empty_kernel(void)
 static bool launch(bench_round *round, const char *place_id)
 {
     const allot_hints *hints = ALLOT_HINTS(.place = ALLOT_OPENCL, .place_id = place_id);
-    allot_future *future =
-        allot_launch(overhead_executor(round), empty_kernel(), allot_range(1), NULL, 0, hints);
+    allot_future *future = allot_launch(ours_executor(round), empty_kernel(), allot_range(1), NULL, 0, hints);
     allot_status status = allot_get(future, NULL, 0, ALLOT_FOREVER);
     if (status != ALLOT_OK)
         bench_fail(round, "a launch failed: %s", allot_future_error(future));
@@ -38,7 +37,7 @@ static bool launch(bench_round *round, const char *place_id)
 
 void overhead_opencl_launch(bench_round *round)
 {
-    const allot_place_info *device = overhead_place(round, ALLOT_OPENCL);
+    const allot_place_info *device = ours_place(round, ALLOT_OPENCL);
     size_t count = launches(round), warming = count / 10;
     int64_t *latencies_ns = bench_allocate(count, sizeof *latencies_ns);
     bool fine = device != NULL;
@@ -109,7 +108,7 @@ static bool raw_open(raw *r, cl_device_id device)
 static raw *raw_device(bench_round *round)
 {
     static raw kept;
-    const allot_place_info *place = kept.kernel ? NULL : overhead_place(round, ALLOT_OPENCL);
+    const allot_place_info *place = kept.kernel ? NULL : ours_place(round, ALLOT_OPENCL);
     cl_device_id device = place ? find_device(place->name) : NULL;
     if (place && (!device || !raw_open(&kept, device)))
         bench_fail(round, "the raw calls do not bring up %s", place->name);

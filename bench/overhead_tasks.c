@@ -6,36 +6,6 @@
 
 #include "questions.h"
 
-#define PLACES_MAX 32
-
-/* ---- What all our answers share ---- */
-
-allot_executor *overhead_executor(bench_round *round)
-{
-    static allot_executor *executor;
-    int workers = bench_workers(round);
-    if (!executor)
-        executor = allot_open(ALLOT_OPTIONS(.threads = workers, .processes = workers));
-    if (!executor)
-        bench_fail(round, "allot_open: %s", allot_open_error());
-    return executor;
-}
-
-const allot_place_info *overhead_place(bench_round *round, allot_kind kind)
-{
-    static allot_place_info places[PLACES_MAX];
-    allot_executor *executor = overhead_executor(round);
-    for (size_t i = 0; i < PLACES_MAX; i++)
-        places[i].size = sizeof places[i];
-    size_t count = allot_places(executor, places, PLACES_MAX);
-    for (size_t i = 0; i < count && i < PLACES_MAX; i++)
-        if (places[i].kind == kind && places[i].state != ALLOT_PLACE_ASIDE)
-            return &places[i];
-    if (executor)
-        bench_skip(round, "no such place here: %s", allot_kind_name(kind));
-    return NULL;
-}
-
 /* ---- How we do each step ---- */
 
 static allot_executor *executor;
@@ -44,7 +14,7 @@ static int threads;
 static bool open_executor(bench_round *round)
 {
     threads = bench_workers(round);
-    executor = overhead_executor(round);
+    executor = ours_executor(round);
     return executor != NULL;
 }
 

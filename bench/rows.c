@@ -7,8 +7,10 @@
 const char *bench_unit(const char *question)
 {
     const char *last = strrchr(question, '_');
-    if (last && !strcmp(last, "_cpu"))
+    if (last && (!strcmp(last, "_cpu") || !strcmp(last, "_share")))
         return "%";
+    if (last && !strcmp(last, "_lost"))
+        return "tasks";
     if (strstr(question, "memory"))
         return "B";
     if (strstr(question, "saxpy"))

@@ -69,11 +69,11 @@ leaves_out() {
 
 says_what_is_not_here() {
     rm -f "$work/peers/peer_naive"
-    "$work/bench_overhead" --list | grep -q '^not here: naive' && "$work/bench_overhead" --list | grep -q '^not here: loky (it needs python3-joblib)'
+    "$work/bench_overhead" --list | grep -q '^not here: naive' && "$work/bench_overhead" --list | grep -q '^not here: onetbb (it needs libtbb-dev'
 }
 
 no_answer() {
-    said=$(echo round | "$bench" --answer process_throughput limit-of-nothing 2 1 quick)
+    said=$(echo round | "$bench" --answer submit_get_throughput limit-of-nothing 2 1 quick)
     echo "$said"
     [ "$(echo "$said" | tail -n 1)" = end ]
 }

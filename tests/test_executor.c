@@ -664,6 +664,29 @@ static void metrics_count_every_task(void)
     allot_close(executor);
 }
 
+static void one_place_is_read_by_its_index(void)
+{
+    allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 1));
+    allot_place_metrics one;
+    CHECK_STATUS(finish(allot_submit(executor, task_nothing, NULL, 0, 0, NULL)), ALLOT_OK);
+    CHECK_STATUS(allot_shutdown(executor, ALLOT_DRAIN), ALLOT_OK);
+    allot_metrics all = { .size = sizeof all };
+    CHECK_STATUS(allot_get_metrics(executor, &all), ALLOT_OK);
+    for (size_t i = 0; i < all.place_count && i < ALLOT_METRICS_PLACES_MAX; i++) {
+        CHECK_STATUS(allot_get_place_metrics(executor, i, &one, sizeof one), ALLOT_OK);
+        CU_ASSERT_STRING_EQUAL(one.id, all.places[i].id);
+        CU_ASSERT_EQUAL(one.succeeded, all.places[i].succeeded);
+    }
+    CHECK_STATUS(allot_get_place_metrics(executor, all.place_count, &one, sizeof one), ALLOT_NOT_FOUND);
+    CHECK_STATUS(allot_get_place_metrics(executor, 0, NULL, sizeof one), ALLOT_INVALID);
+    CHECK_STATUS(allot_get_place_metrics(executor, 0, &one, 0), ALLOT_INVALID);
+    CHECK_STATUS(allot_get_place_metrics(NULL, 0, &one, sizeof one), ALLOT_INVALID);
+    memset(&one, 7, sizeof one); /* a caller of an older header: what lies behind its struct stays */
+    CHECK_STATUS(allot_get_place_metrics(executor, 0, &one, sizeof one.id), ALLOT_OK);
+    CU_ASSERT_EQUAL(one.queued, UINT64_C(0x0707070707070707));
+    allot_close(executor);
+}
+
 static void a_trace_names_its_tasks(void)
 {
     char path[] = "/tmp/allot-trace-XXXXXX", text[65536] = "";
@@ -741,6 +764,7 @@ static const test_fact facts[] = {
       a_decision_can_be_read_while_its_launch_is_stopped },
     { "forbidden kinds are not chosen", forbidden_kinds_are_not_chosen },
     { "metrics count every task", metrics_count_every_task },
+    { "one place is read by its index", one_place_is_read_by_its_index },
     { "a trace names its tasks", a_trace_names_its_tasks },
     { "A9 executors live beside each other, dependencies cross them",
       executors_open_and_close_beside_each_other },

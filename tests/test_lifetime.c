@@ -160,6 +160,7 @@ static const char *call_everything(const inherited *from)
     int called = 0;
     size_t index;
     allot_metrics metrics = { .size = sizeof metrics };
+    allot_place_metrics place;
     allot_future *refused = allot_submit(from->executor, task_nothing, NULL, 0, 0, NULL);
     if (!refused || allot_future_status(refused) != ALLOT_FORKED)
         return "submit";
@@ -195,6 +196,8 @@ static const char *call_everything(const inherited *from)
         return "on_done";
     if (allot_get_metrics(from->executor, &metrics) != ALLOT_FORKED)
         return "get_metrics";
+    if (allot_get_place_metrics(from->executor, 0, &place, sizeof place) != ALLOT_FORKED)
+        return "get_place_metrics";
     if (allot_places(from->executor, NULL, 0) != 0)
         return "places";
     allot_topology topology = { .size = sizeof topology };

@@ -8,7 +8,7 @@ static int workers_of(allot_executor *executor)
 {
     allot_metrics metrics = { .size = sizeof metrics };
     CHECK_STATUS(allot_get_metrics(executor, &metrics), ALLOT_OK);
-    for (size_t i = 0; i < metrics.place_count; i++)
+    for (size_t i = 0; i < metrics.place_count && i < ALLOT_METRICS_PLACES_MAX; i++)
         if (strcmp(metrics.places[i].id, "thread") == 0)
             return metrics.places[i].workers;
     return -1;

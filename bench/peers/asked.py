@@ -1,9 +1,10 @@
-"""What bench/round.h is for C: a peer in Python asks itself what bench_overhead says, a round at a time."""
+"""What bench/round.h is for C: a peer in Python asks itself what its starter says, a round at a time."""
 
 import ctypes
 import os
 import signal
 import sys
+import tempfile
 import time
 
 
@@ -49,7 +50,7 @@ class Round:
 def answer(ask):
     """Calls ask(round) for each line of standard input."""
     if len(sys.argv) != 7 or sys.argv[1] != "--answer":
-        sys.exit("this answers bench_overhead, which starts it")
+        sys.exit("this answers bench_overhead or bench_processes, which start it")
     end_with_parent()
     lines = os.fdopen(os.dup(0))
     out = os.fdopen(os.dup(1), "w")
@@ -67,7 +68,7 @@ def answer(ask):
         out.flush()
 
 
-# ---- The questions, as bench/questions.h and bench/overhead_processes.c ask them, of a concurrent.futures executor ----
+# ---- The questions, as bench/questions.h and bench/processes.h ask them, of a concurrent.futures executor ----
 
 
 def resident_bytes():
@@ -108,3 +109,81 @@ def latency(asked, executor, full, pause=0.0):
     asked.record_latencies(latencies)
     if pause:
         asked.record(100 * cpu / wall, "_cpu")
+
+
+def throughput_of_map(asked, executor, full, chunk):
+    count = asked.count(full)
+    start = time.monotonic_ns()
+    right = sum(number == i for i, number in enumerate(executor.map(echo, range(count), chunksize=chunk)))
+    end = time.monotonic_ns()
+    check(right, count)
+    asked.record((end - start) / count)
+
+
+def meet(path, expected):
+    """Says that it runs, and waits until as many do."""
+    file = os.open(path, os.O_WRONLY | os.O_APPEND)
+    os.write(file, b"x")
+    while os.fstat(file).st_size < expected:
+        os.sched_yield()
+    os.close(file)
+    return os.getpid()
+
+
+def start(asked, opening):
+    """`opening` makes the executor."""
+    with tempfile.NamedTemporaryFile() as place:
+        begun = time.monotonic_ns()
+        executor = opening(asked.workers)
+        met = [executor.submit(meet, place.name, asked.workers) for _ in range(asked.workers)]
+        processes = {future.result() for future in met}
+        end = time.monotonic_ns()
+    if len(processes) != asked.workers:
+        raise Wrong("two tasks met in one worker")
+    asked.record(end - begun)
+
+
+def copy(numbers):
+    begun = time.monotonic_ns()
+    copied = bytes(memoryview(numbers)[:-1]) + b"y"
+    return copied, time.monotonic_ns() - begun
+
+
+def array(asked, executor):
+    numbers = bytes(64 << 20)
+    beyond = []
+    for _ in range(1 if asked.quick else 3):
+        begun = time.monotonic_ns()
+        copied, work = executor.submit(copy, numbers).result()
+        beyond.append(time.monotonic_ns() - begun - work)
+        if len(copied) != len(numbers) or copied[-1:] != b"y":
+            raise Wrong("what came back is not what was sent")
+    beyond.sort()
+    asked.record(beyond[len(beyond) // 2])
+
+
+def sleep_and_echo(number, dies):
+    time.sleep(1e-3)
+    if dies:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def crash(asked, opening):
+    """How many innocent tasks are lost; what it takes is no figure where the pool breaks."""
+    count, lost = asked.count(1000), 0
+    executor = opening(asked.workers)
+    futures = []
+    for i in range(count):
+        try:
+            futures.append((i, executor.submit(sleep_and_echo, i, i % 10 == 0)))
+        except Exception:  # pylint: disable=broad-except
+            lost += i % 10 != 0
+    for i, future in futures:
+        try:
+            right = future.result() == i
+        except Exception:  # pylint: disable=broad-except
+            right = False
+        lost += i % 10 != 0 and not right
+    executor.shutdown(wait=False)
+    asked.record(lost, "_lost")

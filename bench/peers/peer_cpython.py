@@ -3,6 +3,7 @@
 It takes tens of microseconds a task, so it is given fewer of them."""
 
 import concurrent.futures
+import multiprocessing
 import threading
 
 import asked
@@ -24,8 +25,17 @@ class Processes:
     @classmethod
     def open(cls, workers):
         if not cls.executor:
-            cls.executor = concurrent.futures.ProcessPoolExecutor(workers, initializer=asked.end_with_parent)
+            cls.executor = cls.new(workers)
         return cls.executor
+
+    @staticmethod
+    def new(workers, method="fork"):
+        context = multiprocessing.get_context(method)
+        return concurrent.futures.ProcessPoolExecutor(workers, context, initializer=asked.end_with_parent)
+
+    @classmethod
+    def new_by_forkserver(cls, workers):
+        return cls.new(workers, "forkserver")
 
 
 def memory(found, executor):
@@ -61,10 +71,20 @@ def ask(found):
         asked.latency(found, Threads.open(found.workers), 300, pause=1e-3)
     elif question == "memory_per_task":
         memory(found, Threads.open(found.workers))
+    elif question == "process_throughput" and found.system == "cpython-map":
+        asked.throughput_of_map(found, Processes.open(found.workers), 100_000, 1000)
     elif question == "process_throughput":
         asked.throughput(found, Processes.open(found.workers), 5000)
     elif question == "process_latency":
         asked.latency(found, Processes.open(found.workers), 2000)
+    elif question == "process_latency_idle":
+        asked.latency(found, Processes.open(found.workers), 300, pause=1e-3)
+    elif question == "process_start":
+        asked.start(found, Processes.new_by_forkserver if found.system == "cpython-forkserver" else Processes.new)
+    elif question == "process_array":
+        asked.array(found, Processes.open(found.workers))
+    elif question == "process_crash":
+        asked.crash(found, Processes.new)
     else:
         raise asked.Skip(f"it has no answer to {question}")
 

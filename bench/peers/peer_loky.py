@@ -7,10 +7,14 @@ from joblib.externals.loky import ProcessPoolExecutor
 EXECUTOR = None
 
 
+def new(workers):
+    return ProcessPoolExecutor(workers, initializer=asked.end_with_parent)
+
+
 def open_executor(workers):
     global EXECUTOR  # pylint: disable=global-statement
     if EXECUTOR is None:
-        EXECUTOR = ProcessPoolExecutor(workers, initializer=asked.end_with_parent)
+        EXECUTOR = new(workers)
     return EXECUTOR
 
 
@@ -19,6 +23,14 @@ def ask(found):
         asked.throughput(found, open_executor(found.workers), 5000)
     elif found.question == "process_latency":
         asked.latency(found, open_executor(found.workers), 2000)
+    elif found.question == "process_latency_idle":
+        asked.latency(found, open_executor(found.workers), 300, pause=1e-3)
+    elif found.question == "process_start":
+        asked.start(found, new)
+    elif found.question == "process_array":
+        asked.array(found, open_executor(found.workers))
+    elif found.question == "process_crash":
+        asked.crash(found, new)
     else:
         raise asked.Skip(f"it has no answer to {found.question}")
 

@@ -38,12 +38,20 @@ typedef struct allot_metrics {
                             a future */
     uint64_t cpu_ns;     /* CPU time of this process */
     uint64_t resident_bytes; /* memory of this process */
-    size_t place_count;
-    allot_place_metrics places[ALLOT_METRICS_PLACES_MAX];
+    size_t place_count;      /* of the executor: may be more than `places` holds */
+    allot_place_metrics
+        places[ALLOT_METRICS_PLACES_MAX]; /* the first of them, in the order of allot_places();
+                                             allot_get_place_metrics() reads any */
 } allot_metrics;
 
 /* Fills *metrics (whose size the caller set). ALLOT_INVALID on NULL or a size of 0. Never waits. */
 ALLOT_API allot_status allot_get_metrics(allot_executor *executor, allot_metrics *metrics);
+
+/* Fills *metrics, whose size is `size`, with the counters of place `index` as allot_places() numbers them.
+ * ALLOT_INVALID on NULL or a size of 0, ALLOT_NOT_FOUND where there is no such place (yet: devices are found
+ * when they are first needed). Any thread; never waits. */
+ALLOT_API allot_status allot_get_place_metrics(allot_executor *executor, size_t index,
+                                               allot_place_metrics *metrics, size_t size);
 
 /* ---- Trace ---- */
 

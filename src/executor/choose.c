@@ -158,7 +158,8 @@ static al_model_key key_of(const al_place *place, const al_launch *launch)
                            .type = launch->type,
                            .place = place->id,
                            .kind = place->kind,
-                           .workers = place->width };
+                           .workers = place->width,
+                           .place_class = place->class_id };
 }
 
 /* Places that run on the same CPUs are one resource: what is queued on one delays the others. */

@@ -24,8 +24,9 @@ static void discover_slow(allot_executor *executor)
     for (const al_place_kind *const *kind = al_place_kinds; *kind; kind++) {
         if (!(*kind)->slow || !(executor->kinds & ALLOT_KIND_BIT((*kind)->kind)))
             continue;
-        size_t room = AL_PLACES_MAX - atomic_load(&executor->place_count);
-        size_t count = (*kind)->discover(&executor->config, found, room, message, sizeof message);
+        size_t room = executor->place_capacity - atomic_load(&executor->place_count);
+        size_t count = (*kind)->discover(
+            &executor->config, found, room < AL_PLACES_MAX ? room : AL_PLACES_MAX, message, sizeof message);
         for (size_t i = 0; i < count; i++)
             add_place(executor, found[i]);
     }

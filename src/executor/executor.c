@@ -138,8 +138,8 @@ static bool discover_quick(allot_executor *executor)
     size_t count = 0;
     for (const al_place_kind *const *kind = al_place_kinds; *kind; kind++)
         if (!(*kind)->slow && executor->kinds & ALLOT_KIND_BIT((*kind)->kind))
-            count += (*kind)->discover(&executor->config, executor->places + count, AL_PLACES_MAX - count,
-                                       message, sizeof message);
+            count += (*kind)->discover(&executor->config, executor->places + count,
+                                       executor->place_capacity - count, message, sizeof message);
     atomic_store(&executor->place_count, count);
     /* Without a thread place, those that wait to be asked for are all there is: then they take everything. */
     for (size_t i = 0; i < count && !(executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD)); i++)
@@ -156,6 +156,7 @@ static void destroy(allot_executor *executor)
     al_gate_destroy(executor->gate);
     pthread_cond_destroy(&executor->changed);
     pthread_mutex_destroy(&executor->lock);
+    free(executor->places);
     free(executor);
 }
 
@@ -178,9 +179,12 @@ static allot_executor *create(const allot_options *options)
     executor->kinds = options->places ? options->places : ALL_KINDS;
     executor->model = al_model_create();
     executor->gate = al_gate_create(executor);
-    if (!executor->model || !executor->gate)
+    executor->place_capacity = AL_PLACES_MAX;
+    executor->places = calloc(executor->place_capacity, sizeof(al_place *));
+    bool there = executor->model && executor->gate && executor->places;
+    if (!there)
         al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
-    if (!executor->model || !executor->gate || !discover_quick(executor)) {
+    if (!there || !discover_quick(executor)) {
         destroy(executor);
         return NULL;
     }

@@ -8,7 +8,8 @@
 #include "places/place.h"
 #include <allot/executor.h>
 
-#define AL_PLACES_MAX 16
+/* What an executor has room for beside the places that its options alone bring (a simulated machine's). */
+#define AL_PLACES_MAX 64
 
 typedef enum al_devices {
     AL_DEVICES_UNKNOWN,   /* nobody needed them yet */
@@ -19,8 +20,10 @@ typedef enum al_devices {
 struct allot_executor {
     al_gate *gate; /* unfinished tasks and callbacks are inside */
     al_place_config config;
-    uint32_t kinds; /* allowed, as bits */
-    al_place *places[AL_PLACES_MAX];
+    uint32_t kinds;    /* allowed, as bits */
+    al_place **places; /* room for all that there can be, made before the first: it never moves, so that it is
+                          read without a lock */
+    size_t place_capacity;
     _Atomic size_t place_count; /* only grows; release after the entry is written */
     al_model *model;
     al_service callbacks, timers;

@@ -45,8 +45,23 @@ allot_status allot_get_metrics(allot_executor *executor, allot_metrics *metrics)
     now.unfinished = al_gate_inside(executor->gate);
     al_metrics_process(&now.cpu_ns, &now.resident_bytes);
     now.place_count = atomic_load_explicit(&executor->place_count, memory_order_acquire);
-    for (size_t i = 0; i < now.place_count; i++)
+    for (size_t i = 0; i < now.place_count && i < ALLOT_METRICS_PLACES_MAX; i++)
         fill_place(executor->places[i], &now.places[i]);
     memcpy(metrics, &now, now.size);
+    return ALLOT_OK;
+}
+
+allot_status allot_get_place_metrics(allot_executor *executor, size_t index, allot_place_metrics *metrics,
+                                     size_t size)
+{
+    if (!executor || !metrics || !size)
+        return ALLOT_INVALID;
+    if (al_forked())
+        return ALLOT_FORKED;
+    if (index >= atomic_load_explicit(&executor->place_count, memory_order_acquire))
+        return ALLOT_NOT_FOUND;
+    allot_place_metrics now = { 0 };
+    fill_place(executor->places[index], &now);
+    memcpy(metrics, &now, size < sizeof now ? size : sizeof now);
     return ALLOT_OK;
 }

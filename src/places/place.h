@@ -66,12 +66,14 @@ typedef struct al_counts {
 struct al_place {
     const al_place_ops *ops;
     allot_kind kind;
-    const char *id;      /* interned */
-    al_memory *memory;   /* where this place's copies of arrays live; NULL: it works on the host's memory */
-    bool shares_cpus;    /* runs on the CPUs that the thread place uses: one resource for placement */
-    bool only_by_name;   /* never a candidate unless the hints ask for it */
-    int width;           /* how much it can do at once: configured workers, compute units. Never changes */
-    _Atomic int workers; /* threads or processes that it has now */
+    const char *id;       /* interned */
+    const char *class_id; /* interned: what it shares with places that are just like it, "opencl:NAME,
+                             DRIVER": they teach the cost model together. NULL: the id */
+    al_memory *memory;    /* where this place's copies of arrays live; NULL: it works on the host's memory */
+    bool shares_cpus;     /* runs on the CPUs that the thread place uses: one resource for placement */
+    bool only_by_name;    /* never a candidate unless the hints ask for it */
+    int width;            /* how much it can do at once: configured workers, compute units. Never changes */
+    _Atomic int workers;  /* threads or processes that it has now */
     al_counts counts[AL_LANES];
     /* Kept by the executor, not by the place: */
     _Atomic int state; /* allot_place_state; below 0 while it is brought up */

@@ -285,12 +285,14 @@ static const al_place_ops opencl_ops = {
 
 static al_place *create(cl_platform_id platform, cl_device_id id, size_t index)
 {
-    char name[32];
-    al_opencl *self = al_place_allocate(sizeof *self);
+    al_opencl *self;
+    char name[32], alike[sizeof self->device.name + sizeof self->device.driver + 16];
+    self = al_place_allocate(sizeof *self);
     if (!self)
         return NULL;
     snprintf(name, sizeof name, "opencl:%zu", index);
     al_opencl_device_describe(&self->device, platform, id);
+    snprintf(alike, sizeof alike, "opencl:%s, %s", self->device.name, self->device.driver);
     al_opencl_memory_init(&self->memory, &self->device);
     al_opencl_programs_init(&self->programs, &self->device);
     pthread_mutex_init(&self->lock, NULL);
@@ -298,6 +300,7 @@ static al_place *create(cl_platform_id platform, cl_device_id id, size_t index)
     self->place.ops = &opencl_ops;
     self->place.kind = ALLOT_OPENCL;
     self->place.id = al_intern(name);
+    self->place.class_id = al_intern(alike);
     self->place.memory = &self->memory.base;
     self->place.shares_cpus = self->device.on_cpu;
     self->place.width = (int)self->device.compute_units;
