@@ -175,6 +175,10 @@ typedef struct allot_decision {
     double ran_s; /* the variant itself */
     uint64_t bytes_moved;
     double waited_s; /* from submission to the decision */
+    /* The chosen place failed (a lost device), and the launch was run once more on this one, from the start;
+     * "" if not. The outcome above is that of the second run. */
+    char retried_on[32];
+    char retried_why[256]; /* how the chosen place failed */
 } allot_decision;
 
 /* The decision behind a launch. NULL for a plain function, which is not decided but goes where its hints say

@@ -24,9 +24,11 @@ typedef struct al_more {
      * owner: the task may be ended by somebody else while it is decided, and then has no outcome there. */
     allot_decision *_Atomic decision;
     int64_t submitted_ns, decided_ns, started_ns, ended_ns; /* 0 unless it is traced or decided */
-    _Atomic int64_t charged_ns; /* what its place's backlog carries for it; 0 once it has been taken off */
-    int priority;               /* above 0: before others, below: after them */
-    int node;                   /* of memory, near which it should run; -1: anywhere */
+    _Atomic int64_t charged_ns;   /* what its place's backlog carries for it; 0 once it has been taken off */
+    int priority;                 /* above 0: before others, below: after them */
+    int node;                     /* of memory, near which it should run; -1: anywhere */
+    const char *_Atomic moved_to; /* the id, interned, of the place that took it over from the one that it was
+                                     sent to first, which failed; NULL: none did. It goes on as running */
     const char *name; /* for messages and traces: never NULL; owned by launch, the block behind or static */
 } al_more;
 

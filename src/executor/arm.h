@@ -18,13 +18,19 @@ void al_arm_unlist(al_terms *terms);
  */
 void al_arm_fail(al_task *task, allot_status status, al_failure *failure);
 
+/* Gives a task that has been dispatched before, so that its place_id may be read, to another open place. */
+static inline void al_arm_dispatch_again(al_task *task, al_place *place)
+{
+    atomic_store_explicit(&task->place, place, memory_order_release);
+    al_place_count(place, AL_ENQUEUED, 1);
+    place->ops->enqueue(place, task);
+}
+
 /* Gives a task to an open place, which owns it from now on. */
 static inline void al_arm_dispatch(al_task *task, al_place *place)
 {
     task->place_id = place->id;
-    atomic_store_explicit(&task->place, place, memory_order_release);
-    al_place_count(place, AL_ENQUEUED, 1);
-    place->ops->enqueue(place, task);
+    al_arm_dispatch_again(task, place);
 }
 
 #endif

@@ -45,13 +45,20 @@ static bool strays(const al_place *place, const al_task *task)
            !names_device(al_terms_of(task));
 }
 
+static void write_aside(const al_place *place, char *why, size_t size)
+{
+    char message[128];
+    al_place_message(place, message, sizeof message);
+    snprintf(why, size, "set aside: %s", message);
+}
+
 static bool possible(const al_place *place, const al_task *task, char *why, size_t size)
 {
     why[0] = '\0';
     if (!hints_allow(place, al_terms_of(task), why, size))
         return false;
     if (atomic_load(&place->state) == ALLOT_PLACE_ASIDE) {
-        snprintf(why, size, "set aside: %.120s", place->message);
+        write_aside(place, why, size);
         return false;
     }
     if (!place->ops->can_run(place, task, why, size))
@@ -286,7 +293,7 @@ static al_place *choose_for_launch(allot_executor *executor, al_task *task, allo
         place = executor->places[choice.chosen];
         if (!al_executor_ensure_open(executor, place)) {
             candidate->possible = false;
-            snprintf(candidate->reason, sizeof candidate->reason, "set aside: %.120s", place->message);
+            write_aside(place, candidate->reason, sizeof candidate->reason);
             place = NULL;
         }
     }
@@ -309,6 +316,20 @@ al_place *al_choose(allot_executor *executor, al_task *task, allot_status *statu
     if (!place && *status == ALLOT_OK)
         *status = nobody(executor, task, failure);
     return place;
+}
+
+/* ---- When the place that was chosen failed ---- */
+
+al_place *al_choose_fallback(allot_executor *executor, const al_task *task)
+{
+    char why[256];
+    for (size_t i = 0; i < place_count(executor); i++) {
+        al_place *place = executor->places[i];
+        if (place->kind != ALLOT_OPENCL && possible(place, task, why, sizeof why) &&
+            al_executor_ensure_open(executor, place))
+            return place;
+    }
+    return NULL;
 }
 
 /* ---- Afterwards ---- */

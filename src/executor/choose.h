@@ -9,6 +9,10 @@
  * failure if none can run it. */
 al_place *al_choose(allot_executor *executor, al_task *task, allot_status *status, al_failure *failure);
 
+/* Where a launch goes that a device could not carry out: the first place on the CPU that the hints leave and
+ * that can run it; NULL: none. */
+al_place *al_choose_fallback(allot_executor *executor, const al_task *task);
+
 /* True if only a device can take the task, whether any is known yet or not: because its hints name one, or
  * because no other place can run it. */
 bool al_choose_needs_devices(const allot_executor *executor, const al_task *task);

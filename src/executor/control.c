@@ -52,12 +52,23 @@ static bool cancel_one_arming(allot_executor *executor)
     return true;
 }
 
+/* One that was moved here when another place failed has started, though it waits: it goes back. */
 static void cancel_queued(al_place *place)
 {
+    al_task *moved = NULL;
     for (al_task *task; (task = place->ops->withdraw(place, NULL));) {
-        al_task_cancel(task);
+        if (!al_task_cancel(task) && task->more && task->more->moved_to) {
+            task->next = moved;
+            moved = task;
+            continue;
+        }
         al_place_count(place, AL_CANCELLED, 1);
         al_task_drop(task);
+    }
+    while (moved) {
+        al_task *next = moved->next;
+        place->ops->enqueue(place, moved);
+        moved = next;
     }
 }
 
