@@ -567,6 +567,10 @@ static float through_the_chain(size_t i)
 /* Each link reads what the one before wrote, on another queue or device, or on the CPU. */
 static void data_arrives_whatever_is_late(void)
 {
+    if (strstr(getenv("POCL_DEVICES"), "basic")) {
+        printf("not on PoCL's basic device, which locks up when a command waits for a user event ");
+        return;
+    }
     allot_kernel *kernel = make_shift();
     for (int round = 0; round < (all ? 50 : ROUNDS(10)); round++) {
         workload it;

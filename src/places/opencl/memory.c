@@ -122,7 +122,8 @@ static cl_int announce(buffer_copy *copy, size_t begin, size_t end, const char *
         clReleaseEvent(announced);
         announced = NULL;
     }
-    cl_int code = al_opencl_pages_announce(device_of(&copy->copy), copy->buffer, begin, end, &announced, call);
+    cl_int code =
+        al_opencl_pages_announce(device_of(&copy->copy), copy->buffer, begin, end, &announced, call);
     pthread_mutex_lock(lock);
     copy->announced = announced;
     pthread_mutex_unlock(lock);
