@@ -145,7 +145,8 @@ static void a_time_of_zero_is_a_time(void)
 {
     al_model *model = made();
     learn(model, &on_threads, 10, 0, 6);
-    CU_ASSERT_EQUAL(predict(model, &on_threads, 10).run_s, 0);
+    CU_ASSERT_TRUE(predict(model, &on_threads, 10).run_s < 1e-9);
+    CU_ASSERT_TRUE(predict(model, &on_threads, 10).low_s > 0);
     learn(model, &on_threads, 10, 7 * US, 6);
     CU_ASSERT_TRUE(near(predict(model, &on_threads, 10).run_s, 7 * US, 0.05));
     al_model_destroy(model);
@@ -242,7 +243,7 @@ static void surprises_at_several_sizes_are_the_truth(void)
     learn(model, &on_threads, 1e4, 10 * MS, 1); /* a hundred times the guess */
     CU_ASSERT_TRUE(predict(model, &on_threads, 1e4).run_s < 1 * MS);
     learn(model, &on_threads, 1e6, 1, 1);
-    CU_ASSERT_TRUE(near(predict(model, &on_threads, 1e6).run_s, 1, 0.01));
+    CU_ASSERT_TRUE(near(predict(model, &on_threads, 1e6).run_s, 1, 0.2));
     al_model_destroy(model);
 }
 

@@ -7,6 +7,8 @@
  *     future.h    wait, get, cancel, stop, callbacks, futures as they end
  *     array.h     arrays that threads, worker processes and devices can all reach; views
  *     kernel.h    kernels: parameters and variants
+ *     sync.h      mutex, condition, semaphore, event, barrier, counter and queue, across threads and worker
+ *                 processes
  *     place.h     the places of this machine, hints, decisions
  *     observe.h   metrics, trace, log
  *     numeric.h   the sample kernels (library allot_numeric, which programs that use them link too)
@@ -32,5 +34,6 @@
 #include <allot/parallel.h>
 #include <allot/place.h>
 #include <allot/status.h>
+#include <allot/sync.h>
 
 #endif

@@ -20,6 +20,9 @@ typedef struct allot_kernel allot_kernel;
 typedef struct allot_ndrange {
     size_t rank;    /* 1 to 3 */
     size_t size[3]; /* unused dimensions are 1 */
+    /* OpenCL variants count dimension d from offset[d]. Only for kernels whose arrays are all ALLOT_WHOLE,
+     * and only devices run it: variants in C count from 0. */
+    size_t offset[3];
 } allot_ndrange;
 
 ALLOT_API allot_ndrange allot_range(size_t n);
@@ -41,6 +44,8 @@ typedef struct allot_arg {
         double f64;
         unsigned char bytes[16];
     } scalar;
+    const void *data; /* of allot_bytes() */
+    size_t bytes;     /* of allot_bytes() and allot_local(); 0 for all else */
 } allot_arg;
 
 /* A whole array that the kernel reads, writes, or both. The access must be what the kernel's parameter says.
@@ -59,6 +64,10 @@ ALLOT_API allot_arg allot_i32(int32_t value);
 ALLOT_API allot_arg allot_u32(uint32_t value);
 ALLOT_API allot_arg allot_i64(int64_t value);
 ALLOT_API allot_arg allot_u64(uint64_t value);
+/* A struct by value, for a parameter with `bytes`: copied by the launch. */
+ALLOT_API allot_arg allot_bytes(const void *data, size_t bytes);
+/* So many bytes of each work-group's local memory, for a parameter with `local`. */
+ALLOT_API allot_arg allot_local(size_t bytes);
 
 /* ALLOT_ARGS(a, b, c): the two arguments `args, arg_count` of allot_launch(). */
 #ifndef __cplusplus
@@ -110,6 +119,10 @@ typedef struct allot_param {
     bool strided; /* the variants take any strides: OpenCL variants get an allot_layout after the pointer.
                      Otherwise the view must be dense, or it is refused */
     allot_reduce reduce; /* of ALLOT_REDUCED */
+    size_t bytes; /* of a scalar: it is a struct of so many bytes, laid out as in C (64 KiB at most); 0: a
+                     number of `type`. One above 16 bytes does not travel to worker processes */
+    bool local;   /* local memory of each work-group, uninitialised: access is 0, and `type` and `bytes` mean
+                     nothing. A C variant gets no data for it, only the count of bytes */
 } allot_param;
 
 /* ---- Variants ---- */
@@ -163,6 +176,14 @@ typedef const char *(*allot_check_function)(allot_type type, allot_ndrange range
  * rounded up to a multiple of `local`, and the variant guards the edges itself. With `local` all 0, a range
  * of one dimension may run in two pieces, unless the text names get_global_size, get_global_offset,
  * get_global_linear_id, get_num_groups or get_group_id: then it is never cut. */
+/* A specialisation constant of a SPIR-V module: the value of `bytes` bytes for the constant that the module
+ * decorates with SpecId `id`. */
+typedef struct allot_constant {
+    uint32_t id;
+    size_t bytes;
+    const void *value;
+} allot_constant;
+
 typedef struct allot_kernel_desc {
     size_t size;      /* sizeof(allot_kernel_desc) */
     const char *name; /* identifies the kernel in records, logs and cost models */
@@ -178,6 +199,14 @@ typedef struct allot_kernel_desc {
     size_t local[3];            /* the work-group size; 0: the library chooses from a few sizes */
     allot_work_function work;
     allot_check_function check; /* NULL: none */
+    bool opencl_plain;          /* the text is built as it is: the library puts nothing before it */
+    /* Instead of a text: a SPIR-V module, known by its first word, for devices that take one (the others say
+     * so and are no candidates), or a program binary, for the device and driver that made it. Nothing is put
+     * before either. Outlives the kernel, as the text must. */
+    const void *opencl_program;
+    size_t opencl_program_bytes;
+    const allot_constant *opencl_constants; /* of SPIR-V; outlive the kernel */
+    size_t opencl_constant_count;
 } allot_kernel_desc;
 
 /* ALLOT_KERNEL(.name = "axpy", ...): a descriptor in place, valid to the end of the enclosing block. */

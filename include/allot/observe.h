@@ -42,6 +42,7 @@ typedef struct allot_metrics {
     allot_place_metrics
         places[ALLOT_METRICS_PLACES_MAX]; /* the first of them, in the order of allot_places();
                                              allot_get_place_metrics() reads any */
+    uint64_t retries;                     /* attempts that failed and were made again (hints.retries) */
 } allot_metrics;
 
 /* Fills *metrics (whose size the caller set). ALLOT_INVALID on NULL or a size of 0. Never waits. */

@@ -67,6 +67,14 @@ typedef struct allot_hints {
     /* On machines with several memory nodes a task of the thread place goes first to workers of one: */
     const allot_array *near; /* that on which this array's first page lies; NULL: any */
     int near_node;           /* this one, as the kernel numbers them, plus 1; 0: any */
+    /* How often an attempt that fails, by the death of its worker or by an error of its own, is made again on
+     * the same place, before the task ends with the last error. Only for tasks that are declared idempotent:
+     * else it is refused (ALLOT_INVALID), since what a failed attempt has done before is not undone. The task
+     * is seen to run all the while; stops and the deadline hold for the whole. Of allot_map() each chunk is
+     * tried again; an item's own error is no failure of its chunk. */
+    int retries;
+    int64_t retry_delay_ns; /* before the second attempt; doubles with each one after it, up to an hour */
+    bool idempotent;        /* running it twice does no more than running it once */
 } allot_hints;
 
 /* Fills *hints with the defaults. */

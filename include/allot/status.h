@@ -46,7 +46,8 @@ extern "C" {
     X(FORKED, 19, "not usable in a forked child")                                                            \
     X(UNSUPPORTED, 20, "not supported here")                                                                 \
     X(FORMAT, 21, "malformed input")                                                                         \
-    X(END, 22, "there is no more")
+    X(END, 22, "there is no more")                                                                           \
+    X(OWNER_DIED, 23, "the previous holder of the lock died")
 
 typedef enum allot_status {
 #define ALLOT_STATUS_ENUM(name, value, text) ALLOT_##name = value,

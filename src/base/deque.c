@@ -1,4 +1,5 @@
 #include "base/deque.h"
+#include "base/fence.h"
 #include <stdlib.h>
 
 #define FIRST_SLOTS 256
@@ -72,6 +73,20 @@ bool al_deque_push(al_deque *deque, void *item)
     return true;
 }
 
+bool al_deque_push_many(al_deque *deque, void *const *items, size_t count)
+{
+    int64_t bottom = atomic_load_explicit(&deque->bottom, RELAXED), end = bottom + (int64_t)count;
+    al_deque_ring *ring = atomic_load_explicit(&deque->ring, RELAXED);
+    deque->top_seen = atomic_load_explicit(&deque->top, ACQUIRE);
+    while (!ring || end - deque->top_seen > ring->mask + 1)
+        if (!(ring = grow(deque, ring, deque->top_seen, bottom)))
+            return false;
+    for (int64_t i = bottom; i < end; i++)
+        put(ring, i, items[i - bottom]);
+    atomic_store_explicit(&deque->bottom, end, RELEASE); /* as push's */
+    return true;
+}
+
 void *al_deque_take(al_deque *deque)
 {
     int64_t bottom = atomic_load_explicit(&deque->bottom, RELAXED) - 1;
@@ -94,6 +109,40 @@ void *al_deque_take(al_deque *deque)
     atomic_store_explicit(&deque->bottom, bottom + 1, RELAXED);
     return item;
 }
+
+/* ---- Taking back ---- */
+
+bool al_deque_reclaim_begin(al_deque *deque, const void *item)
+{
+    int64_t bottom = atomic_load_explicit(&deque->bottom, RELAXED) - 1;
+    al_deque_ring *ring = atomic_load_explicit(&deque->ring, RELAXED);
+    if (!ring || bottom < deque->top_seen || get(ring, bottom) != item)
+        return false;
+    atomic_store_explicit(&deque->bottom, bottom, RELAXED);
+    atomic_signal_fence(memory_order_seq_cst);
+    return true;
+}
+
+void al_deque_reclaim_undo(al_deque *deque)
+{
+    atomic_store_explicit(&deque->bottom, atomic_load_explicit(&deque->bottom, RELAXED) + 1, RELEASE);
+}
+
+bool al_deque_reclaim_end(al_deque *deque)
+{
+    al_fence_after_locked(); /* as take's */
+    int64_t bottom = atomic_load_explicit(&deque->bottom, RELAXED);
+    int64_t top = atomic_load_explicit(&deque->top, RELAXED);
+    deque->top_seen = top;
+    if (top < bottom)
+        return true;
+    bool mine = top == bottom && atomic_compare_exchange_strong_explicit(&deque->top, &top, top + 1,
+                                                                         memory_order_seq_cst, RELAXED);
+    atomic_store_explicit(&deque->bottom, bottom + 1, RELAXED);
+    return mine;
+}
+
+/* ---- Thieves ---- */
 
 void *al_deque_steal(al_deque *deque)
 {

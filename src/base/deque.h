@@ -36,8 +36,18 @@ void al_deque_fini(al_deque *deque);
 /* The owner. False: memory is out, nothing was pushed. */
 bool al_deque_push(al_deque *deque, void *item);
 
+/* The same for several, which are seen all at once; the last is the newest. */
+bool al_deque_push_many(al_deque *deque, void *const *items, size_t count);
+
 /* The owner: the newest; NULL: empty. */
 void *al_deque_take(al_deque *deque);
+
+/* The owner takes back an item that he holds anyhow and, between the two steps, lays claim to by a locked
+ * operation of its own: that is then the fence as well. begin: false if it is not the newest; else undo, if
+ * there was nothing left to lay claim to, or end: false if a thief has it, too. */
+bool al_deque_reclaim_begin(al_deque *deque, const void *item);
+void al_deque_reclaim_undo(al_deque *deque);
+bool al_deque_reclaim_end(al_deque *deque);
 
 /* Any thread: the oldest; NULL: empty, or somebody else got it. */
 void *al_deque_steal(al_deque *deque);
@@ -46,6 +56,16 @@ void *al_deque_steal(al_deque *deque);
  * (rounded up), in order. 0: empty, or somebody else got them; `items` may have been written to all the same.
  */
 size_t al_deque_steal_some(al_deque *deque, void **items, size_t capacity);
+
+/* The owner: is this the newest, unless a thief has it? */
+static inline bool al_deque_is_newest(const al_deque *deque, const void *item)
+{
+    int64_t bottom = atomic_load_explicit((_Atomic int64_t *)&deque->bottom, memory_order_relaxed);
+    const al_deque_ring *ring =
+        atomic_load_explicit((al_deque_ring * _Atomic *)&deque->ring, memory_order_relaxed);
+    return ring && atomic_load_explicit((_Atomic(void *) *)&ring->slots[(bottom - 1) & ring->mask],
+                                        memory_order_relaxed) == item;
+}
 
 /* How many there are, or were a moment ago. Any thread. */
 static inline size_t al_deque_length(const al_deque *deque)

@@ -25,4 +25,15 @@ static inline void al_fence_light(void)
         atomic_thread_fence(memory_order_seq_cst);
 }
 
+/* After a locked read-modify-write, where what was written before it and what is read after it must not
+ * change places either: on x86 the operation itself sees to that. */
+static inline void al_fence_after_locked(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    atomic_signal_fence(memory_order_seq_cst);
+#else
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
 #endif

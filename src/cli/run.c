@@ -1,9 +1,10 @@
-/* `allot run KERNEL`: one workload at one target, a few times, judged. */
+/* `allot run`: one workload at one target, a few times, judged; or a kernel of the user's own (source.h). */
 #include "cli.h"
 #include "measure.h"
 #include "options.h"
 #include "report.h"
 #include "session.h"
+#include "source.h"
 #include "text.h"
 
 #include <argp.h>
@@ -34,6 +35,7 @@ typedef struct run {
     al_measure measure;
     al_row row; /* what came of it */
     bool measured, traced, written;
+    al_source source;    /* instead of a workload: a kernel of the user's own */
     al_problem *problem; /* what was wrong first */
 } run;
 
@@ -52,6 +54,15 @@ static const struct argp_option options[] = {
     { "output", 'o', "FILE", 0,
       "Write the result to FILE, by its ending: .npy, or of rows and columns .png, .pgm, .ppm", 0 },
     { "data", OPTION_DATA, "DIR", 0, "Look here for the sample input: " AL_DATA_HELP, 0 },
+    { NULL, 0, NULL, 0, "Instead of KERNEL, one of your own for OpenCL devices:", 1 },
+    { "source", AL_SOURCE_FILE, "FILE", 0, "OpenCL C text, a SPIR-V module, or a program binary", 1 },
+    { "entry", AL_SOURCE_ENTRY, "NAME", 0, "Its kernel function", 1 },
+    { "arg", AL_SOURCE_ARGUMENT, "ARG", 0, "An argument, in order: see below", 1 },
+    { "global", AL_SOURCE_GLOBAL, "SIZES", 0, "How many work-items: 1e6, 512x512 or 64x64x64", 1 },
+    { "offset", AL_SOURCE_OFFSET, "SIZES", 0, "Where their numbers begin (default 0)", 1 },
+    { "local", AL_SOURCE_LOCAL, "SIZES", 0, "How many make a work-group (default: chosen)", 1 },
+    { "option", AL_SOURCE_OPTION, "TEXT", 0, "A build option, like -cl-fast-relaxed-math", 1 },
+    { "define", AL_SOURCE_DEFINE, "NAME[=TEXT]", 0, "Define a macro for the build", 1 },
     { 0 },
 };
 
@@ -103,15 +114,17 @@ static bool take(run *self, int key, const char *argument)
     case OPTION_DATA:
         self->data = argument;
         return true;
-    default:
+    case ARGP_KEY_ARG:
         return set_kernel(self, argument);
+    default:
+        return al_source_take(&self->source, key, argument, self->problem);
     }
 }
 
 static bool is_ours(int key)
 {
-    for (size_t i = 0; options[i].name; i++)
-        if (options[i].key == key)
+    for (size_t i = 0; options[i].name || options[i].doc; i++)
+        if (options[i].name && options[i].key == key)
             return true;
     return key == ARGP_KEY_ARG;
 }
@@ -126,10 +139,30 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     return 0;
 }
 
+static bool is_own(const run *self)
+{
+    return self->source.first != NULL;
+}
+
+static bool check_own_usage(const run *self)
+{
+    if (self->kind)
+        return al_problem_set(self->problem, AL_EXIT_USAGE, "%s and %s: a sample kernel or one of your own",
+                              self->kind->name, self->source.first);
+    if (self->path_count || self->output || self->data || self->n_given)
+        return al_problem_set(
+            self->problem, AL_EXIT_USAGE,
+            "--input, --output, --data and --size are for sample kernels: --arg and --global "
+            "say it all of one of your own");
+    return al_source_check(&self->source, self->problem);
+}
+
 static bool check_usage(const run *self)
 {
     if (self->problem->code)
         return false;
+    if (is_own(self))
+        return check_own_usage(self);
     if (!self->kind)
         return al_problem_set(self->problem, AL_EXIT_USAGE, "name a kernel: %s are there",
                               al_workload_names());
@@ -148,6 +181,12 @@ static bool feed(run *self, int launches)
     return al_workload_init(&self->work, self->kind, &feed, self->problem);
 }
 
+static bool open_target(run *self)
+{
+    self->executor = al_session_open(self->problem);
+    return self->executor && al_target_named(&self->target, self->place, self->executor, self->problem);
+}
+
 /* The files first: a mistake in them is told before anything starts. */
 static bool prepare(run *self)
 {
@@ -155,12 +194,14 @@ static bool prepare(run *self)
         return false;
     if (self->trace && !al_output_check_in_place(self->trace, self->problem))
         return false;
+    if (is_own(self))
+        return al_source_read(&self->source, self->problem) && open_target(self) &&
+               al_source_prepare(&self->source, self->executor, self->problem);
     if (!al_inputs_read(&self->inputs, self->kind, self->paths, self->path_count, self->data, self->problem))
         return false;
     if (self->inputs.note[0])
         fprintf(stderr, "allot run: %s\n", self->inputs.note);
-    self->executor = al_session_open(self->problem);
-    if (!self->executor || !al_target_named(&self->target, self->place, self->executor, self->problem))
+    if (!open_target(self))
         return false;
     if (self->type == ALLOT_F64 && !self->target.has_f64)
         return al_problem_set(self->problem, AL_EXIT_NO_PLACE, "%s has no double precision: use --type f32",
@@ -171,6 +212,14 @@ static bool prepare(run *self)
 /* One turn to warm up, then the timed ones; the row while the workload is as it was measured. */
 static bool measure(run *self)
 {
+    if (is_own(self)) {
+        al_interrupts_catch();
+        self->measured =
+            al_source_measure(&self->source, self->executor, &self->target, self->repeats, self->problem) &&
+            al_source_write(&self->source, self->problem);
+        al_interrupts_release();
+        return self->measured;
+    }
     al_interrupts_catch();
     bool ok = al_measure_init(&self->measure, self->repeats, self->problem);
     for (size_t turn = 0; ok && turn <= self->repeats; turn++)
@@ -236,6 +285,17 @@ static void print_places(const al_measure *measured, const char *asked)
     printf("\n");
 }
 
+static void print_extras(const run *self, const allot_future *last)
+{
+    if (self->traced)
+        printf("  trace      written to %s: open it in ui.perfetto.dev\n", self->trace);
+    if (self->explain) {
+        printf("\n");
+        fflush(stdout);
+        allot_explain(last, stdout);
+    }
+}
+
 static void print_text(const run *self, const al_row *row)
 {
     char a[AL_FIGURE], b[AL_FIGURE], c[AL_FIGURE];
@@ -255,19 +315,33 @@ static void print_text(const run *self, const al_row *row)
            al_text_error(a, row->max_error), al_text_error(b, row->tolerance));
     if (self->written)
         printf("  result     written to %s\n", self->output);
-    if (self->traced)
-        printf("  trace      written to %s: open it in ui.perfetto.dev\n", self->trace);
-    if (self->explain) {
-        printf("\n");
-        fflush(stdout);
-        allot_explain(self->measure.last, stdout);
+    print_extras(self, self->measure.last);
+}
+
+static void report_own(run *self)
+{
+    if (!self->measured)
+        return;
+    if (!self->json) {
+        al_source_print(&self->source);
+        print_extras(self, self->source.last);
+        return;
     }
+    json_t *object = al_source_json(&self->source);
+    if (self->explain)
+        json_object_set_new(object, "decision", al_json_decision(allot_future_decision(self->source.last)));
+    al_failures_as_json(false);
+    al_json_print(object, stdout);
 }
 
 /* A result that is right is shown even when it could not be written to its file. */
 static void report(run *self)
 {
     al_row *row = &self->row;
+    if (is_own(self)) {
+        report_own(self);
+        return;
+    }
     if (!self->measured || (!row->verified && !self->json))
         return;
     if (!self->json) {
@@ -285,6 +359,7 @@ static void report(run *self)
 
 static void end(run *self)
 {
+    al_source_free(&self->source);
     al_measure_fini(&self->measure);
     al_workload_fini(&self->work);
     al_inputs_free(&self->inputs);
@@ -296,7 +371,7 @@ int al_run_run(int argc, char **argv)
     static const struct argp parser = {
         .options = options,
         .parser = parse,
-        .args_doc = "KERNEL",
+        .args_doc = "KERNEL\n--source FILE --entry NAME --global SIZES [--arg ARG...]",
         .doc =
             "Runs a sample kernel (axpy, dot, gemm, spmv, conv2d, conv2d_separable) and verifies its result "
             "against a serial reference "
@@ -320,7 +395,9 @@ int al_run_run(int argc, char **argv)
             "range; of other numbers the least becomes black and the greatest white.\n\n"
             "The time goes from launch to done with the data at the place; moving inputs in and the "
             "result out is shown "
-            "apart. One run to warm up is not counted.\n\n" AL_EXIT_HELP,
+            "apart. One run to warm up is not counted.\n\n"
+            "A kernel of your own: allot run --source my.cl --entry saxpy --arg f32:2.0 --arg in:x.npy --arg "
+            "out:f32:1000000:y.npy --global 1000000. " AL_ARGUMENT_HELP "\n\n" AL_EXIT_HELP,
     };
     al_problem problem = { 0 };
     run self = { .place = "auto", .type = ALLOT_F32, .repeats = 5, .problem = &problem };

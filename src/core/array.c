@@ -1,7 +1,7 @@
 #include "core/array.h"
+#include "base/shared.h"
 #include "core/number.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,26 +14,12 @@ static size_t page_size(void)
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Pages in a memfd sealed against shrinking and growing, so that no worker can pull them away; -1 where there
- * is none to be had (too many descriptors): then the array is copied for workers. */
-static int shared_pages(size_t bytes)
-{
-    int fd = memfd_create("allot-array", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0)
-        return -1;
-    if (ftruncate(fd, (off_t)bytes) != 0 ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
 static bool map_host(allot_array *array)
 {
     size_t page = page_size();
     array->host_bytes = array->size_bytes ? (array->size_bytes + page - 1) / page * page : page;
-    array->fd = shared_pages(array->host_bytes);
+    array->fd = al_shared_create("allot-array",
+                                 array->host_bytes); /* -1, too many descriptors: it is copied for workers */
     int flags = array->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
     void *host = mmap(NULL, array->host_bytes, PROT_READ | PROT_WRITE, flags, array->fd, 0);
     if (host == MAP_FAILED) {
@@ -219,6 +205,7 @@ static void destroy(allot_array *array)
         close(array->fd);
     if (array->free_data)
         array->free_data(array->host, array->free_user);
+    al_spans_fini(&array->turns);
     al_ranges_fini(&array->host_valid);
     al_ranges_fini(&array->poisoned);
     free(array->poison);

@@ -7,6 +7,7 @@
 #define AL_CORE_ARRAY_H
 
 #include "base/ranges.h"
+#include "base/spans.h"
 #include "core/failure.h"
 #include <allot/array.h>
 #include <pthread.h>
@@ -14,7 +15,6 @@
 
 typedef struct al_memory al_memory;
 typedef struct al_copy al_copy;
-typedef struct al_access al_access; /* executor/graph.h */
 
 /* What was moved for one task. */
 typedef struct al_moved {
@@ -65,7 +65,7 @@ struct allot_array {
     allot_array_free free_data;
     void *free_user;
 
-    pthread_mutex_t lock; /* guards all below but `accesses` and `mappings` */
+    pthread_mutex_t lock; /* guards all below but `turns` and `mappings` */
     pthread_cond_t moved; /* `moving` became false */
     bool moving;
     al_ranges host_valid;
@@ -76,7 +76,7 @@ struct allot_array {
     unsigned captive;   /* abandoned launches that may still touch it: till they let go nobody else may */
     allot_array_stats stats;
 
-    al_access *accesses;         /* in order of submission; guarded by the graph's lock */
+    al_spans turns;              /* who uses which bytes: executor/graph.c; guarded by the graph's lock */
     struct al_mapping *mappings; /* guarded by the graph's lock */
 };
 

@@ -21,12 +21,6 @@ static bool change(allot_future *future, allot_state from, allot_state to, uint6
     return true;
 }
 
-bool al_future_change(allot_future *future, allot_state from, allot_state to)
-{
-    uint64_t before;
-    return change(future, from, to, &before);
-}
-
 static al_continuation *reversed(al_continuation *list)
 {
     al_continuation *first = NULL;

@@ -44,6 +44,9 @@ struct allot_future {
 #define AL_FUTURE_NO_SPIN   UINT64_C(0x400)  /* whoever spins for it takes a core from what it waits for */
 #define AL_FUTURE_CONTINUED UINT64_C(0x800)  /* it has continuations, or is about to */
 #define AL_FUTURE_SPAWNED   UINT64_C(0x1000) /* nobody will ever ask how it went: a failure is logged */
+#define AL_FUTURE_RECLAIMED                                                                                  \
+    UINT64_C(0x2000) /* started by who waits for it: whoever finds it in a queue drops it uncounted */
+#define AL_FUTURE_BATCH     UINT64_C(0x4000) /* the task is a batch (core/batch.h) */
 #define AL_FUTURE_FLAGS     (AL_FUTURE_WAITED | AL_FUTURE_WATCHED | AL_FUTURE_NO_SPIN | AL_FUTURE_CONTINUED)
 #define AL_FUTURE_REFERENCE (UINT64_C(1) << 32)
 
@@ -77,8 +80,18 @@ static inline void al_future_init(allot_future *future, uint32_t references)
     future->failure = NULL;
 }
 
-/* Tries one change of state; true for the one caller who made it. */
-bool al_future_change(allot_future *future, allot_state from, allot_state to);
+/* Tries one change of state; true for the one caller who made it. `to` may have a flag beside it. */
+static inline bool al_future_change(allot_future *future, allot_state from, uint64_t to)
+{
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+    do {
+        if ((word & AL_FUTURE_STATE_MASK) != (uint64_t)from)
+            return false;
+        /* acq_rel: pairs with al_future_state_of(): what was written before a change is seen with it. */
+    } while (!atomic_compare_exchange_weak_explicit(&future->word, &word, (word & ~AL_FUTURE_STATE_MASK) | to,
+                                                    memory_order_acq_rel, memory_order_relaxed));
+    return true;
+}
 
 /* Ends it: stores the outcome, changes the state (the caller must own that change: RUNNING → done), wakes,
  * runs the continuations. Takes over `failure` (may be NULL). Drops one reference, the owner's; true if that

@@ -48,36 +48,51 @@ uint64_t al_gate_refused(const al_gate *gate);
 
 void al_gate_notify(al_gate *gate);
 
-/* Counts one more unfinished thing out. The executor must not be touched afterwards. */
-static inline void al_gate_leave(al_gate *gate)
+/* Counts so many unfinished things out. The executor must not be touched afterwards. */
+static inline void al_gate_leave_many(al_gate *gate, size_t count)
 {
     al_lane *lane = al_lane_here();
-    al_lane_add(lane, &gate->cells[lane->number].left, 1);
+    al_lane_add(lane, &gate->cells[lane->number].left, count);
     al_fence_light(); /* with al_gate_drain(): it sees this one gone, or this one sees it wait */
     if (__builtin_expect(atomic_load_explicit(&gate->drainers, memory_order_relaxed) != 0, false))
         al_gate_notify(gate);
 }
 
-/* A task that was counted in could not be made. */
-static inline void al_gate_abandon_task(al_gate *gate)
+static inline void al_gate_leave(al_gate *gate)
 {
-    al_lane *lane = al_lane_here();
-    al_lane_add(lane, &gate->cells[lane->number].submitted, (uint64_t)-1);
-    al_gate_leave(gate);
+    al_gate_leave_many(gate, 1);
 }
 
-/* Counts a task in; false if the gate is closed. */
-static inline bool al_gate_enter_task(al_gate *gate)
+/* Tasks that were counted in could not be made. */
+static inline void al_gate_abandon_tasks(al_gate *gate, size_t count)
+{
+    al_lane *lane = al_lane_here();
+    al_lane_add(lane, &gate->cells[lane->number].submitted, (uint64_t)0 - count);
+    al_gate_leave_many(gate, count);
+}
+
+static inline void al_gate_abandon_task(al_gate *gate)
+{
+    al_gate_abandon_tasks(gate, 1);
+}
+
+/* Counts so many tasks in; false if the gate is closed. */
+static inline bool al_gate_enter_tasks(al_gate *gate, size_t count)
 {
     al_lane *lane = al_lane_here();
     al_gate_cell *cell = &gate->cells[lane->number];
-    al_lane_add(lane, &cell->submitted, 1);
-    al_lane_add(lane, &cell->entered, 1);
-    al_fence_light(); /* with al_gate_close(): this one is counted, or sees that it is closed */
+    al_lane_add(lane, &cell->submitted, count);
+    al_lane_add(lane, &cell->entered, count);
+    al_fence_light(); /* with al_gate_close(): they are counted, or see that it is closed */
     if (__builtin_expect(!atomic_load_explicit(&gate->closed, memory_order_relaxed), true))
         return true;
-    al_gate_abandon_task(gate);
+    al_gate_abandon_tasks(gate, count);
     return false;
+}
+
+static inline bool al_gate_enter_task(al_gate *gate)
+{
+    return al_gate_enter_tasks(gate, 1);
 }
 
 /* Counts one more unfinished thing; false if the gate is closed. Only while one is inside already may

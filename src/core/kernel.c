@@ -12,6 +12,8 @@ void allot_kernel_desc_init(allot_kernel_desc *desc)
 
 /* ---- Checks of a descriptor ---- */
 
+#define STRUCT_BYTES_MAX ((size_t)64 << 10)
+
 static bool valid_type(allot_type type)
 {
     return type == ALLOT_T || allot_type_size(type) != 0;
@@ -50,6 +52,10 @@ static const char *wrong_with(const allot_param *param)
         return "it has no name";
     if (!valid_type(param->type))
         return "its type is not a type";
+    if (param->access && (param->local || param->bytes))
+        return "local memory and structs have no access";
+    if (param->bytes > STRUCT_BYTES_MAX)
+        return "it is a struct of more than 64 KiB";
     return param->access ? wrong_with_array(param) : NULL;
 }
 
@@ -77,8 +83,22 @@ static bool check(const allot_kernel_desc *desc)
         return al_last_error(ALLOT_INVALID, "allot_kernel_create: no descriptor, or its size is not set");
     if (!desc->name || !*desc->name)
         return al_last_error(ALLOT_INVALID, "allot_kernel_create: the kernel has no name");
-    if (!desc->cpu && !desc->opencl_source)
+    return true;
+}
+
+/* What older callers lack is 0 in the copy that this looks at. */
+static bool check_program(const allot_kernel_desc *desc)
+{
+    if (!desc->cpu && !desc->opencl_source && !desc->opencl_program)
         return al_last_error(ALLOT_INVALID, "kernel %s: it has no variant", desc->name);
+    if (desc->opencl_source && desc->opencl_program)
+        return al_last_error(ALLOT_INVALID,
+                             "kernel %s: it has an OpenCL text and a program: give one of them", desc->name);
+    if (desc->opencl_program && desc->opencl_program_bytes < 4)
+        return al_last_error(ALLOT_INVALID, "kernel %s: its OpenCL program of %zu bytes is none", desc->name,
+                             desc->opencl_program_bytes);
+    if (desc->opencl_constant_count && !desc->opencl_constants)
+        return al_last_error(ALLOT_INVALID, "kernel %s: its OpenCL constants are missing", desc->name);
     return check_params(desc);
 }
 
@@ -103,13 +123,17 @@ static bool reduces(const allot_kernel_desc *desc)
 allot_kernel *allot_kernel_create(const allot_kernel_desc *desc)
 {
     static _Atomic uint64_t ids;
+    allot_kernel_desc whole = { 0 };
     if (!check(desc))
+        return NULL;
+    /* A caller built against an older header has a shorter struct: what it lacks stays 0. */
+    memcpy(&whole, desc, desc->size < sizeof whole ? desc->size : sizeof whole);
+    if (!check_program(&whole))
         return NULL;
     allot_kernel *kernel = calloc(1, sizeof *kernel);
     if (!kernel)
         return al_last_error(ALLOT_NO_MEMORY, "kernel %s: out of memory", desc->name);
-    /* A caller built against an older header has a shorter struct: what it lacks stays 0. */
-    memcpy(&kernel->desc, desc, desc->size < sizeof kernel->desc ? desc->size : sizeof kernel->desc);
+    kernel->desc = whole;
     atomic_init(&kernel->references, 1);
     kernel->id = atomic_fetch_add(&ids, 1) + 1;
     kernel->splits = splits(&kernel->desc);

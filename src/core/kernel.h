@@ -15,6 +15,16 @@ struct allot_kernel {
     bool reduces;           /* it has an ALLOT_REDUCED parameter */
 };
 
+static inline bool al_kernel_has_opencl(const allot_kernel *kernel)
+{
+    return kernel->desc.opencl_source || kernel->desc.opencl_program;
+}
+
+static inline bool al_param_is_number(const allot_param *param)
+{
+    return !param->access && !param->local && !param->bytes;
+}
+
 /* True if T may be this type. */
 bool al_kernel_takes(const allot_kernel *kernel, allot_type type);
 

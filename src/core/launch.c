@@ -41,6 +41,24 @@ static size_t rank_of(const allot_param *param)
     return param->rank ? param->rank : 1;
 }
 
+static allot_status check_offset(checker *check, allot_ndrange range)
+{
+    size_t end;
+    if (!(range.offset[0] | range.offset[1] | range.offset[2]))
+        return ALLOT_OK;
+    for (size_t d = 0; d < 3; d++)
+        if ((d >= range.rank && range.offset[d]) ||
+            __builtin_add_overflow(range.offset[d], d < range.rank ? range.size[d] : 1, &end))
+            return refuse(check, "the range's offset in dimension %zu has no meaning", d);
+    const allot_kernel_desc *desc = &check->kernel->desc;
+    for (size_t i = 0; i < desc->param_count; i++)
+        if (desc->params[i].access && desc->params[i].distribution != ALLOT_WHOLE) {
+            check->param = &desc->params[i];
+            return refuse(check, "the range has an offset, and its array is not ALLOT_WHOLE");
+        }
+    return ALLOT_OK;
+}
+
 static allot_status check_range(checker *check, allot_ndrange range, size_t *items)
 {
     check->param = NULL;
@@ -50,7 +68,7 @@ static allot_status check_range(checker *check, allot_ndrange range, size_t *ite
     for (size_t d = 0; d < range.rank; d++)
         if (__builtin_mul_overflow(*items, range.size[d], items) || *items > PTRDIFF_MAX)
             return refuse(check, "the range has more indices than can be counted");
-    return ALLOT_OK;
+    return check_offset(check, range);
 }
 
 /* T: the element type of the first array whose parameter says ALLOT_T; without such an array the first
@@ -61,20 +79,55 @@ static allot_type resolve_type(const allot_kernel *kernel, const allot_arg *args
         if (kernel->desc.params[i].access && kernel->desc.params[i].type == ALLOT_T && args[i].view.array)
             return allot_array_type(args[i].view.array);
     for (size_t i = 0; i < kernel->desc.param_count; i++)
-        if (!kernel->desc.params[i].access && kernel->desc.params[i].type == ALLOT_T)
+        if (al_param_is_number(&kernel->desc.params[i]) && kernel->desc.params[i].type == ALLOT_T)
             return args[i].type;
     return kernel->desc.types ? kernel->desc.types[0] : ALLOT_F32;
 }
 
-static allot_status take_scalar(checker *check, const allot_arg *arg, al_argument *argument)
+static allot_status take_local(checker *check, const allot_arg *arg, al_argument *argument)
+{
+    if (arg->view.array || arg->data || !arg->bytes)
+        return refuse(check, "it is local memory: allot_local() says how many bytes, at least 1");
+    argument->bytes = arg->bytes;
+    argument->value = (allot_value){ NULL, arg->bytes, { arg->bytes, 1, 1 }, { 1, 1, 1 } };
+    return ALLOT_OK;
+}
+
+static allot_status take_struct(checker *check, const allot_arg *arg, al_argument *argument)
+{
+    size_t bytes = check->param->bytes;
+    if (!arg->data || arg->view.array)
+        return refuse(check, "it is a struct of %zu bytes: allot_bytes() takes it", bytes);
+    if (arg->bytes != bytes)
+        return refuse(check, "it is a struct of %zu bytes, and %zu were given", bytes, arg->bytes);
+    if (bytes > sizeof argument->scalar && !(argument->block = malloc(bytes)))
+        return al_failure_set(check->failure, ALLOT_NO_MEMORY, "out of memory");
+    void *to = argument->block ? argument->block : argument->scalar;
+    memcpy(to, arg->data, bytes);
+    argument->bytes = bytes;
+    argument->value = (allot_value){ to, 1, { 1, 1, 1 }, { 1, 1, 1 } };
+    return ALLOT_OK;
+}
+
+static allot_status take_number(checker *check, const allot_arg *arg, al_argument *argument)
 {
     if (arg->type == ALLOT_NO_TYPE)
         return refuse(check, "it is a scalar, and an array was given");
+    if (arg->bytes)
+        return refuse(check, "it is a number, and %s was given", arg->data ? "a struct" : "local memory");
     if (!al_number_convert(argument->scalar, argument->type, arg))
         return refuse(check, "a scalar of type %s does not fit its type %s", allot_type_name(arg->type),
                       allot_type_name(argument->type));
+    argument->bytes = allot_type_size(argument->type);
     argument->value = (allot_value){ argument->scalar, 1, { 1, 1, 1 }, { 1, 1, 1 } };
     return ALLOT_OK;
+}
+
+static allot_status take_scalar(checker *check, const allot_arg *arg, al_argument *argument)
+{
+    if (check->param->local)
+        return take_local(check, arg, argument);
+    return check->param->bytes ? take_struct(check, arg, argument) : take_number(check, arg, argument);
 }
 
 /* The last touched element, as an offset from the view's first; false on overflow. */
@@ -340,22 +393,36 @@ al_launch *al_launch_create(const allot_kernel *kernel, allot_ndrange range, con
     return launch;
 }
 
-size_t al_launch_bytes(const al_launch *launch)
+static size_t bytes_without_blocks(const al_launch *launch)
 {
     return sizeof *launch + launch->arg_count * sizeof launch->args[0];
 }
 
+size_t al_launch_bytes(const al_launch *launch)
+{
+    size_t bytes = bytes_without_blocks(launch);
+    for (size_t i = 0; i < launch->arg_count; i++)
+        bytes += launch->args[i].block ? launch->args[i].bytes : 0;
+    return bytes;
+}
+
 void al_launch_copy(al_launch *copy, const al_launch *launch)
 {
-    memcpy(copy, launch, al_launch_bytes(launch));
+    size_t bytes = bytes_without_blocks(launch);
+    unsigned char *block = (unsigned char *)copy + bytes;
+    memcpy(copy, launch, bytes);
     allot_kernel_hold((allot_kernel *)copy->kernel);
     for (size_t i = 0; i < copy->arg_count; i++) {
         al_argument *argument = &copy->args[i];
         argument->own = (al_accumulators){ 0 };
+        if (argument->block) {
+            argument->block = memcpy(block, argument->block, argument->bytes);
+            block += argument->bytes;
+        }
         if (al_argument_is_array(argument))
             allot_array_hold(argument->view.array);
         else
-            argument->value.data = argument->scalar;
+            argument->value.data = (void *)al_argument_data(argument);
     }
 }
 
@@ -380,6 +447,8 @@ void al_launch_destroy(al_launch *launch)
     if (!launch)
         return;
     al_launch_release_arrays(launch);
+    for (size_t i = 0; i < launch->arg_count; i++)
+        free(launch->args[i].block);
     allot_kernel_release((allot_kernel *)launch->kernel);
     free(launch);
 }

@@ -14,7 +14,9 @@ typedef struct al_argument {
     size_t begin, end; /* the bytes of the array from its first to its last touched element; empty if none */
     allot_access access; /* what must happen to [begin, end): a write that leaves holes is ALLOT_READ_WRITE */
     allot_value value;   /* scalar: complete. array: count, shape, stride; data is NULL here */
-    _Alignas(16) unsigned char scalar[16]; /* the scalar converted to `type` */
+    _Alignas(16) unsigned char scalar[16]; /* the scalar converted to `type`, or a struct that fits */
+    void *block;                           /* a struct that does not; owned */
+    size_t bytes;                          /* of the scalar, the struct, or local memory */
     al_accumulators own;                   /* of a reduced parameter, while the launch runs */
 } al_argument;
 
@@ -39,7 +41,8 @@ al_launch *al_launch_create(const allot_kernel *kernel, allot_ndrange range, con
 void al_launch_destroy(al_launch *launch);
 
 /* For a place whose foreign code may come back after the launch was given up: a launch of its own to work on.
- * The copy, in al_launch_bytes() of room, holds kernel and arrays, and has no accumulators. */
+ * The copy, in al_launch_bytes() of room, holds kernel and arrays, and has no accumulators;
+ * al_launch_release_arrays(), allot_kernel_release() and the room's own end are its end. */
 size_t al_launch_bytes(const al_launch *launch);
 void al_launch_copy(al_launch *copy, const al_launch *launch);
 /* The other way: what the place found out of it. */
@@ -54,8 +57,19 @@ static inline bool al_argument_is_array(const al_argument *argument)
     return argument->view.array != NULL;
 }
 
+static inline bool al_launch_has_offset(const al_launch *launch)
+{
+    return launch->range.offset[0] || launch->range.offset[1] || launch->range.offset[2];
+}
+
 /* Byte offset in its array of an array argument's element (0, 0, 0). */
 size_t al_argument_offset(const al_argument *argument);
+
+/* What a scalar parameter gets; NULL of local memory. */
+static inline const void *al_argument_data(const al_argument *argument)
+{
+    return argument->param->local ? NULL : argument->block ? argument->block : argument->scalar;
+}
 
 static inline bool al_argument_is_reduced(const al_argument *argument)
 {

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/slab.h"
+#include "core/batch.h"
 #include "core/call.h"
 #include "core/launch.h"
 #include "core/map.h"
@@ -88,6 +89,8 @@ static void destroy(al_task *task)
         free(task->future.failure);
     }
     al_map_destroy(al_map_of(task));
+    if (al_batch_is(task))
+        al_batch_fini(task);
     if (task->more)
         destroy_more(task->more);
     if (is_outside(task))
@@ -138,6 +141,11 @@ const char *allot_future_place(const allot_future *future)
 bool al_task_start(al_task *task)
 {
     return al_future_change(&task->future, ALLOT_STATE_PENDING, ALLOT_STATE_RUNNING);
+}
+
+bool al_task_reclaim(al_task *task)
+{
+    return al_future_change(&task->future, ALLOT_STATE_PENDING, ALLOT_STATE_RUNNING | AL_FUTURE_RECLAIMED);
 }
 
 void al_task_drop(al_task *task)
@@ -200,6 +208,12 @@ static al_gate *gate_to_leave(const al_task *task)
     return task->more ? NULL : task->gate;
 }
 
+void al_task_log_spawned(const al_task *task, allot_status status, const al_failure *failure)
+{
+    al_log(AL_LOG_WARNING, "%s, which was spawned, failed: %s", al_task_name(task),
+           failure && failure->message ? failure->message : allot_status_text(status));
+}
+
 static void finish(al_task *task, allot_status status, al_failure *message)
 {
     al_gate *gate = gate_to_leave(task); /* read before it may be gone */
@@ -207,8 +221,7 @@ static void finish(al_task *task, allot_status status, al_failure *message)
     /* Before the end, whoever else holds it: the last to let go knows nothing of this. */
     if (status != ALLOT_OK &&
         atomic_load_explicit(&task->future.word, memory_order_relaxed) & AL_FUTURE_SPAWNED)
-        al_log(AL_LOG_WARNING, "%s, which was spawned, failed: %s", al_task_name(task),
-               message && message->message ? message->message : allot_status_text(status));
+        al_task_log_spawned(task, status, message);
     if (al_future_finish(&task->future, end, status, message))
         destroy(task);
     if (gate)

@@ -26,9 +26,10 @@ typedef struct al_more {
     int64_t submitted_ns, decided_ns, started_ns, ended_ns; /* 0 unless it is traced or decided */
     _Atomic int64_t charged_ns;   /* what its place's backlog carries for it; 0 once it has been taken off */
     int priority;                 /* above 0: before others, below: after them */
-    int node;                     /* of memory, near which it should run; -1: anywhere */
+    bool retried;                 /* an attempt has failed and it goes again: it is running wherever it is */
     const char *_Atomic moved_to; /* the id, interned, of the place that took it over from the one that it was
-                                     sent to first, which failed; NULL: none did. It goes on as running */
+                                     sent to first, which failed; NULL: none did */
+    int node;                     /* of memory, near which it should run; -1: anywhere */
     const char *name; /* for messages and traces: never NULL; owned by launch, the block behind or static */
 } al_more;
 
@@ -111,6 +112,16 @@ static inline allot_executor *al_task_executor(const al_task *task)
  * al_task_drop(). */
 bool al_task_start(al_task *task);
 
+/* Who holds it, though the owner may have it, is about to run it: the same, but the owner, whose reference
+ * stays his, will find it started. */
+bool al_task_reclaim(al_task *task);
+
+/* True if it was. */
+static inline bool al_task_reclaimed(const al_task *task)
+{
+    return atomic_load_explicit(&((al_task *)task)->future.word, memory_order_relaxed) & AL_FUTURE_RECLAIMED;
+}
+
 /* The owner lets go of a task that ended without it. Drops the owner's reference. */
 void al_task_drop(al_task *task);
 
@@ -131,6 +142,9 @@ extern _Thread_local al_task *al_task_here __attribute__((tls_model("initial-exe
 /* How a stop that was asked for ends the task, whatever its code returns: ALLOT_STOPPED, ALLOT_DEADLINE;
  * ALLOT_OK: none was. */
 allot_status al_task_stop_status(const al_task *task);
+
+/* Tells the log that a task failed that nobody will ask how it went. */
+void al_task_log_spawned(const al_task *task, allot_status status, const al_failure *failure);
 
 /* Cancels a task that has not started, in the place of its owner, who still has it; false if it has. */
 bool al_task_cancel(al_task *task);

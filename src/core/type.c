@@ -140,3 +140,13 @@ allot_arg allot_u64(uint64_t value)
 {
     return (allot_arg){ .type = ALLOT_U64, .scalar.u = value };
 }
+
+allot_arg allot_bytes(const void *data, size_t bytes)
+{
+    return (allot_arg){ .type = ALLOT_U8, .data = data, .bytes = bytes };
+}
+
+allot_arg allot_local(size_t bytes)
+{
+    return (allot_arg){ .type = ALLOT_U8, .bytes = bytes };
+}

@@ -125,6 +125,8 @@ static bool wait_outside(allot_future *future, int64_t deadline_ns)
 static bool wait_helping(allot_future *future, int64_t deadline_ns)
 {
     al_helper *helper = al_helper_here;
+    if (helper->reclaim(helper, future))
+        return true;
     do {
         if (al_future_state_is_done(al_future_state_of(future)))
             return true;

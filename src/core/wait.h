@@ -6,6 +6,7 @@
 #ifndef AL_CORE_WAIT_H
 #define AL_CORE_WAIT_H
 
+#include <allot/future.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,6 +20,9 @@ void al_epoch_bump(void);
 /* A thread that belongs to a pool sets this so that its waits run other tasks instead of sleeping. */
 typedef struct al_helper {
     bool (*help)(struct al_helper *self); /* runs one task if there is one */
+    /* Runs the very task that this thread is about to wait for, if it is the one that the thread queued last
+     * and nobody has begun it. */
+    bool (*reclaim)(struct al_helper *self, allot_future *future);
     void (*idle)(struct al_helper *self,
                  bool idle); /* told before and after it sleeps on the epoch: new work must bump it */
 } al_helper;

@@ -2,6 +2,7 @@
 #include "executor/choose.h"
 #include "executor/control.h"
 #include "executor/map.h"
+#include "executor/retry.h"
 #include <stdio.h>
 
 /* ---- The end ---- */
@@ -28,6 +29,7 @@ static void retire(al_terms *terms)
 {
     al_task *task = terms->task;
     al_control_disarm(terms);
+    al_retry_fini(terms);
     bool ordered = terms->node.access_count != 0; /* one that was refused has no turn, and spoils nothing */
     if (ordered && allot_future_status(&task->future) != ALLOT_OK)
         poison_outputs(task);

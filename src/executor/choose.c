@@ -75,7 +75,7 @@ bool al_choose_needs_devices(const allot_executor *executor, const al_task *task
     char why[256];
     if (names_device(terms))
         return true;
-    if (!al_task_launch(task) || !al_task_launch(task)->kernel->desc.opencl_source ||
+    if (!al_task_launch(task) || !al_kernel_has_opencl(al_task_launch(task)->kernel) ||
         terms->kind != ALLOT_ANYWHERE || terms->place_id || terms->forbid & ALLOT_KIND_BIT(ALLOT_OPENCL))
         return false;
     for (size_t i = 0; i < place_count(executor); i++)

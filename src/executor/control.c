@@ -1,9 +1,11 @@
 #include "executor/control.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/batch.h"
 #include "executor/executor.h"
 #include "executor/map.h"
 #include "executor/arm.h"
+#include "executor/retry.h"
 #include <stddef.h>
 
 /* ---- Cancel ---- */
@@ -57,13 +59,22 @@ static void cancel_queued(al_place *place)
 {
     al_task *moved = NULL;
     for (al_task *task; (task = place->ops->withdraw(place, NULL));) {
-        if (!al_task_cancel(task) && task->more && task->more->moved_to) {
+        if (al_batch_is(task)) {
+            al_place_count(place, AL_CANCELLED, al_batch_cancel(task));
+            al_task_drop(task);
+            continue;
+        }
+        if (task->more && task->more->moved_to) {
             task->next = moved;
             moved = task;
             continue;
         }
-        al_place_count(place, AL_CANCELLED, 1);
-        al_task_drop(task);
+        if (task->more && task->more->retried) {
+            al_retry_give_up(task);
+            continue;
+        }
+        al_task_cancel(task);
+        al_place_drop(place, task);
     }
     while (moved) {
         al_task *next = moved->next;
@@ -80,6 +91,7 @@ void al_control_cancel_pending(allot_executor *executor)
     for (size_t i = 0; i < count; i++)
         if (atomic_load(&executor->places[i]->state) == ALLOT_PLACE_READY)
             cancel_queued(executor->places[i]);
+    al_retry_give_up_all(executor);
 }
 
 /* ---- Stop ---- */
@@ -89,6 +101,8 @@ static void end_running(al_task *task, int reason, int64_t grace_ns)
     uint32_t none = AL_STOP_NONE;
     atomic_compare_exchange_strong(&task->future.stop, &none, (uint32_t)reason);
     al_place *place = atomic_load_explicit(&task->place, memory_order_acquire);
+    if (place && task->more)
+        al_retry_stop(task);
     if (place)
         place->ops->stop(place, task, grace_ns);
 }

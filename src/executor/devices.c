@@ -3,7 +3,7 @@
 #include "core/loading.h"
 #include "executor/executor.h"
 #include "executor/arm.h"
-#include "executor/retry.h"
+#include "executor/fallback.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@ static void add_place(allot_executor *executor, al_place *place)
 {
     size_t count = atomic_load(&executor->place_count);
     executor->places[count] = place;
-    place->elsewhere = al_retry;
+    place->elsewhere = al_fallback;
     al_executor_ensure_open(executor, place);
     atomic_store_explicit(&executor->place_count, count + 1, memory_order_release);
 }

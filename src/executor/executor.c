@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "executor/callback.h"
 #include "executor/control.h"
+#include "executor/retry.h"
 #include "topology/citizen.h"
 #include "topology/topology.h"
 #include <stdlib.h>
@@ -49,6 +50,7 @@ enum {
 static void bring_up(allot_executor *executor, al_place *place)
 {
     al_failure failure = { 0 };
+    place->retry = al_retry;
     allot_status status = place->ops->open(place, &failure);
     if (status != ALLOT_OK)
         al_place_set_aside(place, failure.message ? failure.message : allot_status_text(status));
@@ -201,6 +203,7 @@ allot_executor *allot_open(const allot_options *given)
         return NULL;
     al_service_init(&executor->callbacks, "allot-callbacks", false);
     al_service_init(&executor->timers, "allot-timers", true);
+    al_workers_watch_waits();
     if (executor->config.caps_libraries)
         al_citizen_cap();
     return executor;

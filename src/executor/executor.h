@@ -40,6 +40,7 @@ struct allot_executor {
     bool search_started;
     char devices_message[512];
 
+    _Atomic uint64_t retries;
     _Atomic int64_t busy_ns,
         explored_ns; /* what decided launches ran, and how much of it for knowledge's sake */
 };
@@ -48,6 +49,9 @@ struct allot_executor {
  * executor. */
 allot_executor *al_executor_pin(al_task *task);
 void al_executor_unpin(allot_executor *executor);
+
+/* From now on waits for sync objects in thread tasks count as allot_blocking_begin(). */
+void al_workers_watch_waits(void);
 
 /* Brings a place up if nobody did yet; false if it is aside. */
 bool al_executor_ensure_open(allot_executor *executor, al_place *place);

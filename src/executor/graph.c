@@ -7,7 +7,7 @@ struct al_edge {
 };
 
 static pthread_mutex_t lock =
-    PTHREAD_MUTEX_INITIALIZER; /* guards every array's accesses and every node's successors */
+    PTHREAD_MUTEX_INITIALIZER; /* guards every array's turns and every node's successors */
 
 void al_graph_lock(void)
 {
@@ -74,54 +74,124 @@ static bool connect(al_node *from, al_node *to)
     return true;
 }
 
-/* Walks back in time. A writer of all these bytes stands for everything before it, which it waits for itself.
- */
-static bool wait_for_conflicts(al_access *access)
+/* One range of an array, and those that use it. */
+struct al_turn {
+    al_span span;       /* first */
+    al_access *writer;  /* the last one, if it is not released */
+    al_access *readers; /* since then, newest first, that are not released */
+    size_t expected;    /* accesses that are about to stand in it */
+};
+
+static bool is_unused(const al_span *span)
 {
-    for (al_access *other = access->array->accesses; other; other = other->older) {
-        bool overlaps = other->begin < access->end && access->begin < other->end;
-        if (!overlaps || other->node == access->node || !(access->writes || other->writes))
-            continue;
-        if (!connect(other->node, access->node))
+    const al_turn *turn = (const al_turn *)span;
+    return !turn->writer && !turn->readers && !turn->expected;
+}
+
+/* An access that waits for the last writer of a turn and, if it writes, for its readers. */
+static bool wait_for_turn(al_span *span, void *of)
+{
+    al_turn *turn = (al_turn *)span;
+    const al_access *access = of;
+    if (turn->writer && turn->writer->node != access->node && !connect(turn->writer->node, access->node))
+        return false;
+    for (al_access *reader = turn->readers; access->writes && reader; reader = reader->older)
+        if (reader->node != access->node && !connect(reader->node, access->node))
             return false;
-        if (other->writes && other->begin <= access->begin && other->end >= access->end)
-            break;
-    }
     return true;
 }
 
-static void link_access(al_access *access)
+static bool visit_turns(al_access *access, bool (*visit)(al_span *span, void *of))
 {
-    access->newer = NULL;
-    access->older = access->array->accesses;
-    if (access->older)
-        access->older->newer = access;
-    access->array->accesses = access;
+    return al_spans_visit(&access->array->turns, access->begin, access->end, visit, access);
 }
 
-static void unlink_access(al_access *access)
+/* The turn that it will stand in is made first, so that all that can fail is over before anybody waits. */
+static bool wait_for_conflicts(al_access *access)
 {
+    al_spans *turns = &access->array->turns;
+    access->turn = al_spans_have(turns, access->begin, access->end, sizeof(al_turn), is_unused);
+    if (!access->turn)
+        return false;
+    access->turn->expected++;
+    return visit_turns(access, wait_for_turn);
+}
+
+static void leave_turn(al_access *access)
+{
+    al_turn *turn = access->turn;
+    access->turn = NULL;
+    if (!turn)
+        return;
+    if (turn->writer == access) {
+        turn->writer = NULL;
+        return;
+    }
     if (access->older)
         access->older->newer = access->newer;
     if (access->newer)
         access->newer->older = access->older;
     else
-        access->array->accesses = access->older;
+        turn->readers = access->older;
 }
 
-/* Takes back the edges to a node that could not be added whole: each is the newest of its predecessor. */
-static void disconnect(al_node *node)
+/* A writer of all of a turn's bytes stands for everybody in it: it waits for them. */
+static bool take_over(al_span *span, void *of)
 {
-    for (size_t i = 0; i < node->access_count; i++) {
-        for (al_access *other = node->accesses[i].array->accesses; other; other = other->older) {
-            al_edge *edge = other->node->successors;
-            if (edge && edge->to == node) {
-                other->node->successors = edge->next;
-                atomic_fetch_sub_explicit(&node->waiting, 1, memory_order_relaxed);
-                free(edge);
-            }
-        }
+    al_turn *turn = (al_turn *)span;
+    const al_access *access = of;
+    if (span->begin < access->begin || span->end > access->end)
+        return true;
+    if (turn->writer)
+        leave_turn(turn->writer);
+    while (turn->readers)
+        leave_turn(turn->readers);
+    return true;
+}
+
+static void take_turn(al_access *access)
+{
+    al_turn *turn = access->turn;
+    turn->expected--;
+    if (access->writes) {
+        visit_turns(access, take_over);
+        turn->writer = access;
+        return;
     }
+    access->newer = NULL;
+    access->older = turn->readers;
+    if (access->older)
+        access->older->newer = access;
+    turn->readers = access;
+}
+
+/* Takes back the edges to a node that could not be added whole: they are the newest of its predecessor. */
+static void disconnect_from(al_node *from, al_node *node)
+{
+    for (al_edge *edge; (edge = from->successors) && edge->to == node;) {
+        from->successors = edge->next;
+        atomic_fetch_sub_explicit(&node->waiting, 1, memory_order_relaxed);
+        free(edge);
+    }
+}
+
+static bool disconnect_turn(al_span *span, void *of)
+{
+    const al_turn *turn = (const al_turn *)span;
+    const al_access *access = of;
+    if (turn->writer)
+        disconnect_from(turn->writer->node, access->node);
+    for (al_access *reader = turn->readers; reader; reader = reader->older)
+        disconnect_from(reader->node, access->node);
+    return true;
+}
+
+static void take_back(al_access *access)
+{
+    visit_turns(access, disconnect_turn);
+    if (access->turn)
+        access->turn->expected--;
+    access->turn = NULL;
 }
 
 bool al_graph_add(al_node *node)
@@ -130,10 +200,8 @@ bool al_graph_add(al_node *node)
     al_graph_lock();
     for (size_t i = 0; added && i < node->access_count; i++)
         added = wait_for_conflicts(&node->accesses[i]);
-    for (size_t i = 0; added && i < node->access_count; i++)
-        link_access(&node->accesses[i]);
-    if (!added)
-        disconnect(node);
+    for (size_t i = 0; i < node->access_count; i++)
+        (added ? take_turn : take_back)(&node->accesses[i]);
     al_graph_unlock();
     return added;
 }
@@ -157,7 +225,7 @@ void al_graph_release(al_node *node)
         return;
     al_graph_lock();
     for (size_t i = 0; i < node->access_count; i++)
-        unlink_access(&node->accesses[i]);
+        leave_turn(&node->accesses[i]);
     al_edge *edges = node->successors;
     node->successors = NULL;
     al_graph_unlock();

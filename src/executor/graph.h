@@ -1,5 +1,9 @@
 /* The order of launches: who must wait for whom, by the bytes of arrays that each declared to read or write.
  *
+ * Of each range of an array that is in use it is known who writes it last and who reads it after that. A
+ * reader waits for the last writers of what it overlaps, a writer for the readers too, and stands for them
+ * from then on. So a launch costs by those that it waits for, however many others use the array.
+ *
  * A node stands for one launch (or one mapping by the host). It becomes ready when all that it must wait for
  * is released; it is released when its own work is over. One lock orders the launches of the whole process,
  * so that launches with several arrays from several threads can never wait for each other in a circle, and
@@ -11,14 +15,18 @@
 
 typedef struct al_node al_node;
 typedef struct al_edge al_edge;
+typedef struct al_turn al_turn;
+typedef struct al_access al_access;
 
 struct al_access {
     al_node *node;
     allot_array *array; /* held by the node's owner */
     size_t begin, end;
     bool writes;
-    al_access *older,
-        *newer; /* accesses of the same array that are not released; guarded by the graph's lock */
+    /* Guarded by the graph's lock: */
+    al_turn *turn; /* of its range, where it is the writer or among the readers; NULL: released, or a later
+                      writer stands for it */
+    al_access *older, *newer; /* of the readers */
 };
 
 struct al_node {

@@ -1,14 +1,24 @@
-/* A launch whose place failed, not the launch itself, is run once more on the CPU, from the start, where its
- * hints allow. */
+/* Trying again: an attempt that failed goes back to its place after a while, if its hints say that it may.
+ * The task stays running meanwhile, so that nothing but its end is ever seen of it. */
 #ifndef AL_EXECUTOR_RETRY_H
 #define AL_EXECUTOR_RETRY_H
 
-#include "places/place.h"
+#include "executor/executor.h"
 
-/* al_place.elsewhere of devices. Takes the launch over if it has a C variant, a place on the CPU may run it,
- * nobody wants it stopped, it has not been moved before, and all it reads is still there: an array that it
- * reads and writes, and that the device may have half written, must be current somewhere else, as it is where
- * the device works on a copy of its own of what the host has. */
-bool al_retry(al_place *from, al_task *task, const al_failure *failure);
+/* al_place.retry: takes over a task whose attempt has failed, with its failure; false: it is to end so. */
+bool al_retry(al_place *place, al_task *task, allot_status status, al_failure *failure);
+
+/* The task is to stop, and says so already: ends it if it waits for its next attempt. */
+void al_retry_stop(al_task *task);
+
+/* Ends a task that was to be tried again with what its last attempt came to. Its caller has it from the
+ * timers or from a place's queue. */
+void al_retry_give_up(al_task *task);
+
+/* The executor cancels what does not run: ends all that wait for their next attempt. */
+void al_retry_give_up_all(allot_executor *executor);
+
+/* Frees what is kept of the last attempt. */
+void al_retry_fini(al_terms *terms);
 
 #endif

@@ -91,22 +91,33 @@ void al_service_add(al_service *service, al_job *job)
     pthread_mutex_unlock(&service->lock);
 }
 
-bool al_service_remove(al_service *service, al_job *job)
+/* The first job that is `job` or, with NULL, runs `run`. */
+static al_job *take(al_service *service, const al_job *job, void (*run)(al_job *job))
 {
     pthread_mutex_lock(&service->lock);
     al_job **link = &service->first, *before = NULL;
-    while (*link && *link != job) {
+    while (*link && (job ? *link != job : (*link)->run != run)) {
         before = *link;
         link = &before->next;
     }
-    bool found = *link != NULL;
+    al_job *found = *link;
     if (found) {
-        *link = job->next;
-        if (service->last == job)
+        *link = found->next;
+        if (service->last == found)
             service->last = before;
     }
     pthread_mutex_unlock(&service->lock);
     return found;
+}
+
+bool al_service_remove(al_service *service, al_job *job)
+{
+    return take(service, job, NULL) != NULL;
+}
+
+al_job *al_service_take(al_service *service, void (*run)(al_job *job))
+{
+    return take(service, NULL, run);
 }
 
 void al_service_fini(al_service *service)

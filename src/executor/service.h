@@ -32,6 +32,9 @@ void al_service_add(al_service *service, al_job *job);
 /* Takes out a job that has not begun; false if it is not there any more. */
 bool al_service_remove(al_service *service, al_job *job);
 
+/* Takes out a job that runs this function and has not begun; NULL if there is none. */
+al_job *al_service_take(al_service *service, void (*run)(al_job *job));
+
 /* Runs what is left of untimed jobs, joins the thread. Timed jobs must have been removed. */
 void al_service_fini(al_service *service);
 

@@ -1,10 +1,14 @@
 #include "executor/submit.h"
 #include "base/clock.h"
+#include "core/batch.h"
 #include "executor/arm.h"
 #include "observe/trace.h"
+#include "places/thread/pool.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define RUN 64 /* tasks that allot_submit_many() hands over at once */
 
 /* ---- The calls ---- */
 
@@ -44,6 +48,15 @@ static allot_status read_hints(const allot_hints *given, allot_hints *hints, al_
     if ((int)hints->place < ALLOT_ANYWHERE || hints->place > ALLOT_OPENCL)
         return al_failure_set(failure, ALLOT_INVALID, "hints.place is %d: not a kind of place",
                               (int)hints->place);
+    if (hints->retries < 0 || hints->retry_delay_ns < 0)
+        return al_failure_set(failure, ALLOT_INVALID, "hints.retries is %d, retry_delay_ns %lld: below 0",
+                              hints->retries, (long long)hints->retry_delay_ns);
+    if (hints->retries && !hints->idempotent)
+        return al_failure_set(
+            failure, ALLOT_INVALID,
+            "hints.retries is %d, but the task is not declared hints.idempotent: an attempt "
+            "that failed may have had its effects",
+            hints->retries);
     return check_after_list(hints, failure);
 }
 
@@ -162,6 +175,31 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
     return future ? future : abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
 }
 
+/* Plain calls: counted in, queued and announced at once. */
+static void submit_run(submission *what, const unsigned char *in, size_t count, allot_future **futures)
+{
+    allot_executor *executor = what->executor;
+    al_place *place = executor->places[0];
+    bool open = al_executor_ensure_open(executor, place);
+    al_task *tasks[RUN];
+    size_t made = 0;
+    for (size_t i = 0; i < count; i++) {
+        al_task *task = al_task_create(what->function, in ? in + i * what->in_size : NULL, what->in_size,
+                                       what->out_size, what->references);
+        futures[i] = task ? &task->future : abandon(executor, NULL, ALLOT_NO_MEMORY, &(al_failure){ 0 });
+        if (!task)
+            continue;
+        task->gate = executor->gate;
+        if (open)
+            al_arm_address(tasks[made++] = task, place);
+        else
+            al_arm_fail(task, ALLOT_NO_PLACE, &(al_failure){ 0 });
+    }
+    al_place_count(place, AL_ENQUEUED, made);
+    if (made)
+        al_pool_push_many(al_pool_from(place), tasks, made);
+}
+
 void allot_submit_many(allot_executor *executor, allot_function function, const void *in, size_t in_size,
                        size_t out_size, size_t count, const allot_hints *given, allot_future **futures)
 {
@@ -171,7 +209,14 @@ void allot_submit_many(allot_executor *executor, allot_function function, const 
     if (!futures || !count)
         return;
     allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
-    for (size_t i = 0; i < count; i++) {
+    size_t begun = 0;
+    for (size_t run; what.plain && status == ALLOT_OK && begun < count; begun += run) {
+        run = count - begun < RUN ? count - begun : RUN;
+        if (!al_gate_enter_tasks(executor->gate, run))
+            break;
+        submit_run(&what, in ? (const unsigned char *)in + begun * in_size : NULL, run, futures + begun);
+    }
+    for (size_t i = begun; i < count; i++) {
         const void *argument = in ? (const unsigned char *)in + i * in_size : NULL;
         if (status == ALLOT_OK && !al_gate_enter_task(executor->gate))
             status = ALLOT_SHUTDOWN;
@@ -210,6 +255,24 @@ static allot_status spawn_one(submission *what, const void *in, al_failure *fail
     return refused ? status : ALLOT_OK;
 }
 
+/* Plain calls, as many at once as one batch may have; how many of them it took on. None: one by one will tell
+ * why. */
+static size_t spawn_batch(submission *what, const void *in, size_t count)
+{
+    allot_executor *executor = what->executor;
+    count = count < AL_BATCH_CALLS ? count : AL_BATCH_CALLS;
+    if (!what->plain || count < 2 || !al_gate_enter_tasks(executor->gate, count))
+        return 0;
+    al_task *batch = NULL;
+    if (al_executor_ensure_open(executor, executor->places[0]))
+        batch = al_batch_create(executor->gate, what->function, in, what->in_size, count);
+    if (batch)
+        al_arm_dispatch(batch, executor->places[0]);
+    else
+        al_gate_abandon_tasks(executor->gate, count);
+    return batch ? count : 0;
+}
+
 allot_status allot_spawn_many(allot_executor *executor, allot_function function, const void *in,
                               size_t in_size, size_t count, const allot_hints *given, size_t *spawned)
 {
@@ -219,8 +282,11 @@ allot_status allot_spawn_many(allot_executor *executor, allot_function function,
     allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
     size_t done = 0;
     while (status == ALLOT_OK && done < count) {
-        status = spawn_one(&what, in ? (const unsigned char *)in + done * in_size : NULL, &failure);
-        done += status == ALLOT_OK;
+        const void *argument = in ? (const unsigned char *)in + done * in_size : NULL;
+        size_t batched = spawn_batch(&what, argument, count - done);
+        if (!batched)
+            status = spawn_one(&what, argument, &failure);
+        done += batched ? batched : status == ALLOT_OK;
     }
     if (spawned)
         *spawned = done;
@@ -241,7 +307,7 @@ static bool wants_devices(const allot_executor *executor, const al_launch *launc
 {
     bool elsewhere = hints->place != ALLOT_ANYWHERE && hints->place != ALLOT_OPENCL;
     bool forbidden = hints->forbid & ALLOT_KIND_BIT(ALLOT_OPENCL);
-    return launch->kernel->desc.opencl_source && !elsewhere && !forbidden &&
+    return al_kernel_has_opencl(launch->kernel) && !elsewhere && !forbidden &&
            executor->kinds & ALLOT_KIND_BIT(ALLOT_OPENCL);
 }
 

@@ -45,6 +45,8 @@ static void fill_hints(al_terms *terms, const allot_hints *hints)
     if (hints->deadline_ns)
         terms->deadline_ns = al_clock_deadline_ns(hints->deadline_ns);
     terms->grace_ns = hints->grace_ns > 0 ? hints->grace_ns : DEFAULT_GRACE_NS;
+    terms->retries = hints->retries;
+    terms->retry_delay_ns = hints->retry_delay_ns;
     terms->after_count = hints->after_count;
     if (hints->place_id)
         terms->place_id = strcpy(terms->place_text, hints->place_id);

@@ -35,6 +35,11 @@ struct al_terms {
     int64_t grace_ns;
     al_job timer; /* of the deadline; holds the task while it is set */
     bool timer_set;
+    int retries, attempts; /* how often it may be tried again, and how often it was */
+    int64_t retry_delay_ns;
+    al_job retry;             /* of the next attempt */
+    allot_status last_status; /* of the last attempt, while it is tried again */
+    al_failure last;
     struct al_place *decided; /* the place that a decision chose; NULL: none was made */
     int64_t predicted_ns;     /* what it was expected to cost there */
     bool alone;               /* nothing was queued before it on these CPUs or this device */

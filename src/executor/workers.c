@@ -2,6 +2,7 @@
 #include "base/slab.h"
 #include "executor/executor.h"
 #include "places/thread/pool.h"
+#include "sync/wait.h"
 #include <string.h>
 
 static al_place *find(allot_executor *executor, const char *id)
@@ -55,6 +56,19 @@ void allot_blocking_end(void)
 {
     if (al_worker_mine && !al_forked() && blocking > 0 && --blocking == 0)
         al_crew_blocking(al_worker_mine, false);
+}
+
+static void tell_blocking(bool begins)
+{
+    if (begins)
+        allot_blocking_begin();
+    else
+        allot_blocking_end();
+}
+
+void al_workers_watch_waits(void)
+{
+    atomic_store_explicit(&al_wait_blocking, tell_blocking, memory_order_release);
 }
 
 size_t allot_trim(void)

@@ -2,215 +2,278 @@
 #include <math.h>
 #include <string.h>
 
-/* The mean is over about so many runs: the last dozen decide. */
-#define MEMORY_RUNS 16
-/* A run this many times above or below what was expected is a surprise. */
-#define SURPRISE 4.0
-/* Up to so many samples a far shorter run shows that the ones before were disturbed: nothing runs too fast by
- * accident. */
-#define YOUNG_SAMPLES 4
-/* A driver is thought to hide at most so many times the time of a build in the run that follows. */
-#define MOST_HIDDEN 2
-/* The deviation of a single run, in shares of the mean, until runs have shown it. */
-#define GUESSED_DEVIATION 0.5
-/* The optimistic bound lies so many standard errors below the mean, but not below this share of the best run.
- */
-#define BOUND_ERRORS 2.0
-#define BOUND_LEAST  0.8
-/* Each octave away from what is known, the optimistic bound divides the expectation by so much more; but not
- * by more than a rate or an overhead changes with size, if that has been seen. */
-#define DOUBT_PER_OCTAVE 0.25
-#define MOST_DOUBT       2.0
-/* What has faded may have changed by so much. */
-#define FADED_DOUBT 2.0
+/* No time and no size is taken for less. */
+#define LEAST_S 1e-10
 
-static size_t bucket_of(double load_s)
+/* The variance of a single run before runs have shown it, which counts as so many runs. */
+#define GUESSED_SPREAD 0.0225
+#define GUESSED_RUNS   4.0
+#define SPREAD_MEMORY  64.0
+
+/* The first run at a size is believed up to so many deviations from what was expected, unless that at another
+ * size before was cut on the same side. Of what is cut, and of what the very first run took too long (it may
+ * have warmed things up), a share becomes doubt. */
+#define BELIEVED_DEVIATIONS 2.5
+#define CUT_DOUBT           0.5
+#define WARMING_DOUBT       0.25
+
+/* A place that changed at one size by this much is thought to have changed at all of them, give or take half
+ * of it. */
+#define COMMON_SHIFT 0.4
+#define SHIFT_DOUBT  0.5
+
+/* How far apart two sizes' misfits still have to do with each other: they fall to 1/e in three octaves. */
+#define MISFIT_RANGE (3 * 0.6931)
+
+/* The fit is renewed when a bucket has moved by so much, or has so few samples. */
+#define REFIT_MOVE    0.02
+#define REFIT_SAMPLES 8
+
+size_t al_curve_bucket_of(double reference_s)
 {
-    double nanoseconds = load_s * 1e9;
-    if (nanoseconds < 2)
-        return 0;
-    int octave = ilogb(nanoseconds);
-    return octave < AL_CURVE_BUCKETS ? (size_t)octave : AL_CURVE_BUCKETS - 1;
+    double halves = 2 * log2(fmax(reference_s, LEAST_S) * 1e9) - 2 * 5 + 1;
+    return halves < 0 ? 0 : halves < AL_CURVE_BUCKETS ? (size_t)halves : AL_CURVE_BUCKETS - 1;
 }
+
+static double log_of(double seconds)
+{
+    return log(fmax(seconds, LEAST_S));
+}
+
+static double pooled(const al_curve *curve)
+{
+    return (curve->square + GUESSED_RUNS * GUESSED_SPREAD) / (curve->count + GUESSED_RUNS);
+}
+
+/* ---- Expecting ---- */
 
 /* Fading begins at what the mean remembers, or a place with a million good runs would not be tried again for
  * an age. */
 static uint64_t faded_samples(const al_bucket *bucket, uint64_t clock)
 {
-    uint64_t halvings = (clock - bucket->seen) / AL_CURVE_FADE_RUNS;
+    uint64_t halvings = clock > bucket->seen ? (clock - bucket->seen) / AL_CURVE_FADE_RUNS : 0;
     if (halvings == 0)
         return bucket->samples;
-    uint64_t remembered = bucket->samples < MEMORY_RUNS ? bucket->samples : MEMORY_RUNS;
+    uint64_t most = (uint64_t)AL_BUCKET_MEMORY;
+    uint64_t remembered = bucket->samples < most ? bucket->samples : most;
     return halvings < 64 ? remembered >> halvings : 0;
 }
 
-/* What a run of the prior's size takes, from what runs of the bucket's size took.
- *
- * The prior splits a run into overhead and work. Where it is off by a ratio, each part is blamed by its
- * share: runs that are nearly all overhead say nothing about the work's rate, and large ones say nothing
- * about the overhead. */
-static double scaled_from(const al_bucket *bucket, const al_prior *prior)
+/* Buckets whose misfit tells of another size's, and how. */
+typedef struct neighbours {
+    size_t count;
+    size_t index[2];
+} neighbours;
+
+/* The nearest used ones on either side, or the size's own and the nearer of those. Beyond them nothing more
+ * is told: the misfit is thought to be a process without memory (Ornstein-Uhlenbeck). */
+static neighbours find_neighbours(const al_curve *curve, size_t own)
 {
-    if (bucket->load_s == prior->load_s)
-        return bucket->mean_s;
-    double guessed_s = prior->overhead_s + bucket->load_s;
-    double ratio = bucket->mean_s / guessed_s, share = bucket->load_s / guessed_s;
-    if (ratio <= 0)
-        return 0;
-    double work = pow(ratio, share), overhead = ratio / work; /* ratio to the power of 1 - share */
-    double overhead_s = overhead * prior->overhead_s;
-    double correction = bucket->mean_s / (overhead_s + work * bucket->load_s);
-    return correction * (overhead_s + work * prior->load_s);
+    size_t below = own, above = own + 1;
+    while (below > 0 && curve->buckets[below - 1].samples == 0)
+        below--;
+    while (above < AL_CURVE_BUCKETS && curve->buckets[above].samples == 0)
+        above++;
+    neighbours found = { 0 };
+    bool has_own = curve->buckets[own].samples != 0, has_below = below > 0,
+         has_above = above < AL_CURVE_BUCKETS;
+    if (has_own)
+        found.index[found.count++] = own;
+    if (has_below && !(has_own && has_above && above - own < own - (below - 1)))
+        found.index[found.count++] = below - 1;
+    if (has_above && found.count < 2)
+        found.index[found.count++] = above;
+    return found;
 }
 
-static double bound(const al_bucket *bucket, uint64_t samples)
+static double kinship(double log_size, double other)
 {
-    double count = fmin((double)samples, MEMORY_RUNS);
-    double guessed = GUESSED_DEVIATION * bucket->mean_s;
-    double error_s = sqrt((bucket->variance + guessed * guessed / count) / count);
-    return fmax(bucket->mean_s - BOUND_ERRORS * error_s, BOUND_LEAST * bucket->least_s);
+    return exp(-fabs(log_size - other) / MISFIT_RANGE);
 }
 
-/* From the size's own bucket. */
-static void predict_known(const al_bucket *bucket, const al_prior *prior, uint64_t clock,
-                          al_prediction *prediction)
+/* The fit's misfit at log_size from that of the neighbours: simple kriging. (Rasmussen and Williams, Gaussian
+ * Processes for Machine Learning, 2006, equations 2.25 and 2.26.) *left receives its remaining variance, and
+ * *told how much of the expectation rests on the neighbours. */
+static double misfit_at(const al_curve *curve, const neighbours *near, double log_size, uint64_t clock,
+                        double *left, double *told)
 {
-    prediction->samples = faded_samples(bucket, clock);
-    prediction->run_s = scaled_from(bucket, prior);
-    if (prediction->samples == 0)
-        prediction->low_s = prediction->run_s / FADED_DOUBT;
-    else if (bucket->mean_s > 0)
-        prediction->low_s = prediction->run_s * (bound(bucket, prediction->samples) / bucket->mean_s);
-}
-
-/* By what the optimistic bound divides an expectation that comes from another size. A large run informs about
- * the rate, a small one about the overhead; about the other nothing is known but the prior's own range. */
-static double doubt(const al_bucket *nearest, const al_prior *prior, bool enclosed)
-{
-    double guess_s = prior->overhead_s + prior->load_s;
-    double work = prior->load_s / guess_s, seen = nearest->load_s / (prior->overhead_s + nearest->load_s);
-    double informed = enclosed ? 1 : work * seen + (1 - work) * (1 - seen);
-    double most = informed * MOST_DOUBT + (1 - informed) * guess_s / prior->low_s;
-    double octaves = fabs(log2(fmax(prior->load_s, 1e-9) / fmax(nearest->load_s, 1e-9)));
-    return fmin(1 + DOUBT_PER_OCTAVE * fmax(octaves, 1), most);
-}
-
-/* From the nearest buckets below and above, either of which may be missing. */
-static void predict_between(const al_bucket *below, const al_bucket *above, const al_prior *prior,
-                            al_prediction *prediction)
-{
-    bool nearer_above = above && (!below || above->load_s * below->load_s < prior->load_s * prior->load_s);
-    const al_bucket *nearest = nearer_above ? above : below;
-    if (below && above) { /* an overhead plus a rate go exactly through two points */
-        double share = (prior->load_s - below->load_s) / (above->load_s - below->load_s);
-        prediction->run_s = below->mean_s + share * (above->mean_s - below->mean_s);
-    } else {
-        prediction->run_s = scaled_from(nearest, prior);
+    double misfit = curve->fit.misfit, usual = pooled(curve), kin[2] = { 0 }, own[2] = { 1, 1 }, both = 0;
+    double residual[2] = { 0 };
+    for (size_t i = 0; i < near->count; i++) {
+        const al_bucket *bucket = &curve->buckets[near->index[i]];
+        kin[i] = misfit * kinship(log_size, bucket->log_size);
+        own[i] = misfit + al_bucket_error(bucket, usual, clock);
+        residual[i] = curve->residual[near->index[i]];
     }
-    prediction->low_s = prediction->run_s / doubt(nearest, prior, below && above);
+    if (near->count == 2)
+        both = misfit *
+               kinship(curve->buckets[near->index[0]].log_size, curve->buckets[near->index[1]].log_size);
+    double determinant = own[0] * own[1] - both * both; /* positive: an error is */
+    double weight0 = (own[1] * kin[0] - both * kin[1]) / determinant;
+    double weight1 = (own[0] * kin[1] - both * kin[0]) / determinant;
+    *left = fmax(misfit - weight0 * kin[0] - weight1 * kin[1], 0);
+    *told = weight0 + weight1;
+    return weight0 * residual[0] + weight1 * residual[1];
 }
 
-/* From the one run that was compiled just before, which is the only bucket's. */
-static void predict_cold(const al_curve *curve, const al_prior *prior, al_prediction *prediction)
+static al_expectation from_prior(const al_belief *belief, const al_place_size *size)
 {
-    const al_bucket *bucket = curve->buckets;
-    while (!bucket->used)
-        bucket++;
-    double left = bucket->mean_s > 0 ? bucket->least_s / bucket->mean_s : 0;
-    prediction->run_s = scaled_from(bucket, prior);
-    prediction->low_s = fmin(fmax(prior->low_s, left * prediction->run_s), prediction->run_s);
+    al_fit fit = al_fit_of(belief);
+    al_expectation expectation = { .spread = GUESSED_SPREAD, .source = AL_FROM_PRIOR };
+    expectation.log_time =
+        al_fit_log_time(&fit, fmax(size->overhead_s, LEAST_S), size->load_s, &expectation.variance);
+    expectation.variance += fit.misfit;
+    return expectation;
 }
 
-void al_curve_predict(const al_curve *curve, const al_prior *prior, uint64_t clock, al_prediction *prediction)
+al_expectation al_curve_expect(const al_curve *curve, const al_belief *belief, const al_place_size *size,
+                               uint64_t clock)
 {
-    size_t own = bucket_of(prior->load_s);
-    const al_bucket *below = NULL, *above = NULL;
-    prediction->samples = 0;
-    prediction->run_s = prior->overhead_s + prior->load_s;
-    prediction->low_s = prior->low_s;
-    if (!curve || curve->runs == 0)
-        return;
-    if (curve->cold) {
-        predict_cold(curve, prior, prediction);
-        return;
+    if (!curve || (curve->runs == 0 && !curve->cold))
+        return from_prior(belief, size);
+    const al_bucket *own = &curve->buckets[size->bucket];
+    al_expectation expectation = { .samples = curve->cold ? 0 : faded_samples(own, clock) };
+    expectation.source = curve->cold                ? AL_FROM_PRIOR
+                         : expectation.samples != 0 ? AL_FROM_BUCKET
+                                                    : AL_FROM_REGRESSION;
+    expectation.spread = own->samples ? al_bucket_spread(own, pooled(curve)) : pooled(curve);
+    double fit_variance, left, told;
+    double fitted = al_fit_log_time(&curve->fit, curve->overhead_s, size->load_s, &fit_variance);
+    neighbours near = find_neighbours(curve, size->bucket);
+    double misfit = misfit_at(curve, &near, log_of(size->load_s), clock, &left, &told);
+    expectation.log_time = fitted + misfit;
+    expectation.variance = left + (1 - told) * (1 - told) * fit_variance;
+    return expectation;
+}
+
+/* ---- Learning ---- */
+
+void al_curve_refit(al_curve *curve, const al_belief *belief, double overhead_s)
+{
+    al_point points[AL_CURVE_BUCKETS];
+    size_t count = 0;
+    double usual = pooled(curve);
+    curve->overhead_s = fmax(overhead_s, LEAST_S);
+    for (size_t i = 0; i < AL_CURVE_BUCKETS; i++) {
+        al_bucket *bucket = &curve->buckets[i];
+        if (bucket->samples)
+            points[count++] = (al_point){ exp(bucket->log_size), bucket->log_time,
+                                          al_bucket_error(bucket, usual, bucket->seen) };
     }
-    if (curve->buckets[own].used) {
-        predict_known(&curve->buckets[own], prior, clock, prediction);
-    } else {
-        for (size_t i = own; i-- > 0 && !below;)
-            below = curve->buckets[i].used ? &curve->buckets[i] : NULL;
-        for (size_t i = own + 1; i < AL_CURVE_BUCKETS && !above; i++)
-            above = curve->buckets[i].used ? &curve->buckets[i] : NULL;
-        predict_between(below, above, prior, prediction);
+    curve->fit = al_fit_points(belief, curve->overhead_s, points, count);
+    count = 0;
+    for (size_t i = 0; i < AL_CURVE_BUCKETS; i++) {
+        if (!curve->buckets[i].samples)
+            continue;
+        curve->fitted[i] = curve->buckets[i].log_time;
+        curve->residual[i] =
+            curve->fitted[i] - al_fit_log_time(&curve->fit, curve->overhead_s, points[count++].load_s, NULL);
     }
-    prediction->low_s = fmin(prediction->low_s, prediction->run_s);
 }
 
-static void begin(al_bucket *bucket, double load_s, double run_s)
+/* Most runs leave the fit as it is. */
+static void note(al_curve *curve, const al_belief *belief, const al_place_size *size, bool changed)
 {
-    bucket->samples = 1;
-    bucket->load_s = load_s;
-    bucket->mean_s = bucket->least_s = run_s;
-    bucket->variance = 0;
-    bucket->used = true;
+    size_t index = size->bucket;
+    const al_bucket *bucket = &curve->buckets[index];
+    if (changed || bucket->samples <= REFIT_SAMPLES ||
+        fabs(bucket->log_time - curve->fitted[index]) > REFIT_MOVE)
+        al_curve_refit(curve, belief, size->overhead_s);
+    else
+        curve->residual[index] =
+            bucket->log_time - al_fit_log_time(&curve->fit, curve->overhead_s, exp(bucket->log_size), NULL);
 }
 
-/* The driver may have gone on compiling in the run: what is above the expectation is thought to be that, if
- * it is not too much. */
-static void begin_cold(al_curve *curve, const al_prior *prior, double run_s, double expected_s,
-                       double compile_s)
+/* How far a run that lies `deviation` from what was expected is believed. */
+static double believe(al_curve *curve, double deviation, double most)
 {
-    al_bucket *bucket = &curve->buckets[bucket_of(prior->load_s)];
-    double hidden_s = fmax(compile_s, prior->compile_s);
-    begin(bucket, prior->load_s, fmin(run_s, fmax(expected_s, run_s - hidden_s)));
-    bucket->least_s = fmax(run_s - MOST_HIDDEN * hidden_s, 0);
-    curve->cold = true;
+    int side = deviation > most ? 1 : deviation < -most ? -1 : 0;
+    bool again = side != 0 && side == curve->cut;
+    curve->cut = again ? 0 : side;
+    return again ? deviation : fmax(fmin(deviation, most), -most);
 }
 
-static void end_cold(al_curve *curve)
+static void begin(al_curve *curve, const al_belief *belief, const al_place_size *size, uint64_t clock,
+                  double log_time)
+{
+    al_expectation expected = al_curve_expect(curve, belief, size, clock);
+    double deviation = log_time - expected.log_time;
+    double believed =
+        believe(curve, deviation, BELIEVED_DEVIATIONS * sqrt(expected.variance + expected.spread));
+    double cut = CUT_DOUBT * (deviation - believed);
+    double warming = curve->runs == 0 ? WARMING_DOUBT * fmax(believed, 0) : 0;
+    al_bucket_begin(&curve->buckets[size->bucket], clock, log_of(size->load_s), expected.log_time + believed,
+                    1, cut * cut + warming * warming);
+}
+
+static void count_spread(al_curve *curve, const al_surprise *surprise)
+{
+    const double keep = 1 - 1 / SPREAD_MEMORY;
+    curve->count = keep * curve->count + surprise->weight;
+    curve->square = keep * curve->square + surprise->weight * surprise->noise;
+}
+
+static double follow(al_curve *curve, const al_place_size *size, uint64_t clock, double log_time)
+{
+    al_bucket *bucket = &curve->buckets[size->bucket];
+    double here = al_fit_log_time(&curve->fit, curve->overhead_s, size->load_s, NULL);
+    double there = al_fit_log_time(&curve->fit, curve->overhead_s, exp(bucket->log_size), NULL);
+    bucket->samples = faded_samples(bucket, clock);
+    al_surprise surprise = al_bucket_follow(bucket, clock, log_of(size->load_s), log_time,
+                                            bucket->log_time + here - there, pooled(curve));
+    if (surprise.shift == 0)
+        count_spread(curve, &surprise);
+    return surprise.shift;
+}
+
+static void suspect_others(al_curve *curve, const al_bucket *changed, double shift)
+{
+    double common = fabs(shift) > COMMON_SHIFT ? shift : 0, doubt = common != 0 ? SHIFT_DOUBT * shift : shift;
+    for (size_t i = 0; i < AL_CURVE_BUCKETS; i++)
+        if (curve->buckets[i].samples && &curve->buckets[i] != changed)
+            al_bucket_suspect(&curve->buckets[i], common, doubt * doubt);
+}
+
+static void forget(al_curve *curve)
 {
     memset(curve->buckets, 0, sizeof curve->buckets);
     curve->cold = false;
 }
 
-static void follow(al_bucket *bucket, double load_s, double run_s)
+double al_curve_learn(al_curve *curve, const al_belief *belief, const al_place_size *size, uint64_t clock,
+                      double log_time)
 {
-    bucket->samples++;
-    double weight = 1 / fmin((double)bucket->samples, MEMORY_RUNS), step = run_s - bucket->mean_s;
-    bucket->load_s += weight * (load_s - bucket->load_s);
-    bucket->mean_s += weight * step;
-    bucket->variance = (1 - weight) * (bucket->variance + weight * step * step);
-    bucket->least_s = fmin(bucket->least_s, run_s);
-}
-
-/* Counts runs of surprising length in a row: 0, or how many there are now, negative for short ones. */
-static int count_surprises(int before, double run_s, double expected_s)
-{
-    if (run_s > SURPRISE * expected_s)
-        return before > 0 ? before + 1 : 1;
-    if (run_s < expected_s / SURPRISE)
-        return before < 0 ? before - 1 : -1;
-    return 0;
-}
-
-void al_curve_learn(al_curve *curve, const al_prior *prior, uint64_t clock, double run_s, double compile_s)
-{
-    al_bucket *bucket = &curve->buckets[bucket_of(prior->load_s)];
-    al_prediction expected;
-    al_curve_predict(curve, prior, clock, &expected);
-    if (curve->runs++ == 0 && compile_s > 0) {
-        begin_cold(curve, prior, run_s, expected.run_s, compile_s);
-        return;
-    }
+    double shift = 0;
+    log_time = fmax(log_time, log(LEAST_S));
     if (curve->cold)
-        end_cold(curve);
-    bucket->samples = faded_samples(bucket, clock);
-    bucket->seen = clock;
-    curve->surprises = count_surprises(curve->surprises, run_s, expected.run_s);
-    bool young = bucket->samples < YOUNG_SAMPLES, doubtful = curve->surprises == 1;
-    double believed_s = doubtful ? SURPRISE * expected.run_s : run_s;
-    if (bucket->samples == 0 || curve->surprises > 1 || curve->surprises < (young ? 0 : -1))
-        begin(bucket, prior->load_s, believed_s); /* what was before does not count */
+        forget(curve);
+    al_bucket *bucket = &curve->buckets[size->bucket];
+    if (bucket->samples == 0)
+        begin(curve, belief, size, clock, log_time);
     else
-        follow(bucket, prior->load_s, believed_s);
+        shift = follow(curve, size, clock, log_time);
+    if (shift != 0)
+        suspect_others(curve, bucket, shift);
+    curve->runs++;
+    note(curve, belief, size, shift != 0);
+    return shift;
+}
+
+void al_curve_learn_cold(al_curve *curve, const al_belief *belief, const al_place_size *size, uint64_t clock,
+                         double least_s, double most_s)
+{
+    al_expectation expected = al_curve_expect(curve, belief, size, clock);
+    double log_time = fmax(fmin(expected.log_time, log_of(most_s)), log_of(least_s));
+    if (curve->runs != 0 || log_time == expected.log_time)
+        return;
+    curve->cold = true;
+    al_bucket_begin(&curve->buckets[size->bucket], clock, log_of(size->load_s), log_time, 1, 0);
+    al_curve_refit(curve, belief, size->overhead_s);
+}
+
+void al_curve_suspect(al_curve *curve, double shift, double variance)
+{
+    for (size_t i = 0; i < AL_CURVE_BUCKETS; i++)
+        if (curve->buckets[i].samples)
+            al_bucket_suspect(&curve->buckets[i], shift, variance);
 }

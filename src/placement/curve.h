@@ -1,50 +1,72 @@
 /* A curve: what runs of one kernel, type and place took, by size.
  *
- * One bucket for each octave of size holds a mean that follows what it sees. Sizes between buckets are
- * interpolated, sizes outside are scaled from the nearest with the prior's shape: an overhead plus a part
- * that grows with the work.
- *
- * No single run is believed that says something quite new, and no second one is doubted. What is not seen
- * again fades. */
+ * A bucket for each half octave of size knows the runs of about that size; a fit of an overhead and a rate
+ * goes through all of them. What is expected at a size is the fit, corrected by how far the nearest buckets
+ * lie from it: a bucket with few samples shrinks toward the fit, the fit of few buckets toward the prior. */
 #ifndef AL_PLACEMENT_CURVE_H
 #define AL_PLACEMENT_CURVE_H
 
+#include "placement/bucket.h"
+#include "placement/fit.h"
 #include "placement/model.h"
-#include "placement/prior.h"
 
-/* Sizes are a prior's load_s; the first octave holds all below 2 ns, the last all from 39 hours up. */
-#define AL_CURVE_BUCKETS 48
+/* The first holds all sizes below 32 ns of reference time, the last all from 12 hours up. */
+#define AL_CURVE_BUCKETS 81
 
-/* So many runs of anything halve what a bucket's samples count for: a place that looked bad is tried again
- * one day. */
+/* So many runs of the kernel anywhere halve the samples that are told of a bucket. */
 #define AL_CURVE_FADE_RUNS 1024
-
-typedef struct al_bucket {
-    uint64_t samples; /* runs that the mean rests on, fading */
-    uint64_t seen;    /* the clock when it last learned */
-    double load_s;    /* their mean size */
-    double mean_s, variance, least_s;
-    int surprises; /* how many runs in a row, up to now, took far more (positive) or far less (negative) than
-                      expected */
-    bool used;
-    bool cold; /* the mean is a guess from the run that was compiled: drivers do half of that work in it */
-} al_bucket;
 
 typedef struct al_curve {
     uint64_t runs;
-    int surprises; /* how many runs in a row, up to now, took far more (positive) or far less (negative) than
-                      expected */
     bool cold; /* there was but one run, and it had been compiled just before. Many drivers end that work in
                   it: all is a guess still */
+    int cut;   /* the side, above or below what was expected, on which the last first run at a size was not
+                  believed; 0: it was */
+    double overhead_s;    /* the prior's */
+    double square, count; /* the spread of all buckets together, fading */
+    al_fit fit;
+    double residual[AL_CURVE_BUCKETS]; /* how far each used bucket lies from the fit */
+    double fitted[AL_CURVE_BUCKETS];   /* its log_time when it was fitted */
     al_bucket buckets[AL_CURVE_BUCKETS];
 } al_curve;
 
-/* Fills all of *prediction but compile_s. `clock` counts the runs of anything so far. */
-void al_curve_predict(const al_curve *curve, const al_prior *prior, uint64_t clock,
-                      al_prediction *prediction);
+/* What is expected at a size; of times their logarithms. */
+typedef struct al_expectation {
+    double log_time;
+    double variance; /* of log_time */
+    double spread;   /* variance of a single run around it */
+    uint64_t samples;
+    al_source source;
+} al_expectation;
 
-/* A run took run_s; compile_s > 0: it was compiled just before, in that time. Both are finite and not
- * negative. */
-void al_curve_learn(al_curve *curve, const al_prior *prior, uint64_t clock, double run_s, double compile_s);
+/* Where a size is looked up. */
+typedef struct al_place_size {
+    size_t bucket;     /* by the reference time: the same on every place */
+    double overhead_s; /* by the place's prior */
+    double load_s;
+} al_place_size;
+
+size_t al_curve_bucket_of(double reference_s);
+
+/* `belief` is the prior of the fit; `clock` counts the kernel's runs anywhere. An empty curve gives the
+ * prior. */
+al_expectation al_curve_expect(const al_curve *curve, const al_belief *belief, const al_place_size *size,
+                               uint64_t clock);
+
+/* One run of log_time, the logarithm of seconds. Returns how far this showed the place to have changed for
+ * good; else 0. */
+double al_curve_learn(al_curve *curve, const al_belief *belief, const al_place_size *size, uint64_t clock,
+                      double log_time);
+
+/* The first run, just after it was compiled: drivers do half of that work in it, so it took between least_s
+ * and most_s. Counts as no sample. */
+void al_curve_learn_cold(al_curve *curve, const al_belief *belief, const al_place_size *size, uint64_t clock,
+                         double least_s, double most_s);
+
+/* Something suggests that the place has changed: all of it moves by `shift`, give or take. */
+void al_curve_suspect(al_curve *curve, double shift, double variance);
+
+/* Fits anew, for buckets that were filled by hand. */
+void al_curve_refit(al_curve *curve, const al_belief *belief, double overhead_s);
 
 #endif

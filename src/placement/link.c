@@ -1,37 +1,59 @@
-#include "placement/link.h"
-#include "placement/prior.h"
+/* A link of the model: what moving bytes between the host and a place takes, learned as a kernel's runs are:
+ * a latency for the overhead, a rate for the load. */
+#include "placement/known.h"
 #include <math.h>
 
-#define MEMORY_TRANSFERS 16
-/* One transfer is believed up to this many times more or less than expected; if it is true, the next ones go
- * on from there. */
-#define SURPRISE 8.0
-
-void al_link_init(al_link *link)
+static al_place_size size_of(uint64_t bytes, const al_rates *rates)
 {
-    link->latency_s = AL_PRIOR_TRANSFER_LATENCY_S;
-    link->seconds_per_byte = 1 / AL_PRIOR_TRANSFER_BYTES_PER_S;
-    link->samples = 0;
+    double load_s = (double)bytes / rates->bytes_per_s;
+    return (al_place_size){ al_curve_bucket_of(load_s), rates->overhead_s, load_s };
 }
 
-double al_link_predict(const al_link *link, uint64_t bytes)
+double al_model_link_s(al_model_link *link, al_direction direction, uint64_t bytes, uint64_t count)
 {
-    return bytes ? link->latency_s + (double)bytes * link->seconds_per_byte : 0;
+    al_rates rates = al_rates_link();
+    al_belief belief = al_rates_belief(&rates);
+    if (bytes == 0)
+        return 0;
+    count = count ? count : 1;
+    al_place_size size = size_of(bytes / count, &rates);
+    al_spin_lock(&link->lock);
+    const al_curve *curve = &link->curves[direction];
+    al_expectation expectation = al_curve_expect(curve, &belief, &size, curve->runs);
+    al_spin_unlock(&link->lock);
+    return (double)count * exp(expectation.log_time);
 }
 
-/* Latency and rate each take the blame for an error by their share in the prediction: small transfers teach
- * the latency, large ones the rate. Corrections are factors, so both stay positive. */
-void al_link_learn(al_link *link, uint64_t bytes, uint64_t count, double seconds)
+/* Several transfers are learned as one of their mean size. */
+void al_model_link_learn(al_model_link *link, al_direction direction, uint64_t bytes, uint64_t count,
+                         double seconds)
 {
     if (bytes == 0 || !isfinite(seconds) || seconds < 0)
         return;
-    double transfers = count ? (double)count : 1;
-    double moving_s = (double)bytes / transfers * link->seconds_per_byte,
-           expected_s = link->latency_s + moving_s;
-    double ratio = fmin(fmax(seconds / transfers / expected_s, 1 / SURPRISE), SURPRISE);
-    double share = moving_s / expected_s;
-    link->samples++;
-    double weight = 1 / fmin((double)link->samples, MEMORY_TRANSFERS);
-    link->latency_s *= pow(ratio, weight * (1 - share));
-    link->seconds_per_byte *= pow(ratio, weight * share);
+    al_rates rates = al_rates_link();
+    al_belief belief = al_rates_belief(&rates);
+    count = count ? count : 1;
+    al_place_size size = size_of(bytes / count, &rates);
+    double each_s = fmax(seconds / (double)count, 1e-300);
+    al_spin_lock(&link->lock);
+    al_curve *curve = &link->curves[direction];
+    al_curve_learn(curve, &belief, &size, curve->runs + 1, log(each_s));
+    al_spin_unlock(&link->lock);
+}
+
+double al_model_transfer_s(al_model *model, const char *place_class, uint64_t bytes)
+{
+    al_model_link *link = al_model_find_link(model, place_class);
+    al_rates rates = al_rates_link();
+    if (!link)
+        return bytes ? rates.overhead_s + (double)bytes / rates.bytes_per_s : 0;
+    return al_model_link_s(link, AL_TO_PLACE, bytes, 1);
+}
+
+void al_model_learn_transfer(al_model *model, const char *place_class, uint64_t bytes, uint64_t count,
+                             double seconds)
+{
+    al_model_link *link = al_model_find_link(model, place_class);
+    if (link)
+        al_model_link_learn(link, AL_TO_PLACE, bytes, count, seconds);
 }

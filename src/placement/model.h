@@ -32,6 +32,7 @@ typedef struct al_size {
     allot_work work;
     double reference_s; /* what it would take one plain core without overhead: the size by which launches of
                            one kernel are compared, whatever the place */
+    size_t bucket;      /* its half octave */
 } al_size;
 
 al_size al_size_of(allot_work work);
@@ -66,9 +67,15 @@ typedef struct al_run {
     double launch_s;  /* what it took beside that, of a launch that found its place idle; else negative */
 } al_run;
 
+typedef struct al_rates al_rates; /* prior.h */
+
 /* NULL when memory is out. */
 al_model *al_model_create(void);
 void al_model_destroy(al_model *model);
+
+/* What was measured of this machine's CPUs: the prior of the places that run on them, for kernels that have
+ * not run there. */
+void al_model_set_rates(al_model *model, const al_rates *measured);
 
 /* The entry for a key, made if there is none: it has no samples then. Valid until the model is destroyed.
  * NULL when memory is out; predicting from NULL is the caller's mistake, al_model_predict() copes. */

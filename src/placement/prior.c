@@ -7,29 +7,41 @@
 #define CORE_BYTES_PER_S 8e9
 #define CORES_FOR_MEMORY 4
 
-/* How many times faster than that a place may turn out to be: vector units, a tuned library, caches. */
-#define CPU_OPTIMISM    4
-#define OPENCL_OPTIMISM 8
+/* A place may well be four times as fast as that, for vector units, a tuned library, caches; a device eight
+ * times: 1.645 deviations. */
+#define CPU_SIGMA    0.85
+#define OPENCL_SIGMA 1.27
 
-typedef struct rates {
-    double overhead_s, compile_s, optimism;
-    bool parallel;
-} rates;
+static al_rates rates(double overhead_s, double compile_s, double sigma)
+{
+    return (al_rates){ .flops_per_s = CORE_FLOPS_PER_S,
+                       .bytes_per_s = CORE_BYTES_PER_S,
+                       .memory_bytes_per_s = CORES_FOR_MEMORY * CORE_BYTES_PER_S,
+                       .overhead_s = overhead_s,
+                       .compile_s = compile_s,
+                       .overhead_sigma = sigma,
+                       .rate_sigma = sigma };
+}
 
-static rates rates_of(allot_kind kind)
+al_rates al_rates_guess(allot_kind kind)
 {
     switch (kind) {
     case ALLOT_INLINE:
-        return (rates){ 2e-6, 0, CPU_OPTIMISM, false };
+        return rates(2e-6, 0, CPU_SIGMA);
     case ALLOT_PROCESS:
-        return (rates){ 30e-6, 0, CPU_OPTIMISM, true };
+        return rates(30e-6, 0, CPU_SIGMA);
     case ALLOT_OPENCL:
-        return (rates){ 40e-6, 0.2, OPENCL_OPTIMISM, true };
-    case ALLOT_THREAD:
-    case ALLOT_ANYWHERE:
-        break;
+        return rates(40e-6, 0.2, OPENCL_SIGMA);
+    default:
+        return rates(5e-6, 0, CPU_SIGMA);
     }
-    return (rates){ 5e-6, 0, CPU_OPTIMISM, true };
+}
+
+al_rates al_rates_link(void)
+{
+    al_rates link = rates(AL_PRIOR_TRANSFER_LATENCY_S, 0, OPENCL_SIGMA);
+    link.bytes_per_s = link.memory_bytes_per_s = AL_PRIOR_TRANSFER_BYTES_PER_S;
+    return link;
 }
 
 static double figure(double value)
@@ -37,15 +49,22 @@ static double figure(double value)
     return isfinite(value) && value > 0 ? value : 0;
 }
 
-al_prior al_prior_of(allot_kind kind, int workers, allot_work work)
+al_prior al_prior_of(const al_rates *rates, int workers, allot_work work)
 {
-    rates rate = rates_of(kind);
-    double cores = rate.parallel && workers > 1 ? workers : 1;
-    double compute_s = figure(work.flops) / (cores * CORE_FLOPS_PER_S);
-    double memory_s = figure(work.bytes) / (fmin(cores, CORES_FOR_MEMORY) * CORE_BYTES_PER_S);
-    double load_s = fmax(compute_s, memory_s); /* the two overlap: a roofline */
-    return (al_prior){ .overhead_s = rate.overhead_s,
-                       .load_s = load_s,
-                       .low_s = (rate.overhead_s + load_s) / rate.optimism,
-                       .compile_s = rate.compile_s };
+    double cores = workers > 1 ? workers : 1;
+    double memory = fmin(cores * rates->bytes_per_s, rates->memory_bytes_per_s);
+    double compute_s = figure(work.flops) / (cores * rates->flops_per_s);
+    double memory_s = figure(work.bytes) / memory;
+    return (al_prior){ rates->overhead_s, fmax(compute_s, memory_s) }; /* the two overlap */
+}
+
+double al_reference_s(allot_work work)
+{
+    return fmax(figure(work.flops) / CORE_FLOPS_PER_S, figure(work.bytes) / CORE_BYTES_PER_S);
+}
+
+al_belief al_rates_belief(const al_rates *rates)
+{
+    return (al_belief){ .variance = { rates->overhead_sigma * rates->overhead_sigma,
+                                      rates->rate_sigma * rates->rate_sigma } };
 }

@@ -23,12 +23,29 @@ uint64_t al_place_counted(const al_place *place, al_count which)
     return sum;
 }
 
+void al_place_drop(al_place *place, al_task *task)
+{
+    if (!al_task_reclaimed(task))
+        al_place_count(place, AL_CANCELLED, 1);
+    al_task_drop(task);
+}
+
+/* It has been counted, and counts as running until its last attempt is over. */
+static bool start_again(al_place *place, al_task *task)
+{
+    al_failure none = { 0 };
+    if (al_task_stop_status(task) == ALLOT_OK)
+        return true;
+    al_place_complete(place, task, al_task_stop_status(task), &none, 0);
+    return false;
+}
+
 bool al_place_start(al_place *place, al_task *task)
 {
-    bool again = task->more && task->more->moved_to; /* it has started, elsewhere */
-    if (!again && !al_task_start(task)) {
-        al_place_count(place, AL_CANCELLED, 1);
-        al_task_drop(task);
+    if (task->more && task->more->retried)
+        return start_again(place, task);
+    if (!al_task_start(task)) {
+        al_place_drop(place, task);
         return false;
     }
     al_place_count(place, AL_STARTED, 1);
@@ -48,9 +65,13 @@ static void trace(const al_place *place, const al_task *task, allot_status statu
 bool al_place_runs_c(const al_place *place, const al_task *task, char *why, size_t why_size)
 {
     (void)place;
-    if (!al_task_launch(task) || al_task_launch(task)->kernel->desc.cpu)
+    const al_launch *launch = al_task_launch(task);
+    if (launch && !launch->kernel->desc.cpu)
+        snprintf(why, why_size, "the kernel has no C variant");
+    else if (launch && al_launch_has_offset(launch))
+        snprintf(why, why_size, "the range has an offset, which only devices count from");
+    else
         return true;
-    snprintf(why, why_size, "the kernel has no C variant");
     return false;
 }
 
@@ -66,6 +87,10 @@ void al_place_discharge(al_place *place, al_task *task)
 void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure,
                        int64_t busy_ns)
 {
+    if (status != ALLOT_OK && place->retry && task->more && place->retry(place, task, status, failure)) {
+        al_place_count(place, AL_BUSY_NS, (uint64_t)busy_ns);
+        return;
+    }
     al_place_discharge(place, task); /* before it is seen to be done: the next decision should not count it */
     al_place_count(place, status == ALLOT_OK ? AL_SUCCEEDED : AL_FAILED, 1);
     if (busy_ns)

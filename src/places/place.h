@@ -81,6 +81,9 @@ struct al_place {
     /* Takes a task that this place started and could not carry out, to run it elsewhere; false: nowhere.
      * NULL: there is nobody to ask. May be called where user code must not run. */
     bool (*elsewhere)(al_place *place, al_task *task, const al_failure *failure);
+    /* Takes over a task whose attempt has failed, to enqueue it again later; false: it ends so. NULL: never.
+     */
+    bool (*retry)(al_place *place, al_task *task, allot_status status, al_failure *failure);
     _Atomic int64_t
         backlog_ns; /* predicted run time of the decided launches that are queued or running here */
 };
@@ -122,8 +125,12 @@ static inline void al_place_count(al_place *place, al_count which, uint64_t amou
 uint64_t al_place_counted(const al_place *place, al_count which);
 
 /* Starts a task that this place took from its queue and counts it; false: it was cancelled, and has been
- * counted and dropped. */
+ * counted and dropped; or, if it is tried again, it was stopped, and has been completed: then no lock may be
+ * held. */
 bool al_place_start(al_place *place, al_task *task);
+
+/* Lets go of a task that was queued here and has been ended, or started, by somebody else, and counts it. */
+void al_place_drop(al_place *place, al_task *task);
 
 /* Completes a task that al_place_start() let through, and counts and traces it. `busy_ns` is what it cost the
  * place; 0 if not measured. */

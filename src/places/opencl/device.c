@@ -58,13 +58,14 @@ static bool has_extension(cl_device_id id, const char *name)
 static void describe_limits(al_opencl_device *device)
 {
     cl_uint units = 1, align_bits = 1024;
-    cl_ulong memory = 0, largest = 0;
+    cl_ulong memory = 0, largest = 0, local_memory = 0;
     cl_bool unified = CL_FALSE;
     size_t group = 1, local[16] = { 1, 1, 1 };
     ask(device->id, CL_DEVICE_MAX_COMPUTE_UNITS, &units, sizeof units);
     ask(device->id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, &align_bits, sizeof align_bits);
     ask(device->id, CL_DEVICE_GLOBAL_MEM_SIZE, &memory, sizeof memory);
     ask(device->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, &largest, sizeof largest);
+    ask(device->id, CL_DEVICE_LOCAL_MEM_SIZE, &local_memory, sizeof local_memory);
     ask(device->id, CL_DEVICE_HOST_UNIFIED_MEMORY, &unified, sizeof unified);
     ask(device->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, &group, sizeof group);
     /* A device may have more than three dimensions; only the first three count here. */
@@ -75,6 +76,7 @@ static void describe_limits(al_opencl_device *device)
     device->max_buffer_bytes = largest;
     device->unified = unified == CL_TRUE;
     device->max_group = group;
+    device->local_bytes = local_memory;
     memcpy(device->max_local, local, sizeof device->max_local);
 }
 

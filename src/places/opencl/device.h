@@ -20,6 +20,7 @@ typedef struct al_opencl_device {
     size_t base_align_bytes; /* of a sub-buffer's offset */
     size_t max_group;        /* work-items in a group */
     size_t max_local[3];     /* and of these in each dimension */
+    uint64_t local_bytes;    /* of local memory, for one group */
     /* Known once it is open. */
     cl_context context;
     cl_command_queue compute;  /* in order: arguments, kernels and what must come between them */

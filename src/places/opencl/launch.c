@@ -35,6 +35,20 @@ static allot_status check_sizes(const al_opencl *self, const al_launch *launch, 
     return ALLOT_OK;
 }
 
+/* Drivers have been seen to abort instead of refusing (PoCL 3.1). */
+static allot_status check_local_memory(const al_opencl *self, const al_launch *launch, al_failure *failure)
+{
+    uint64_t bytes = 0, most = self->device.local_bytes;
+    for (size_t i = 0; i < launch->arg_count; i++)
+        if (launch->args[i].param->local &&
+            (__builtin_add_overflow(bytes, launch->args[i].bytes, &bytes) || (most && bytes > most)))
+            return al_failure_set(failure, ALLOT_INVALID,
+                                  "%s: parameter %s: %zu bytes of local memory are more than %s has (%llu)",
+                                  launch->kernel->desc.name, launch->args[i].param->name,
+                                  launch->args[i].bytes, self->device.name, (unsigned long long)most);
+    return ALLOT_OK;
+}
+
 /* ---- After the driver is done ---- */
 
 /* The launch's share of an in-order queue's time: it began when it was enqueued or when the one before it
@@ -142,7 +156,7 @@ static cl_int set_arguments(order *given, cl_kernel kernel)
         if (al_argument_is_array(argument))
             code = clSetKernelArg(kernel, index++, sizeof(cl_mem), &given->views[i].buffer);
         else
-            code = clSetKernelArg(kernel, index++, allot_type_size(argument->type), argument->scalar);
+            code = clSetKernelArg(kernel, index++, argument->bytes, al_argument_data(argument));
         if (code == CL_SUCCESS && argument->param->access && argument->param->strided)
             code = set_layout(kernel, index++, &argument->value);
         if (code != CL_SUCCESS)
@@ -167,14 +181,15 @@ static cl_int enqueue_range(order *given, cl_kernel kernel, cl_event *event)
     cl_command_queue queue = given->self->device.compute;
     cl_uint rank = (cl_uint)given->launch->range.rank;
     size_t global[] = { sizes->global[0] - sizes->rest, sizes->global[1], sizes->global[2] };
+    const size_t *offset = al_launch_has_offset(given->launch) ? given->launch->range.offset : NULL;
     given->call = "clEnqueueNDRangeKernel";
     cl_int code =
-        clEnqueueNDRangeKernel(queue, kernel, rank, NULL, global, sizes->has_local ? sizes->local : NULL,
+        clEnqueueNDRangeKernel(queue, kernel, rank, offset, global, sizes->has_local ? sizes->local : NULL,
                                given->after_count, after, event);
     if (code == CL_SUCCESS || !sizes->chosen || given->launch->kernel->reduces || !is_size_error(code))
         return code;
     sizes->rest = 0;
-    return clEnqueueNDRangeKernel(queue, kernel, rank, NULL, sizes->global, NULL, given->after_count, after,
+    return clEnqueueNDRangeKernel(queue, kernel, rank, offset, sizes->global, NULL, given->after_count, after,
                                   event);
 }
 
@@ -362,6 +377,8 @@ static allot_status prepare(order *given, al_failure *failure)
         return status;
     al_opencl_sizes_of(given->launch, &self->device, &given->flight->program->limits, &given->sizes);
     status = check_sizes(self, given->launch, &given->sizes, failure);
+    if (status == ALLOT_OK)
+        status = check_local_memory(self, given->launch, failure);
     if (status != ALLOT_OK)
         return status;
     status = al_launch_acquire(given->launch, &self->memory.base, given->copies, failure);

@@ -5,6 +5,7 @@
 #include "places/opencl/flight.h"
 #include "places/opencl/health.h"
 #include "places/opencl/launch.h"
+#include "places/opencl/source.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,10 +80,11 @@ bool al_opencl_accepts(const al_opencl *self, const al_launch *launch, char *why
 {
     if (!launch)
         snprintf(why, why_size, "an OpenCL device runs kernels, not plain functions");
-    else if (!launch->kernel->desc.opencl_source)
+    else if (!al_kernel_has_opencl(launch->kernel))
         snprintf(why, why_size, "the kernel has no OpenCL variant");
     else
-        return types_fit(&self->device, launch, why, why_size);
+        return types_fit(&self->device, launch, why, why_size) &&
+               al_opencl_source_fits(&self->device, launch->kernel, why, why_size);
     return false;
 }
 

@@ -2,60 +2,13 @@
 #include "base/clock.h"
 #include "places/opencl/error.h"
 #include "places/opencl/signature.h"
-#include <ctype.h>
+#include "places/opencl/source.h"
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define KEPT_MAX 256 /* programs; then the one that was idle longest goes */
-
-/* ---- Text ---- */
-
-static const char *cl_name(allot_type type)
-{
-    switch (type) {
-#define CL_NAME(name, size, cl, text)                                                                        \
-    case ALLOT_##name:                                                                                       \
-        return cl;
-        ALLOT_TYPE_LIST(CL_NAME)
-    default:
-        return "void";
-    }
-}
-
-static bool uses(const allot_kernel *kernel, allot_type launch_type, allot_type one, allot_type other)
-{
-    bool found = launch_type == one || launch_type == other;
-    for (size_t i = 0; i < kernel->desc.param_count; i++)
-        found = found || kernel->desc.params[i].type == one || kernel->desc.params[i].type == other;
-    return found;
-}
-
-/* The kernel's name where build logs name a file, unless it would need escapes. */
-static const char *file_name(const allot_kernel *kernel)
-{
-    for (const char *c = kernel->desc.name; *c; c++)
-        if (!isalnum((unsigned char)*c) && !strchr("_-.+", *c))
-            return "kernel";
-    return kernel->desc.name;
-}
-
-/* What stands before the kernel's text: see allot_kernel_desc. Ends so that the text's own lines are counted
- * from 1. */
-static void write_prelude(const allot_kernel *kernel, allot_type type, char *text, size_t size)
-{
-    const char *enable = "#pragma OPENCL EXTENSION %s : enable\n";
-    char f64[64] = "", f16[64] = "";
-    if (uses(kernel, type, ALLOT_F64, ALLOT_C64))
-        snprintf(f64, sizeof f64, enable, "cl_khr_fp64");
-    if (uses(kernel, type, ALLOT_F16, ALLOT_F16))
-        snprintf(f16, sizeof f16, enable, "cl_khr_fp16");
-    snprintf(text, size,
-             "%s%s#define T %s\n#define T_%s 1\n"
-             "typedef struct { ulong shape[3], stride[3]; } allot_layout;\n#line 1 \"%.100s\"\n",
-             f64, f16, cl_name(type), allot_type_name(type), file_name(kernel));
-}
 
 /* ---- Build ---- */
 
@@ -77,7 +30,7 @@ static allot_status report_build(cl_program program, const al_opencl_device *dev
         return al_opencl_error(failure, "clBuildProgram", code, device->name);
     char *log = build_log(program, device->id);
     allot_status status = al_failure_set(
-        failure, ALLOT_BUILD, "%s: its OpenCL text does not build on %s (%s):\n%s", kernel->desc.name,
+        failure, ALLOT_BUILD, "%s: its OpenCL program does not build on %s (%s):\n%s", kernel->desc.name,
         device->name, al_opencl_error_name(code), log && *log ? log : "the compiler wrote no log");
     free(log);
     return status;
@@ -86,22 +39,15 @@ static allot_status report_build(cl_program program, const al_opencl_device *dev
 static allot_status compile(al_opencl_program *program, al_opencl_device *device, const allot_kernel *kernel,
                             al_failure *failure)
 {
-    char prelude[512];
-    const char *own = kernel->desc.opencl_options ? kernel->desc.opencl_options : "";
-    size_t size = strlen(own) + 32;
-    char *options = malloc(size);
+    char *options = al_opencl_source_options(kernel);
     if (!options)
         return al_failure_set(failure, ALLOT_NO_MEMORY, "out of memory");
-    snprintf(options, size, "-cl-kernel-arg-info%s%s", *own ? " " : "", own);
-    write_prelude(kernel, program->type, prelude, sizeof prelude);
-    const char *texts[] = { prelude, kernel->desc.opencl_source };
-    cl_int code;
-    allot_status status = ALLOT_OK;
-    program->program = clCreateProgramWithSource(device->context, 2, texts, NULL, &code);
-    if (code != CL_SUCCESS)
-        status = al_opencl_error(failure, "clCreateProgramWithSource", code, device->name);
-    else if ((code = clBuildProgram(program->program, 1, &device->id, options, NULL, NULL)) != CL_SUCCESS)
-        status = report_build(program->program, device, kernel, code, failure);
+    allot_status status = al_opencl_source_create(device, kernel, program->type, &program->program, failure);
+    if (status == ALLOT_OK) {
+        cl_int code = clBuildProgram(program->program, 1, &device->id, options, NULL, NULL);
+        if (code != CL_SUCCESS)
+            status = report_build(program->program, device, kernel, code, failure);
+    }
     free(options);
     return status;
 }
@@ -116,7 +62,7 @@ static allot_status report_entry(const al_opencl_program *program, const al_open
         CL_SUCCESS)
         names[0] = '\0';
     return al_failure_set(failure, ALLOT_NOT_FOUND,
-                          "%s: its OpenCL text has no kernel function %s (it has: %s)", kernel->desc.name,
+                          "%s: its OpenCL program has no kernel function %s (it has: %s)", kernel->desc.name,
                           kernel->desc.opencl_entry, *names ? names : "none");
 }
 

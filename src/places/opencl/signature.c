@@ -24,17 +24,48 @@ static void list_expected(const allot_kernel *kernel, char *text, size_t size)
     }
 }
 
+/* What the entry itself says of an argument, "global float *x"; "" where the driver does not tell. */
+static void describe_argument(cl_kernel entry, cl_uint index, char *text, size_t size)
+{
+    static const char *const places[] = { "global ", "local ", "constant ", "" };
+    cl_kernel_arg_address_qualifier where;
+    char type[128] = "", name[128] = "";
+    text[0] = '\0';
+    if (clGetKernelArgInfo(entry, index, CL_KERNEL_ARG_ADDRESS_QUALIFIER, sizeof where, &where, NULL) !=
+            CL_SUCCESS ||
+        where < CL_KERNEL_ARG_ADDRESS_GLOBAL || where > CL_KERNEL_ARG_ADDRESS_PRIVATE ||
+        clGetKernelArgInfo(entry, index, CL_KERNEL_ARG_TYPE_NAME, sizeof type - 1, type, NULL) !=
+            CL_SUCCESS ||
+        clGetKernelArgInfo(entry, index, CL_KERNEL_ARG_NAME, sizeof name - 1, name, NULL) != CL_SUCCESS)
+        return;
+    snprintf(text, size, "%s%s %s", places[where - CL_KERNEL_ARG_ADDRESS_GLOBAL], type, name);
+}
+
+static void list_taken(cl_kernel entry, cl_uint count, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (cl_uint i = 0; i < count && used < size; i++) {
+        char one[300];
+        describe_argument(entry, i, one, sizeof one);
+        if (!one[0])
+            return;
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : ": ", one);
+    }
+}
+
 static allot_status check_count(cl_kernel entry, const allot_kernel *kernel, al_failure *failure)
 {
     cl_uint takes = 0;
     size_t gets = expected_count(kernel);
     if (clGetKernelInfo(entry, CL_KERNEL_NUM_ARGS, sizeof takes, &takes, NULL) != CL_SUCCESS || takes == gets)
         return ALLOT_OK;
-    char list[1024];
+    char taken[1024], list[1024];
+    list_taken(entry, takes, taken, sizeof taken);
     list_expected(kernel, list, sizeof list);
     return al_failure_set(failure, ALLOT_INVALID,
-                          "%s: its OpenCL entry %s takes %u arguments, and its parameters make %zu (%s)",
-                          kernel->desc.name, kernel->desc.opencl_entry, (unsigned)takes, gets, list);
+                          "%s: its OpenCL entry %s takes %u arguments%s; its parameters make %zu (%s)",
+                          kernel->desc.name, kernel->desc.opencl_entry, (unsigned)takes, taken, gets, list);
 }
 
 /* An element type of OpenCL C at the start of a type's name, as the drivers spell it; 0 bytes if it is
@@ -62,11 +93,16 @@ typedef struct checker {
     cl_kernel entry;
     const allot_kernel *kernel;
     const allot_param *param;
+    cl_uint index; /* of the entry's argument */
     al_failure *failure;
 } checker;
 
 static allot_status refuse(const checker *check, const char *what, const char *has)
 {
+    char own[300];
+    describe_argument(check->entry, check->index, own, sizeof own);
+    if (own[0])
+        has = own;
     return al_failure_set(check->failure, ALLOT_INVALID, "%s: parameter %s: %s, and entry %s has '%s' there",
                           check->kernel->desc.name, check->param->name, what,
                           check->kernel->desc.opencl_entry, has);
@@ -101,8 +137,27 @@ static allot_status check_scalar(const checker *check, cl_kernel_arg_address_qua
     return ALLOT_OK;
 }
 
-static allot_status check_one(const checker *check, cl_uint index, allot_type type)
+static allot_status check_local(const checker *check, cl_kernel_arg_address_qualifier where,
+                                const char *type_name)
 {
+    if (where != CL_KERNEL_ARG_ADDRESS_LOCAL)
+        return refuse(check, "it is local memory", type_name);
+    return ALLOT_OK;
+}
+
+/* A struct's size is not told: only a number's is known. */
+static allot_status check_struct(const checker *check, cl_kernel_arg_address_qualifier where,
+                                 const char *type_name)
+{
+    size_t bytes = scalar_bytes(type_name, strlen(type_name));
+    if (where != CL_KERNEL_ARG_ADDRESS_PRIVATE || (bytes && bytes != check->param->bytes))
+        return refuse(check, "it is a struct by value", type_name);
+    return ALLOT_OK;
+}
+
+static allot_status check_one(const checker *check, allot_type type)
+{
+    cl_uint index = check->index;
     cl_kernel_arg_address_qualifier where;
     char type_name[128] = "";
     if (clGetKernelArgInfo(check->entry, index, CL_KERNEL_ARG_ADDRESS_QUALIFIER, sizeof where, &where,
@@ -111,20 +166,23 @@ static allot_status check_one(const checker *check, cl_uint index, allot_type ty
     if (clGetKernelArgInfo(check->entry, index, CL_KERNEL_ARG_TYPE_NAME, sizeof type_name, type_name, NULL) !=
         CL_SUCCESS)
         type_name[0] = '\0';
-    return check->param->access ? check_array(check, where, type_name, type)
-                                : check_scalar(check, where, type_name, type);
+    if (check->param->access)
+        return check_array(check, where, type_name, type);
+    if (check->param->local)
+        return check_local(check, where, type_name);
+    return check->param->bytes ? check_struct(check, where, type_name)
+                               : check_scalar(check, where, type_name, type);
 }
 
 allot_status al_opencl_signature_check(cl_kernel entry, const allot_kernel *kernel, allot_type type,
                                        al_failure *failure)
 {
-    checker check = { entry, kernel, NULL, failure };
+    checker check = { entry, kernel, NULL, 0, failure };
     allot_status status = check_count(entry, kernel, failure);
-    cl_uint index = 0;
     for (size_t i = 0; i < kernel->desc.param_count && status == ALLOT_OK; i++) {
         check.param = &kernel->desc.params[i];
-        status = check_one(&check, index, check.param->type == ALLOT_T ? type : check.param->type);
-        index += check.param->access && check.param->strided ? 2 : 1;
+        status = check_one(&check, check.param->type == ALLOT_T ? type : check.param->type);
+        check.index += check.param->access && check.param->strided ? 2 : 1;
     }
     return status;
 }

@@ -36,8 +36,8 @@ void al_opencl_limits_init(al_opencl_limits *limits, const al_opencl_device *dev
                                  required, NULL) == CL_SUCCESS)
         memcpy(limits->required, required, sizeof required);
     const char *options = kernel->desc.opencl_options;
-    limits->sees_groups =
-        kernel->reduces || names_groups(kernel->desc.opencl_source) || (options && names_groups(options));
+    limits->sees_groups = kernel->reduces || !kernel->desc.opencl_source ||
+                          names_groups(kernel->desc.opencl_source) || (options && names_groups(options));
 }
 
 /* ---- Choosing ---- */
@@ -76,7 +76,8 @@ static void choose(const al_launch *launch, const al_opencl_device *device, cons
                    al_opencl_sizes *sizes)
 {
     size_t rank = launch->range.rank, each = LINE * GROUPS_EACH;
-    bool tiled = any(launch->kernel->desc.tile), splits = rank == 1 && !tiled && !limits->sees_groups;
+    bool tiled = any(launch->kernel->desc.tile),
+         splits = rank == 1 && !tiled && !limits->sees_groups && !al_launch_has_offset(launch);
     size_t line = sizes->global[0] / each >= (size_t)device->compute_units ? LINE : SHORT_LINE;
     for (size_t d = 0; d < rank; d++)
         sizes->local[d] = tiled ? tile_groups[rank - 1][d] : rank == 1 ? line : SIDE;

@@ -2,6 +2,7 @@
 #include "places/process/pool.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "places/process/fault.h"
 #include "places/process/start.h"
 #include <errno.h>
 #include <signal.h>
@@ -15,12 +16,12 @@
 #define FAILURES_MAX 3                    /* deaths at the start, in a row, before that is reported */
 #define LOST_NS                                                                                              \
     INT64_C(200000000) /* from the end of a worker's socket to its own, if it does not die by itself */
-#define PAUSE_NS INT64_C(1000000000) /* before the next try when others work */
+#define HELD_UP_NS INT64_C(20000000)   /* until a standard error that was full is looked at again */
+#define PAUSE_NS   INT64_C(1000000000) /* before the next try when others work */
 
 /* ---- Start ---- */
 
-/* A pidfd is told from a socket by the lowest bit of the pointer. */
-static bool watch(al_process *place, int fd, al_worker *worker, uintptr_t tag)
+static bool watch(al_process *place, int fd, al_worker *worker, al_tag tag)
 {
     struct epoll_event event = { .events = EPOLLIN, .data.u64 = (uintptr_t)worker | tag };
     return epoll_ctl(place->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
@@ -32,6 +33,7 @@ static void worker_free(al_worker *worker)
         close(worker->child.socket);
     if (worker->child.pidfd >= 0)
         close(worker->child.pidfd);
+    al_words_close(&worker->words);
     al_page_unmap(worker->page);
     free(worker);
 }
@@ -45,11 +47,30 @@ static al_worker *worker_create(int *page)
     worker->child = (al_spawned){ -1, -1, -1 };
     worker->head = worker->tail = 1;
     worker->kill_ns = INT64_MAX;
+    worker->words.fd = -1;
     worker->page = al_page_create(page);
     if (worker->page)
         return worker;
     free(worker);
     return NULL;
+}
+
+/* Without a pipe for it a worker shares our standard error, and dies without last words. */
+static allot_status spawn(al_process *place, al_worker *worker, int page, al_failure *failure)
+{
+    int speaker = -1;
+    al_words_open(&worker->words, &speaker);
+    allot_status status = al_spawn(&place->spawner, page, speaker, &worker->child, failure);
+    if (speaker >= 0)
+        close(speaker);
+    return status;
+}
+
+static bool watch_all(al_process *place, al_worker *worker)
+{
+    return (worker->child.pidfd < 0 || watch(place, worker->child.pidfd, worker, AL_TAG_DEATH)) &&
+           watch(place, worker->child.socket, worker, AL_TAG_SOCKET) &&
+           (worker->words.fd < 0 || watch(place, worker->words.fd, worker, AL_TAG_WORDS));
 }
 
 allot_status al_worker_start(al_process *place, al_failure *failure)
@@ -59,7 +80,7 @@ allot_status al_worker_start(al_process *place, al_failure *failure)
     if (!worker)
         return al_failure_set(failure, ALLOT_SYSTEM, "cannot start a worker process: no shared memory: %s",
                               strerror(errno));
-    allot_status status = al_spawn(&place->spawner, page, &worker->child, failure);
+    allot_status status = spawn(place, worker, page, failure);
     close(page);
     if (status != ALLOT_OK) {
         worker_free(worker);
@@ -73,8 +94,7 @@ allot_status al_worker_start(al_process *place, al_failure *failure)
     place->starting++;
     pthread_mutex_unlock(&place->lock);
     atomic_store(&place->base.workers, (int)place->worker_count);
-    bool watched = worker->child.pidfd < 0 || watch(place, worker->child.pidfd, worker, 1);
-    if (!watched || !watch(place, worker->child.socket, worker, 0)) {
+    if (!watch_all(place, worker)) {
         status = al_failure_set(failure, ALLOT_SYSTEM, "cannot watch a worker process: %s", strerror(errno));
         al_spawned_signal(&worker->child, SIGKILL);
         al_worker_bury(place, worker);
@@ -92,6 +112,35 @@ void al_worker_greet(al_process *place, al_worker *worker)
     }
     pthread_mutex_unlock(&place->lock);
     al_process_attend(place);
+}
+
+/* ---- Words ---- */
+
+void al_worker_speaks(al_process *place, al_worker *worker)
+{
+    switch (al_words_hear(&worker->words)) {
+    case AL_WORDS_MORE_TO_COME:
+        break;
+    case AL_WORDS_HELD_UP:
+        epoll_ctl(place->epoll_fd, EPOLL_CTL_DEL, worker->words.fd, NULL);
+        worker->words_ns = al_clock_now_ns() + HELD_UP_NS;
+        break;
+    case AL_WORDS_OVER:
+        al_words_close(&worker->words);
+        break;
+    }
+}
+
+/* Listens again to one whose words could not be passed on. Returns when that is due; INT64_MAX: never. */
+static int64_t listen_again(al_process *place, al_worker *worker, int64_t now_ns)
+{
+    if (!worker->words_ns || worker->words.fd < 0)
+        return INT64_MAX;
+    if (worker->words_ns > now_ns)
+        return worker->words_ns;
+    worker->words_ns = 0;
+    watch(place, worker->words.fd, worker, AL_TAG_WORDS);
+    return INT64_MAX;
 }
 
 /* ---- Stop ---- */
@@ -130,10 +179,13 @@ int64_t al_workers_expire(al_process *place, int64_t now_ns)
         pthread_mutex_lock(&place->lock);
         int64_t due_ns = worker->state == AL_WORKER_STARTING ? worker->start_ns + START_NS : worker->kill_ns;
         pthread_mutex_unlock(&place->lock);
+        int64_t words_ns = listen_again(place, worker, now_ns);
         if (due_ns <= now_ns)
             al_worker_kill(place, worker);
         else if (due_ns < next_ns)
             next_ns = due_ns;
+        if (words_ns < next_ns)
+            next_ns = words_ns;
     }
     return next_ns;
 }
@@ -190,7 +242,7 @@ void al_process_stop(al_process *place, al_task *task, int64_t grace_ns)
 
 /* With the lock held: what becomes of a call that the dead worker had. Those that it had not begun are put
  * back. */
-static al_ended inherit(al_process *place, al_worker *worker, uint64_t turn, const char *how)
+static al_ended inherit(al_process *place, al_worker *worker, uint64_t turn, const al_fault *fault)
 {
     al_failure failure = { 0 };
     al_job *job = worker->jobs[turn % AL_SLOTS];
@@ -204,21 +256,21 @@ static al_ended inherit(al_process *place, al_worker *worker, uint64_t turn, con
     allot_status status = al_task_stop_status(job->task);
     if (status != ALLOT_OK)
         al_failure_set(&failure, status, "%s; its worker process (pid %d) %s", allot_status_text(status),
-                       (int)worker->child.pid, how);
+                       (int)worker->child.pid, fault->how);
     else
-        status = al_failure_set(&failure, ALLOT_WORKER_DIED, "the worker process (pid %d) %s",
-                                (int)worker->child.pid, how);
+        status = al_failure_set(&failure, ALLOT_WORKER_DIED, "the worker process (pid %d) %s%s",
+                                (int)worker->child.pid, fault->how, fault->more);
     return al_job_end(place, job, status, &failure);
 }
 
 /* With the lock held. Answers that were given before the death count. */
-static size_t settle(al_process *place, al_worker *worker, const char *how, al_ended *ended)
+static size_t settle(al_process *place, al_worker *worker, const al_fault *fault, al_ended *ended)
 {
     size_t count = 0;
     while (al_worker_answered(place, worker, &ended[count]))
         count++;
     for (uint64_t turn = worker->head; turn-- > worker->tail;)
-        ended[count++] = inherit(place, worker, turn, how);
+        ended[count++] = inherit(place, worker, turn, fault);
     return count;
 }
 
@@ -235,12 +287,13 @@ static void unlink_worker(al_process *place, al_worker *worker)
 
 /* A worker that never reached its loop. One such death may be chance; several mean that the next would die
  * too. */
-static void note_failed_start(al_process *place, int code, const char *how)
+static void note_failed_start(al_process *place, al_end end, const al_fault *fault)
 {
-    char why[256];
-    if (code == AL_START_NOT_HERE && al_spawner_change(&place->spawner))
+    char why[sizeof *fault + 80];
+    if (end.kind == AL_END_EXITED && end.number == AL_START_NOT_HERE && al_spawner_change(&place->spawner))
         return;
-    snprintf(why, sizeof why, "worker processes die at their start; the last one %s", how);
+    snprintf(why, sizeof why, "worker processes die at their start; the last one %s%s", fault->how,
+             fault->more);
     if (++place->start_failures < FAILURES_MAX)
         return;
     al_log(AL_LOG_WARNING, "%s", why);
@@ -251,12 +304,15 @@ static void note_failed_start(al_process *place, int code, const char *how)
 
 void al_worker_bury(al_process *place, al_worker *worker)
 {
-    char how[80];
+    al_fault fault;
     al_ended ended[AL_SLOTS + 1];
-    int code = al_spawned_reap(&worker->child, how, sizeof how);
+    al_end end = al_spawned_reap(&worker->child);
+    al_party_died(worker->party); /* before its task ends: who sees that end waits for the dead no more */
+    al_words_hear_out(&worker->words);
+    al_fault_tell(end, &worker->page->crash, &worker->words, &fault);
     pthread_mutex_lock(&place->lock);
     bool starting = worker->state == AL_WORKER_STARTING, closing = atomic_load(&place->closing);
-    size_t count = settle(place, worker, how, ended);
+    size_t count = settle(place, worker, &fault, ended);
     unlink_worker(place, worker);
     pthread_mutex_unlock(&place->lock);
     atomic_store(&place->base.workers, (int)place->worker_count);
@@ -266,6 +322,6 @@ void al_worker_bury(al_process *place, al_worker *worker)
     if (!closing)
         al_place_count(&place->base, AL_RESTARTS, 1);
     if (starting && !closing)
-        note_failed_start(place, code, how);
+        note_failed_start(place, end, &fault);
     al_process_attend(place);
 }

@@ -14,6 +14,7 @@
 #define SPIN_NS  50000               /* how long it looks for answers before it sleeps */
 #define CLOSE_NS INT64_C(1000000000) /* what workers get to exit by themselves */
 #define RETRY_NS INT64_C(100000000)  /* after a worker could not be started, while others work */
+#define LOOK_NS  1000000             /* how long deaths go unseen while answers come without a pause */
 #define EVENTS   32
 
 /* ---- Work that is not simple ---- */
@@ -110,7 +111,7 @@ static void serve(al_process *place, al_worker *worker, al_job *job)
 static void start(al_process *place, al_job *job)
 {
     al_task *task = job->task;
-    bool started = al_place_start(&place->base, task);
+    bool started = job->state == AL_JOB_WAITING || al_place_start(&place->base, task);
     pthread_mutex_lock(&place->lock);
     job->state = AL_JOB_HELD;
     pthread_mutex_unlock(&place->lock);
@@ -146,7 +147,7 @@ static step next_step(al_process *place, al_worker **worker, al_job **job)
         return room && may ? STEP_HIRE : STEP_NONE;
     }
     *job = take_first(place);
-    if ((*job)->state == AL_JOB_TAKEN)
+    if ((*job)->state == AL_JOB_TAKEN || (al_task_launch((*job)->task) && !(*job)->split))
         return STEP_START;
     (*job)->state = AL_JOB_HELD;
     (*worker)->held = true;
@@ -221,6 +222,8 @@ static bool on_socket(al_process *place, al_worker *worker)
     while ((result = al_wire_receive(worker->child.socket, &message, NULL, false)) == AL_WIRE_OK)
         if (message.kind == AL_WIRE_HELLO)
             al_worker_greet(place, worker);
+        else if (message.kind == AL_WIRE_ASK && !al_worker_lend(worker, &message))
+            al_worker_kill(place, worker);
     if (result == AL_WIRE_EMPTY)
         return false;
     /* It is dying, or has closed what it must keep. */
@@ -232,21 +235,33 @@ static bool on_socket(al_process *place, al_worker *worker)
     return true;
 }
 
+static al_worker *worker_of(const struct epoll_event *event)
+{
+    return (al_worker *)(uintptr_t)(event->data.u64 & ~UINT64_C(3));
+}
+
+static al_tag tag_of(const struct epoll_event *event)
+{
+    return (al_tag)(event->data.u64 & 3);
+}
+
 /* Deaths come last: a socket's event of the same round still finds its worker. Each worker has one sign of
  * its death. */
 static void handle(al_process *place, struct epoll_event *events, int count)
 {
     for (int i = 0; i < count; i++) {
-        uint64_t tagged = events[i].data.u64;
+        al_worker *worker = worker_of(&events[i]);
         uint64_t ignored;
-        if (!tagged && read(place->wake_fd, &ignored, sizeof ignored) < 0)
+        if (!worker && read(place->wake_fd, &ignored, sizeof ignored) < 0)
             continue;
-        if (tagged && !(tagged & 1) && on_socket(place, (al_worker *)(uintptr_t)tagged))
-            events[i].data.u64 |= 1;
+        if (worker && tag_of(&events[i]) == AL_TAG_WORDS)
+            al_worker_speaks(place, worker);
+        if (worker && tag_of(&events[i]) == AL_TAG_SOCKET && on_socket(place, worker))
+            events[i].data.u64 |= AL_TAG_DEATH;
     }
     for (int i = 0; i < count; i++)
-        if (events[i].data.u64 & 1)
-            al_worker_bury(place, (al_worker *)(uintptr_t)(events[i].data.u64 & ~UINT64_C(1)));
+        if (tag_of(&events[i]) == AL_TAG_DEATH)
+            al_worker_bury(place, worker_of(&events[i]));
 }
 
 static int timeout_ms(al_process *place, int64_t until_ns)
@@ -318,7 +333,7 @@ static void dismiss(al_process *place)
 static void *keep(void *of)
 {
     al_process *place = of;
-    int64_t busy_ns = 0;
+    int64_t busy_ns = 0, looked_ns = 0;
     if (place->cpus_known) /* workers inherit it; this thread may have been started from a bound one */
         sched_setaffinity(0, sizeof place->cpus, &place->cpus);
     while (!atomic_load(&place->closing)) {
@@ -330,8 +345,11 @@ static void *keep(void *of)
         int64_t now_ns = al_clock_now_ns();
         if (busy)
             busy_ns = now_ns;
-        if (now_ns - busy_ns > SPIN_NS || atomic_load(&place->collectors))
-            sleep_until(place, INT64_MAX);
+        bool idle = now_ns - busy_ns > SPIN_NS || atomic_load(&place->collectors);
+        if (idle || now_ns - looked_ns > LOOK_NS) {
+            sleep_until(place, idle ? INT64_MAX : 0);
+            looked_ns = al_clock_now_ns();
+        }
         for (int i = 0; !busy && i < 16; i++)
             al_pause();
     }

@@ -47,7 +47,9 @@ static al_job *job_create(al_process *place, al_task *task)
         place->spare = job->next;
     else if (!(job = malloc(sizeof *job)))
         return NULL;
-    *job = (al_job){ .task = task, .state = AL_JOB_QUEUED, .parcel = -1 };
+    /* One that is tried again has started already. */
+    al_job_state state = task->more->retried ? AL_JOB_WAITING : AL_JOB_QUEUED;
+    *job = (al_job){ .task = task, .state = state, .parcel = -1 };
     task->more->slot = job;
     return job;
 }

@@ -13,6 +13,8 @@
 #include "places/process/slot.h"
 #include "places/process/spawn.h"
 #include "places/process/symbol.h"
+#include "places/process/wire.h"
+#include "places/process/words.h"
 #include <pthread.h>
 
 typedef struct al_job al_job;
@@ -65,7 +67,9 @@ struct al_worker {
     al_spawned child;
     al_page *page;
     al_worker_state state;
-    bool held; /* the keeper prepares a job for it */
+    al_words words;   /* the keeper's own, as is: */
+    int64_t words_ns; /* when it is listened to again; 0: it is */
+    bool held;        /* the keeper prepares a job for it */
     _Atomic uint64_t head,
         tail; /* turns: the next to give, the oldest not collected; the keeper looks without the lock */
     al_job *jobs[AL_SLOTS];
@@ -76,6 +80,7 @@ struct al_worker {
         bool stale; /* the copy is gone */
     } arrays[AL_ARRAYS_MAX];
     uint64_t uses;
+    uint32_t party;  /* its number among those who use sync objects; 0: it has asked for none */
     int64_t kill_ns; /* when SIGKILL is due; INT64_MAX: never */
     int64_t start_ns;
     int64_t typical_ns; /* what a call took lately */
@@ -220,6 +225,16 @@ void al_split_write(const al_job *job, const al_worker *worker, al_slot *slot, a
 /* Tells workers to unmap arrays that are gone. */
 void al_forget_stale(al_process *place);
 
+/* Answers a worker that asks for a sync object. False: it does not listen. */
+bool al_worker_lend(al_worker *worker, const al_wire_message *asked);
+
+/* What an event of the keeper's is about, in the lowest bits of the worker's address. */
+typedef enum al_tag {
+    AL_TAG_SOCKET,
+    AL_TAG_DEATH,
+    AL_TAG_WORDS
+} al_tag;
+
 /* ---- crew.c: the life of workers; the keeper, with no lock held ---- */
 
 /* Starts one more worker. */
@@ -227,6 +242,9 @@ allot_status al_worker_start(al_process *place, al_failure *failure);
 
 /* The worker has reached its loop. */
 void al_worker_greet(al_process *place, al_worker *worker);
+
+/* It has said something on its standard error. */
+void al_worker_speaks(al_process *place, al_worker *worker);
 
 /* Its socket has ended. */
 void al_worker_lost(al_process *place, al_worker *worker);

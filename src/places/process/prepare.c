@@ -128,6 +128,23 @@ bool al_prepare(al_process *place, al_worker *worker, al_job *job, allot_status 
     return job->split ? tell_arrays(place, worker, job->split) : tell_parcel(worker, job, status, failure);
 }
 
+/* ---- Sync objects ---- */
+
+/* The answer is not counted as mail: the worker waits for it. */
+bool al_worker_lend(al_worker *worker, const al_wire_message *asked)
+{
+    al_wire_message message;
+    begin_message(&message, AL_WIRE_LEND, 0, 0);
+    if (!worker->party)
+        worker->party = al_party_take();
+    message.sync.ref = asked->sync.ref;
+    int fd = al_sync_lend(&message.sync.ref, worker->party, &message.sync.form);
+    bool sent = al_wire_send(worker->child.socket, &message, fd);
+    if (fd >= 0)
+        close(fd);
+    return sent;
+}
+
 /* With the lock held: one that is gone; false if there is none. */
 static bool next_stale(al_process *place, al_worker **worker, size_t *index)
 {

@@ -14,10 +14,24 @@ static void describe(const al_place *place, allot_place_info *info)
     info->has_f64 = true;
 }
 
+/* A slot's arguments have room for numbers. */
+static bool structs_fit(const al_task *task, char *why, size_t why_size)
+{
+    const al_launch *launch = al_task_launch(task);
+    for (size_t i = 0; launch && i < launch->arg_count; i++)
+        if (launch->args[i].block) {
+            snprintf(why, why_size,
+                     "%s: its struct of %zu bytes does not travel to worker processes (up to %zu)",
+                     launch->args[i].param->name, launch->args[i].bytes, sizeof launch->args[i].scalar);
+            return false;
+        }
+    return true;
+}
+
 static bool can_run(const al_place *place, const al_task *task, char *why, size_t why_size)
 {
     const char *refusal = ((const al_process *)place)->refusal;
-    if (!al_place_runs_c(place, task, why, why_size))
+    if (!al_place_runs_c(place, task, why, why_size) || !structs_fit(task, why, why_size))
         return false;
     if (refusal[0])
         snprintf(why, why_size, "%s", refusal);

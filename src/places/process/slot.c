@@ -1,7 +1,6 @@
 #include "places/process/slot.h"
 #include "base/futex.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -25,20 +24,6 @@ bool al_slot_kill(al_slot *slot, uint64_t turn)
     /* No honest worker changes the word that often. */
     atomic_store_explicit(&slot->word, al_slot_word(turn, AL_SLOT_KILLING), memory_order_release);
     return true;
-}
-
-int al_shared_create(const char *name, size_t bytes)
-{
-    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0)
-        return -1;
-    if (ftruncate(fd, (off_t)bytes) == 0 &&
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-        return fd;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return -1;
 }
 
 al_page *al_page_map(int fd)

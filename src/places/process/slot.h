@@ -12,7 +12,9 @@
 #ifndef AL_PLACES_PROCESS_SLOT_H
 #define AL_PLACES_PROCESS_SLOT_H
 
+#include "base/shared.h"
 #include "core/failure.h"
+#include "places/process/crash.h"
 #include <allot/kernel.h>
 #include <stdatomic.h>
 
@@ -83,6 +85,7 @@ typedef struct al_page {
     _Alignas(64) _Atomic uint32_t worker_sleeps;
     al_slot slots[AL_SLOTS];
     al_slot_body bodies[AL_SLOTS];
+    al_crash crash;
 } al_page;
 
 static inline uint64_t al_slot_word(uint64_t turn, al_slot_state state)
@@ -128,9 +131,6 @@ bool al_slot_change(al_slot *slot, uint64_t turn, al_slot_state from, al_slot_st
 /* Makes the slot of a killed call KILLING whatever a worker gone wrong wrote into it; false if the call is
  * done. */
 bool al_slot_kill(al_slot *slot, uint64_t turn);
-
-/* Makes memory of that size that can be shared but never shrunk or grown; -1 with errno set. */
-int al_shared_create(const char *name, size_t bytes);
 
 /* A new page, all zero; *fd receives its descriptor. NULL with errno set. */
 al_page *al_page_create(int *fd);

@@ -220,13 +220,20 @@ static void free_environment(char **environment, size_t added)
 
 /* ---- Spawning ---- */
 
-static int set_actions(posix_spawn_file_actions_t *actions, int socket, int page)
+/* What a worker gets of this process's descriptors, beside standard output. */
+typedef struct gifts {
+    int socket, page, errors; /* errors: -1: standard error as it is */
+} gifts;
+
+static int set_actions(posix_spawn_file_actions_t *actions, const gifts *given)
 {
     int error = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (!error)
-        error = posix_spawn_file_actions_adddup2(actions, socket, WORKER_SOCKET);
+        error = posix_spawn_file_actions_adddup2(actions, given->socket, WORKER_SOCKET);
     if (!error)
-        error = posix_spawn_file_actions_adddup2(actions, page, WORKER_PAGE);
+        error = posix_spawn_file_actions_adddup2(actions, given->page, WORKER_PAGE);
+    if (!error && given->errors >= 0)
+        error = posix_spawn_file_actions_adddup2(actions, given->errors, STDERR_FILENO);
     if (!error)
         error = posix_spawn_file_actions_addclosefrom_np(actions, FIRST_OTHER);
     return error;
@@ -246,7 +253,7 @@ static int set_attributes(posix_spawnattr_t *attributes)
 }
 
 /* The error number of posix_spawn. */
-static int spawn(const al_spawner *spawner, char **environment, int socket, int page, pid_t *pid)
+static int spawn(const al_spawner *spawner, char **environment, const gifts *given, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -256,7 +263,7 @@ static int spawn(const al_spawner *spawner, char **environment, int socket, int 
         return error;
     error = posix_spawnattr_init(&attributes);
     if (!error) {
-        error = set_actions(&actions, socket, page);
+        error = set_actions(&actions, given);
         if (!error)
             error = set_attributes(&attributes);
         if (!error)
@@ -300,16 +307,17 @@ static allot_status system_failure(al_failure *failure, const char *what, int er
 }
 
 /* Starts the child with its end of the socket; the parent's end stays with the caller. */
-static allot_status start_child(const al_spawner *spawner, int socket, int page, al_spawned *spawned,
+static allot_status start_child(const al_spawner *spawner, const gifts *given, al_spawned *spawned,
                                 al_failure *failure)
 {
     size_t added = 0;
     char **environment = environment_for_worker(spawner, &added);
     if (!environment)
         return ALLOT_NO_MEMORY;
-    int copy = fcntl(page, F_DUPFD_CLOEXEC, FIRST_OTHER);
-    int error = copy < 0 ? errno : spawn(spawner, environment, socket, copy, &spawned->pid);
-    close_if_open(copy);
+    gifts moved = *given;
+    moved.page = fcntl(given->page, F_DUPFD_CLOEXEC, FIRST_OTHER);
+    int error = moved.page < 0 ? errno : spawn(spawner, environment, &moved, &spawned->pid);
+    close_if_open(moved.page);
     free_environment(environment, added);
     if (error)
         return system_failure(failure, spawner->program, error);
@@ -322,7 +330,7 @@ static allot_status start_child(const al_spawner *spawner, int socket, int page,
     return system_failure(failure, "pidfd_open", error);
 }
 
-allot_status al_spawn(al_spawner *spawner, int page, al_spawned *spawned, al_failure *failure)
+allot_status al_spawn(al_spawner *spawner, int page, int errors, al_spawned *spawned, al_failure *failure)
 {
     int ends[2] = { -1, -1 };
     *spawned = (al_spawned){ -1, -1, -1 };
@@ -335,8 +343,10 @@ allot_status al_spawn(al_spawner *spawner, int page, al_spawned *spawned, al_fai
             "cannot start a worker process: this program was not started through Allot, and "
             "allot-worker was not found (set ALLOT_WORKER to its path, or call "
             "allot_worker_main() first in main)");
-    allot_status status = open_sockets(ends) ? start_child(spawner, ends[1], page, spawned, failure)
-                                             : system_failure(failure, "socketpair", errno);
+    bool opened = open_sockets(ends);
+    gifts given = { ends[1], page, errors };
+    allot_status status = opened ? start_child(spawner, &given, spawned, failure)
+                                 : system_failure(failure, "socketpair", errno);
     close_if_open(ends[1]);
     if (status == ALLOT_OK)
         spawned->socket = ends[0];
@@ -347,7 +357,7 @@ allot_status al_spawn(al_spawner *spawner, int page, al_spawned *spawned, al_fai
 
 /* ---- Ends ---- */
 
-int al_spawned_reap(const al_spawned *spawned, char *how, size_t how_size)
+al_end al_spawned_reap(const al_spawned *spawned)
 {
     siginfo_t info = { 0 };
     int result;
@@ -355,15 +365,9 @@ int al_spawned_reap(const al_spawned *spawned, char *how, size_t how_size)
         result = spawned->pidfd >= 0 ? waitid(P_PIDFD, (id_t)spawned->pidfd, &info, WEXITED)
                                      : waitid(P_PID, (id_t)spawned->pid, &info, WEXITED);
     while (result != 0 && errno == EINTR);
-    if (result != 0) /* the host reaps or ignores its children itself */
-        snprintf(how, how_size, "died, and its exit status was taken by the program");
-    else if (info.si_code == CLD_EXITED)
-        snprintf(how, how_size, "exited with code %d", info.si_status);
-    else if (sigabbrev_np(info.si_status))
-        snprintf(how, how_size, "was killed by SIG%s (%d)", sigabbrev_np(info.si_status), info.si_status);
-    else
-        snprintf(how, how_size, "was killed by signal %d", info.si_status);
-    return result == 0 && info.si_code == CLD_EXITED ? info.si_status : -1;
+    if (result != 0)
+        return (al_end){ AL_END_UNKNOWN, 0 };
+    return (al_end){ info.si_code == CLD_EXITED ? AL_END_EXITED : AL_END_KILLED, info.si_status };
 }
 
 void al_spawned_signal(const al_spawned *spawned, int number)

@@ -29,16 +29,24 @@ typedef struct al_spawned {
     int socket; /* both are close-on-exec */
 } al_spawned;
 
-/* Starts one worker that maps `page`. To be called always by the same thread: workers die with the thread
- * that started them. */
-allot_status al_spawn(al_spawner *spawner, int page, al_spawned *spawned, al_failure *failure);
+/* Starts one worker that maps `page` and has `errors` for its standard error (-1: this process's own). To be
+ * called always by the same thread: workers die with the thread that started them. */
+allot_status al_spawn(al_spawner *spawner, int page, int errors, al_spawned *spawned, al_failure *failure);
 
 /* Workers started this way do not begin where they should: takes the other way, if there is one. */
 bool al_spawner_change(al_spawner *spawner);
 
-/* Reaps a worker that has died and says how, "was killed by SIGSEGV (11)". Returns its exit code, -1 if it
- * has none. */
-int al_spawned_reap(const al_spawned *spawned, char *how, size_t how_size);
+typedef struct al_end {
+    enum {
+        AL_END_UNKNOWN, /* the host reaps or ignores its children itself */
+        AL_END_EXITED,
+        AL_END_KILLED
+    } kind;
+    int number; /* exit code or signal */
+} al_end;
+
+/* Reaps a worker that has died. */
+al_end al_spawned_reap(const al_spawned *spawned);
 
 /* Sends a signal to that very process; nothing happens if it has been reaped. */
 void al_spawned_signal(const al_spawned *spawned, int number);

@@ -5,6 +5,7 @@
 #ifndef AL_PLACES_PROCESS_WIRE_H
 #define AL_PLACES_PROCESS_WIRE_H
 
+#include "sync/object.h"
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,10 +17,12 @@ typedef enum al_wire_kind {
     /* From the worker. */
     AL_WIRE_HELLO = 1, /* it has reached its loop */
     AL_WIRE_WAKE,      /* a slot is done and the parent sleeps */
+    AL_WIRE_ASK,       /* for the object that `sync` names */
     /* To the worker. */
     AL_WIRE_MODULE, /* module `index` is this one */
     AL_WIRE_ARRAY,  /* map the descriptor, `size` bytes, as array `index`, in place of what was there */
     AL_WIRE_FORGET, /* unmap array `index` */
+    AL_WIRE_LEND,   /* the object that was asked for, with its descriptor or none; the one answer to an ASK */
     AL_WIRE_PARCEL  /* map the descriptor, `size` bytes: arguments and result of the next call */
 } al_wire_kind;
 
@@ -30,6 +33,10 @@ typedef struct al_wire_message {
     uint32_t is_program; /* of a module: the host program itself */
     uint32_t build_id_size;
     unsigned char build_id[AL_BUILD_ID_MAX];
+    struct {
+        allot_sync_ref ref;
+        al_sync_form form;
+    } sync;
     char path[PATH_MAX]; /* of a module, ended by a zero; only as much as is used is sent */
 } al_wire_message;
 

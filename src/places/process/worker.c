@@ -4,9 +4,11 @@
 #include "core/call.h"
 #include "core/chunk.h"
 #include "core/kernel.h"
+#include "places/process/crash.h"
 #include "places/process/slot.h"
 #include "places/process/symbol.h"
 #include "places/process/wire.h"
+#include "sync/borrow.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,18 +108,50 @@ static void take_message(worker *self, const al_wire_message *message, int fd)
     }
 }
 
+static void receive(worker *self, al_wire_message *message, int *fd)
+{
+    if (al_wire_receive(self->door.socket, message, fd, true) != AL_WIRE_OK)
+        _exit(EXIT_FAILURE); /* the parent is gone, or user code closed our socket */
+}
+
+static void read_one(worker *self, const al_wire_message *message, int fd)
+{
+    self->mail++;
+    take_message(self, message, fd);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* There may be more read than were counted: ask() takes what comes before its answer. */
 static void read_mail(worker *self, uint32_t until)
 {
-    while (self->mail != until) {
+    while ((int32_t)(until - self->mail) > 0) {
         al_wire_message message;
         int fd;
-        if (al_wire_receive(self->door.socket, &message, &fd, true) != AL_WIRE_OK)
-            _exit(EXIT_FAILURE); /* the parent is gone, or user code closed our socket */
-        self->mail++;
-        take_message(self, &message, fd);
-        if (fd >= 0)
-            close(fd);
+        receive(self, &message, &fd);
+        read_one(self, &message, fd);
     }
+}
+
+/* In a task: gets a sync object from the parent. */
+static int ask(void *of, const allot_sync_ref *ref, al_sync_form *form)
+{
+    worker *self = of;
+    al_wire_message message;
+    int fd;
+    memset(&message, 0, offsetof(al_wire_message, path) + 1);
+    message.kind = AL_WIRE_ASK;
+    message.sync.ref = *ref;
+    if (!al_wire_send(self->door.socket, &message, -1))
+        return -1;
+    for (;;) {
+        receive(self, &message, &fd);
+        if (message.kind == AL_WIRE_LEND)
+            break;
+        read_one(self, &message, fd);
+    }
+    *form = message.sync.form;
+    return fd;
 }
 
 /* ---- Calls ---- */
@@ -183,6 +217,7 @@ static void run(worker *self, al_slot *slot)
     allot_call call = { &slot->stopping, "process", 0, 0, { 0 } };
     al_code code = NULL;
     atomic_store_explicit(&current_stopping, &slot->stopping, memory_order_relaxed);
+    al_borrow_begin(&slot->stopping);
     int64_t start_ns = al_clock_now_ns();
     allot_status status = find_code(self, slot, &code, &call.failure);
     if (status == ALLOT_OK && slot->kind == AL_SLOT_PART)
@@ -190,6 +225,7 @@ static void run(worker *self, al_slot *slot)
     else if (status == ALLOT_OK)
         status = run_function(self, slot, code, &call);
     slot->ran_ns = (uint64_t)(al_clock_now_ns() - start_ns);
+    al_borrow_end();
     unmap(&self->parcel);
     fflush(NULL); /* who sees the result sees what was printed before it */
     al_slot_respond(self->page, self->turn, status, &call.failure);
@@ -269,7 +305,10 @@ _Noreturn void al_worker_main(const al_door *door)
     struct sigaction action = { .sa_handler = on_terminate };
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
+    al_borrow_from(ask, &self);
+    al_crash_watch(&self.page->crash);
     al_wire_signal(door->socket, AL_WIRE_HELLO);
+    al_crash_prepare(); /* while the first call is on its way */
     while (!atomic_load_explicit(&self.page->closing, memory_order_relaxed)) {
         if (!called(&self) && !spin(&self))
             sleep_until_called(&self);

@@ -21,6 +21,13 @@ static bool help(al_helper *helper)
     return (const char *)__builtin_frame_address(0) > worker->stack_end && al_find_and_run(worker, true);
 }
 
+static bool reclaim(al_helper *helper, allot_future *future)
+{
+    al_worker *worker = (al_worker *)helper;
+    return (const char *)__builtin_frame_address(0) > worker->stack_end &&
+           al_find_reclaim(worker, al_task_from(future));
+}
+
 /* One that cannot help has another worker stand in. */
 static void idle(al_helper *helper, bool idle)
 {
@@ -113,7 +120,7 @@ static al_worker *create_worker(al_pool *pool, int index)
     if (!worker)
         return NULL;
     memset(worker, 0, sizeof *worker);
-    worker->helper = (al_helper){ help, idle };
+    worker->helper = (al_helper){ help, reclaim, idle };
     worker->pool = pool;
     worker->index = index;
     worker->first_victim = (uint32_t)index + 1;

@@ -1,6 +1,7 @@
 /* Where a worker looks for work: its own deque first, newest first, since that is warm; then what came from
  * outside, oldest first; then the others' deques, the nearest first, oldest first, since that is large. High
  * priority goes before all of it and low after; now and then the other way round, so that nothing starves. */
+#include "places/thread/batch.h"
 #include "places/thread/gang.h"
 #include "places/thread/pool.h"
 
@@ -10,11 +11,35 @@
 
 /* ---- Running ---- */
 
+/* The task that a task waits for is most often the one that it queued last. That it waits for it holds it, so
+ * that starting it may be what lays claim to it. */
+bool al_find_reclaim(al_worker *worker, al_task *task)
+{
+    al_place *place = &worker->pool->base;
+    if (task->more || !task->function || !al_deque_reclaim_begin(&worker->deque, task))
+        return false;
+    if (atomic_load_explicit(&task->place, memory_order_relaxed) != place || !al_task_reclaim(task)) {
+        al_deque_reclaim_undo(&worker->deque);
+        return false;
+    }
+    if (!al_deque_reclaim_end(&worker->deque))
+        allot_hold(&task->future); /* a thief has it, and will drop the reference that came with it */
+    al_place_count(place, AL_STARTED, 1);
+    al_failure failure = { 0 };
+    allot_status status = al_task_call(task, &failure);
+    al_place_complete(place, task, status, &failure, 0);
+    return true;
+}
+
 /* A task that waits goes on when its own is over, and looks no further: it must not count as a searcher. */
 static void run(al_worker *worker, al_task *task, bool waits)
 {
     al_pool *pool = worker->pool;
     al_failure failure = { 0 };
+    if (al_batch_is(task)) {
+        al_batch_work(worker, task, waits);
+        return;
+    }
     if (!al_place_start(&pool->base, task))
         return;
     if (al_task_launch(task)) {
@@ -166,19 +191,21 @@ al_task *al_find_withdraw(al_pool *pool)
     return task;
 }
 
-static al_band band_of(const al_task *task)
-{
-    int priority = task->more ? task->more->priority : 0;
-    return priority > 0 ? AL_BAND_HIGH : priority < 0 ? AL_BAND_LOW : AL_BAND_NORMAL;
-}
-
 void al_pool_push(al_pool *pool, al_task *task)
 {
     al_worker *worker = al_worker_of(pool);
-    al_band band = band_of(task);
+    al_band band = al_band_of(task);
     if (task->more && task->more->node >= 0)
         al_inject_mail(&pool->inject, task->more->node, task);
     else if (!worker || band != AL_BAND_NORMAL || !al_deque_push(&worker->deque, task))
         al_inject_push(&pool->inject, band, task);
+    al_park_announce(pool);
+}
+
+void al_pool_push_many(al_pool *pool, al_task *const *tasks, size_t count)
+{
+    al_worker *worker = al_worker_of(pool);
+    if (!worker || !al_deque_push_many(&worker->deque, (void *const *)tasks, count))
+        al_inject_push_many(&pool->inject, AL_BAND_NORMAL, tasks, count);
     al_park_announce(pool);
 }

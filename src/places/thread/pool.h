@@ -1,6 +1,6 @@
 /* The thread place's pool: its workers, what is queued for them, and who sleeps.
  *
- *   inject.c  what comes from outside the pool: a queue for each submitting thread and priority, mailboxes
+ *   ../inject.c  what comes from outside the pool: a queue for each submitting thread and priority, mailboxes
  *   find.c    where a worker looks for work, and in which order
  *   park.c    how workers that find none sleep, and who wakes them
  *   crew.c    how many workers there are: start, growth, blocking, shrinking, resizing
@@ -13,8 +13,8 @@
 #define AL_PLACES_THREAD_POOL_H
 
 #include "base/deque.h"
+#include "places/inject.h"
 #include "places/place.h"
-#include "places/thread/inject.h"
 #include "places/thread/team.h"
 #include "topology/cpus.h"
 #include <allot/executor.h>
@@ -106,12 +106,16 @@ static inline al_worker *al_worker_of(const al_pool *pool)
 
 /* Runs one piece of work if there is one. `waits`: on behalf of a task of this worker's that waits. */
 bool al_find_and_run(al_worker *worker, bool waits);
+/* Runs this plain task of its own, which nobody has begun, if it is the newest that it queued. */
+bool al_find_reclaim(al_worker *worker, al_task *task);
 /* True if there is any that a worker could take. Looks at all queues. */
 bool al_find_any(const al_pool *pool);
 /* Takes a queued task out that nobody has begun; NULL: there is none. Any thread. */
 al_task *al_find_withdraw(al_pool *pool);
 /* Queues a task. */
 void al_pool_push(al_pool *pool, al_task *task);
+/* Queues plain tasks: all at once. */
+void al_pool_push_many(al_pool *pool, al_task *const *tasks, size_t count);
 
 /* ---- park.c ---- */
 

@@ -1,10 +1,10 @@
-/* What comes to a pool from outside its workers' own deques.
+/* What comes to a pool of workers from outside.
  *
  * Each submitting thread has a queue of its own for each priority, so that submitters do not meet: it pushes,
- * all workers steal. Threads without a lane of their own share one queue behind a lock. A mailbox takes tasks
- * that should run near some memory, and those that no queue had room for. */
-#ifndef AL_PLACES_THREAD_INJECT_H
-#define AL_PLACES_THREAD_INJECT_H
+ * whoever gives out work steals. Threads without a lane of their own share one queue behind a lock. A mailbox
+ * takes tasks that should run near some memory, and those that no queue had room for. */
+#ifndef AL_PLACES_INJECT_H
+#define AL_PLACES_INJECT_H
 
 #include "base/deque.h"
 #include "base/lane.h"
@@ -17,6 +17,12 @@ typedef enum al_band {
     AL_BAND_LOW,
     AL_BANDS
 } al_band;
+
+static inline al_band al_band_of(const al_task *task)
+{
+    int priority = task->more ? task->more->priority : 0;
+    return priority > 0 ? AL_BAND_HIGH : priority < 0 ? AL_BAND_LOW : AL_BAND_NORMAL;
+}
 
 #define AL_MAILBOXES 64 /* memory nodes beyond share the last */
 
@@ -35,6 +41,8 @@ void al_inject_init(al_inject *inject);
 void al_inject_fini(al_inject *inject);
 
 void al_inject_push(al_inject *inject, al_band band, al_task *task);
+/* The same for several of one priority, which are seen all at once. */
+void al_inject_push_many(al_inject *inject, al_band band, al_task *const *tasks, size_t count);
 /* To the mailbox of a memory node. */
 void al_inject_mail(al_inject *inject, int node, al_task *task);
 

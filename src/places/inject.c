@@ -1,4 +1,4 @@
-#include "places/thread/inject.h"
+#include "places/inject.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,25 +34,36 @@ static al_deque *make_queue(al_inject *inject, al_band band, unsigned lane)
     return queue;
 }
 
-static inline bool push(al_inject *inject, al_band band, unsigned lane, al_task *task)
+static inline bool push(al_inject *inject, al_band band, unsigned lane, al_task *const *tasks, size_t count)
 {
     al_deque *queue = atomic_load_explicit(&inject->queues[band][lane], memory_order_relaxed);
     if (__builtin_expect(!queue, false) && !(queue = make_queue(inject, band, lane)))
         return false;
-    return al_deque_push(queue, task);
+    return count == 1 ? al_deque_push(queue, tasks[0])
+                      : al_deque_push_many(queue, (void *const *)tasks, count);
 }
 
-void al_inject_push(al_inject *inject, al_band band, al_task *task)
+static inline void push_all(al_inject *inject, al_band band, al_task *const *tasks, size_t count)
 {
     unsigned lane = al_lane_here()->number;
     bool shared = lane == AL_LANE_SHARED, pushed;
     if (shared)
         pthread_mutex_lock(&inject->shared_lock);
-    pushed = push(inject, band, lane, task);
+    pushed = push(inject, band, lane, tasks, count);
     if (shared)
         pthread_mutex_unlock(&inject->shared_lock);
-    if (!pushed)
-        al_inject_mail(inject, 0, task);
+    for (size_t i = 0; !pushed && i < count; i++)
+        al_inject_mail(inject, 0, tasks[i]);
+}
+
+void al_inject_push(al_inject *inject, al_band band, al_task *task)
+{
+    push_all(inject, band, &task, 1);
+}
+
+void al_inject_push_many(al_inject *inject, al_band band, al_task *const *tasks, size_t count)
+{
+    push_all(inject, band, tasks, count);
 }
 
 void al_inject_mail(al_inject *inject, int node, al_task *task)

@@ -1,0 +1,132 @@
+#include "placement/bucket.h"
+#include <math.h>
+
+/* Student's t with so many degrees of freedom is the noise that runs are thought to have: a run z deviations
+ * away counts (NU + 1) / (NU + z^2), so that its pull fades with its distance. (Lange, Little and Taylor,
+ * Robust statistical modeling using the t distribution, JASA 84, 1989.) */
+#define NU 4.0
+
+/* The prior of a spread: so many runs of the pooled one. No clock and no machine is steadier than LEAST. */
+#define SPREAD_RUNS  4.0
+#define LEAST_SPREAD 1e-4
+
+/* Page's cumulative sum of standardised deviations: each, cut at MOST, less the slack; an alarm at the
+ * threshold. So three runs in a row that are far off are a change, five that are 1.8 deviations off, and
+ * steady noise gives a false one in some thousands. (Page, Continuous inspection schemes, Biometrika 41,
+ * 1954.) */
+#define CUSUM_MOST      2.5
+#define CUSUM_SLACK     0.75
+#define CUSUM_THRESHOLD 4.5
+
+/* Up to so many runs one that is far shorter shows that those before were disturbed: nothing runs too fast by
+ * accident. */
+#define YOUNG     4.0
+#define FAR_BELOW -2.5
+#define DISTURBED 0.05
+
+/* What was not seen for GRACE runs of the same kernel may have moved: a random walk with this variance a run,
+ * and no more than that in all. */
+#define GRACE     32.0
+#define WALK      3.5e-4
+#define WALK_MOST 0.5
+
+double al_bucket_spread(const al_bucket *bucket, double pooled)
+{
+    return fmax((bucket->square + SPREAD_RUNS * pooled) / (bucket->count + SPREAD_RUNS), LEAST_SPREAD);
+}
+
+static double walked(const al_bucket *bucket, uint64_t clock)
+{
+    double age = clock > bucket->seen ? (double)(clock - bucket->seen) : 0;
+    return fmin(WALK * fmax(age - GRACE, 0), WALK_MOST);
+}
+
+double al_bucket_error(const al_bucket *bucket, double pooled, uint64_t clock)
+{
+    if (bucket->samples == 0 || !(bucket->count > 0))
+        return INFINITY;
+    return al_bucket_spread(bucket, pooled) / bucket->count + bucket->doubt + walked(bucket, clock);
+}
+
+void al_bucket_begin(al_bucket *bucket, uint64_t clock, double log_size, double log_time, double weight,
+                     double doubt)
+{
+    *bucket = (al_bucket){ .samples = bucket->samples + 1,
+                           .seen = clock,
+                           .log_size = log_size,
+                           .log_time = log_time,
+                           .count = weight,
+                           .doubt = doubt };
+}
+
+/* Doubt and age are the same as fewer samples: those whose mean would be as unsure. */
+static void settle_doubt(al_bucket *bucket, double spread, double error)
+{
+    double count = spread / error;
+    bucket->square *= count / bucket->count;
+    bucket->count = count;
+    bucket->doubt = 0;
+}
+
+static bool count_deviation(al_cusum *cusum, double deviations, double log_time)
+{
+    cusum->score += fmin(deviations, CUSUM_MOST) - CUSUM_SLACK;
+    if (cusum->score <= 0) {
+        *cusum = (al_cusum){ 0 };
+        return false;
+    }
+    cusum->sum += log_time;
+    cusum->count++;
+    return cusum->score > CUSUM_THRESHOLD;
+}
+
+/* The mean of the runs since the change began is the new one. */
+static double change(al_bucket *bucket, const al_cusum *cusum, double spread)
+{
+    double shift = cusum->sum / cusum->count - bucket->log_time;
+    bucket->log_time += shift;
+    bucket->count = fmin(cusum->count, YOUNG);
+    bucket->square = bucket->count * spread;
+    bucket->up = bucket->down = (al_cusum){ 0 };
+    return shift;
+}
+
+static void follow(al_bucket *bucket, double log_size, double log_time, const al_surprise *surprise)
+{
+    const double keep = 1 - 1 / AL_BUCKET_MEMORY;
+    bucket->count = keep * bucket->count + surprise->weight;
+    double share = surprise->weight / bucket->count;
+    bucket->log_size += share * (log_size - bucket->log_size);
+    bucket->log_time += share * (log_time - bucket->log_time);
+    bucket->square = keep * bucket->square + surprise->weight * surprise->noise;
+}
+
+al_surprise al_bucket_follow(al_bucket *bucket, uint64_t clock, double log_size, double log_time,
+                             double expected, double pooled)
+{
+    double spread = al_bucket_spread(bucket, pooled), error = al_bucket_error(bucket, pooled, clock);
+    double deviation = log_time - expected, z = deviation / sqrt(spread + error);
+    al_surprise surprise = { .noise = deviation * deviation * spread / (spread + error) };
+    settle_doubt(bucket, spread, error);
+    if (z < FAR_BELOW && bucket->count < YOUNG) {
+        al_bucket_begin(bucket, clock, log_size, log_time, 1, 0);
+        return surprise;
+    }
+    surprise.weight = fmin((NU + 1) / (NU + z * z), 1);
+    bucket->samples++;
+    bucket->seen = clock;
+    double alike = log_time - expected + bucket->log_time; /* what it would have taken at the mean size */
+    bool above = count_deviation(&bucket->up, z, alike);
+    bool below = count_deviation(&bucket->down, -z, alike);
+    if (above || below)
+        surprise.shift = change(bucket, above ? &bucket->up : &bucket->down, spread);
+    else
+        follow(bucket, log_size, log_time, &surprise);
+    return surprise;
+}
+
+void al_bucket_suspect(al_bucket *bucket, double shift, double variance)
+{
+    bucket->log_time += shift;
+    bucket->doubt += variance;
+}

@@ -1,0 +1,58 @@
+/* A bucket: the time that runs of about one size take, as a mean and a spread of its logarithm.
+ *
+ * It follows what it sees and forgets what is old. A single run that says something quite new is hardly
+ * believed; when such runs repeat, all before them is forgotten. The longer nothing is seen, the less it is
+ * sure of. */
+#ifndef AL_PLACEMENT_BUCKET_H
+#define AL_PLACEMENT_BUCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A sum that grows while runs lie on one side of the mean: Page's test. */
+typedef struct al_cusum {
+    double score;
+    double sum, count; /* of the logarithms since the score last left 0 */
+} al_cusum;
+
+typedef struct al_bucket {
+    uint64_t samples;          /* runs seen; 0: empty */
+    uint64_t seen;             /* the clock when it last learned */
+    double log_size, log_time; /* weighted means: where the runs were, and what they took */
+    double count;              /* the weight of what the means rest on, fading */
+    double square;             /* weighted squared deviations, fading */
+    double doubt;              /* variance of how far the mean may have moved since it was seen */
+    al_cusum up, down;
+} al_bucket;
+
+/* How many runs its means remember. */
+#define AL_BUCKET_MEMORY 32.0
+
+/* The variance of a single run, in the logarithm: the bucket's own, shrunk toward `pooled`, what is usual
+ * elsewhere. */
+double al_bucket_spread(const al_bucket *bucket, double pooled);
+
+/* The variance of the mean: few samples, old ones, and doubt. Infinite for an empty one. */
+double al_bucket_error(const al_bucket *bucket, double pooled, uint64_t clock);
+
+/* Its first run, or the first that counts; `weight` below 1 if it is not to be trusted as a run, `doubt` as
+ * above. */
+void al_bucket_begin(al_bucket *bucket, uint64_t clock, double log_size, double log_time, double weight,
+                     double doubt);
+
+/* What one more run came to. */
+typedef struct al_surprise {
+    double
+        noise; /* its squared deviation from the mean, as far as the mean's own error does not explain it */
+    double weight; /* how far it was believed, 0 to 1 */
+    double shift;  /* not 0: the mean has changed for good, by so much: all before is forgotten */
+} al_surprise;
+
+/* One more run. `expected` is what the bucket's mean says of a run of this size. */
+al_surprise al_bucket_follow(al_bucket *bucket, uint64_t clock, double log_size, double log_time,
+                             double expected, double pooled);
+
+/* Something suggests that the mean has moved by `shift`, give or take the square root of `variance`. */
+void al_bucket_suspect(al_bucket *bucket, double shift, double variance);
+
+#endif

@@ -1,0 +1,289 @@
+/* An entry of the model: asking it, and telling it what a run took. */
+#include "placement/known.h"
+#include <math.h>
+#include <string.h>
+
+/* Nine tenths of a normal distribution lie within so many deviations. */
+#define BOUND_DEVIATIONS 1.645
+/* The logarithms of what is a time at all: products of some of them are still finite. */
+#define MOST_LOG 460.0
+
+/* A driver is thought to hide at most so many times the time of a build in the run that follows. */
+#define MOST_HIDDEN 2
+
+/* How far builds of different kernels, and launches, lie apart: variances of the logarithm. */
+#define BUILD_SPREAD  0.25
+#define LAUNCH_SPREAD 0.09
+
+/* A place that changed for one kernel makes the others doubtful by this share of it. */
+#define COMMON_DOUBT 0.5
+
+/* How many runs elsewhere do not matter to an answer given before. */
+#define MOMENT_RUNS 32
+
+al_size al_size_of(allot_work work)
+{
+    double reference_s = al_reference_s(work);
+    return (al_size){ work, reference_s, al_curve_bucket_of(reference_s) };
+}
+
+/* ---- Of the class ---- */
+
+al_belief al_known_belief(al_known_class *known)
+{
+    al_spin_lock(&known->lock);
+    al_belief belief = known->belief;
+    al_spin_unlock(&known->lock);
+    return belief;
+}
+
+/* The prior counts as so many kernels for its mean, and for its variance; no place's kernels are more alike
+ * than LEAST. */
+#define MEAN_KERNELS     1.0
+#define VARIANCE_KERNELS 2.0
+#define LEAST_VARIANCE   0.09
+
+/* Parametric empirical Bayes: the prior's mean and variance from all kernels' estimates. (Efron and Morris,
+ * Stein's estimation rule and its competitors, JASA 68, 1973.) */
+static void renew_belief(al_known_class *known)
+{
+    al_belief wide = al_rates_belief(&known->rates);
+    for (size_t i = 0; i < 2; i++) {
+        double weight = fmax(known->weight[i], 0), mean = known->sum[i] / (weight + MEAN_KERNELS);
+        double square = known->square[i] - 2 * mean * known->sum[i] + mean * mean * weight;
+        known->belief.mean[i] = mean;
+        known->belief.variance[i] =
+            fmax((fmax(square, 0) + VARIANCE_KERNELS * wide.variance[i]) / (weight + VARIANCE_KERNELS),
+                 LEAST_VARIANCE);
+    }
+}
+
+static void count_testimony(al_known_class *known, const al_testimony *testimony, double sign)
+{
+    for (size_t i = 0; i < 2; i++) {
+        double weight = sign * testimony->weight[i], factor = testimony->factor[i];
+        known->weight[i] += weight;
+        known->sum[i] += weight * factor;
+        known->square[i] += weight * factor * factor;
+    }
+}
+
+/* Of each factor that share counts which the kernel's own runs decided, with what they alone would say. */
+static al_testimony testimony_of(const al_fit *fit, const al_belief *belief)
+{
+    const double least_share = 0.05;
+    const double variance[2] = { fit->covariance[0], fit->covariance[2] };
+    al_testimony testimony = { 0 };
+    for (size_t i = 0; i < 2; i++) {
+        double share = 1 - variance[i] / belief->variance[i];
+        if (!(share > least_share))
+            continue;
+        testimony.weight[i] = share;
+        testimony.factor[i] = belief->mean[i] + (fit->factor[i] - belief->mean[i]) / share;
+    }
+    return testimony;
+}
+
+void al_known_testify(al_known_kernel *kernel, const al_belief *belief)
+{
+    al_known_class *known = kernel->of;
+    al_testimony testimony = testimony_of(&kernel->curve.fit, belief);
+    al_spin_lock(&known->lock);
+    /* Rates may have been measured since: then its factors are relative to others. */
+    if (memcmp(&known->rates, &kernel->rates, sizeof known->rates) == 0) {
+        count_testimony(known, &kernel->testimony, -1);
+        kernel->testimony = testimony;
+        count_testimony(known, &kernel->testimony, 1);
+        renew_belief(known);
+    }
+    al_spin_unlock(&known->lock);
+}
+
+static double learn_time(al_bucket *bucket, double seconds, double pooled)
+{
+    double log_time = log(fmax(seconds, 1e-9));
+    if (bucket->samples == 0)
+        al_bucket_begin(bucket, 0, 0, log_time, 1, 0);
+    else
+        al_bucket_follow(bucket, 0, 0, log_time, bucket->log_time, pooled);
+    return exp(bucket->log_time);
+}
+
+static void learn_of_class(al_known_class *known, const al_run *run)
+{
+    bool built = run->compile_s > 0 && isfinite(run->compile_s);
+    bool launched = run->launch_s >= 0 && isfinite(run->launch_s);
+    if (!built && !launched)
+        return;
+    al_spin_lock(&known->lock);
+    if (built)
+        atomic_store_explicit(&known->build_s, learn_time(&known->build, run->compile_s, BUILD_SPREAD),
+                              memory_order_relaxed);
+    if (launched)
+        atomic_store_explicit(&known->launch_s, learn_time(&known->launch, run->launch_s, LAUNCH_SPREAD),
+                              memory_order_relaxed);
+    al_spin_unlock(&known->lock);
+}
+
+/* A kernel saw the place change. */
+static void announce(al_known_kernel *kernel, double shift)
+{
+    al_known_class *known = kernel->of;
+    double doubt = COMMON_DOUBT * shift;
+    al_spin_lock(&known->lock);
+    known->suspicion = doubt * doubt;
+    kernel->epoch = 1 + atomic_fetch_add_explicit(&known->epoch, 1, memory_order_relaxed);
+    al_spin_unlock(&known->lock);
+}
+
+/* Another kernel did. With the kernel's lock held. */
+static void hear(al_known_kernel *kernel)
+{
+    al_known_class *known = kernel->of;
+    if (atomic_load_explicit(&known->epoch, memory_order_relaxed) == kernel->epoch)
+        return;
+    al_spin_lock(&known->lock);
+    double suspicion = known->suspicion;
+    kernel->epoch = atomic_load_explicit(&known->epoch, memory_order_relaxed);
+    al_spin_unlock(&known->lock);
+    al_curve_suspect(&kernel->curve, 0, suspicion);
+    kernel->version++;
+}
+
+/* ---- Predicting ---- */
+
+static al_place_size size_on(const al_known_kernel *kernel, const al_size *size)
+{
+    al_prior prior = al_prior_of(&kernel->rates, kernel->of->workers, size->work);
+    return (al_place_size){ size->bucket, prior.overhead_s, prior.load_s };
+}
+
+/* Before its first run a kernel goes by what its place is known for now. With the kernel's lock held. */
+static void take_rates(al_known_kernel *kernel)
+{
+    al_known_class *known = kernel->of;
+    if (kernel->curve.runs || kernel->curve.cold)
+        return;
+    al_spin_lock(&known->lock);
+    kernel->rates = known->rates;
+    al_spin_unlock(&known->lock);
+}
+
+static void fill(const al_expectation *expectation, al_prediction *prediction)
+{
+    double log_time = fmax(fmin(expectation->log_time, MOST_LOG), -MOST_LOG);
+    double factor = exp(BOUND_DEVIATIONS * sqrt(expectation->variance));
+    *prediction = (al_prediction){ .samples = expectation->samples,
+                                   .run_s = exp(log_time),
+                                   .sigma = sqrt(expectation->variance),
+                                   .spread = sqrt(expectation->spread),
+                                   .source = expectation->source };
+    prediction->low_s = prediction->run_s / factor;
+    prediction->high_s = prediction->run_s * factor;
+}
+
+/* With the kernel's lock held. */
+static void answer(al_known_kernel *kernel, const al_size *size, uint64_t clock, al_prediction *prediction)
+{
+    uint64_t moment = clock / MOMENT_RUNS;
+    hear(kernel);
+    al_answer *last = &kernel->answers[size->bucket % AL_KNOWN_ANSWERS];
+    if (last->version == kernel->version && last->moment == moment && last->work.flops == size->work.flops &&
+        last->work.bytes == size->work.bytes) {
+        *prediction = last->prediction;
+        return;
+    }
+    take_rates(kernel);
+    al_place_size here = size_on(kernel, size);
+    al_belief belief = al_known_belief(kernel->of);
+    al_expectation expectation = al_curve_expect(&kernel->curve, &belief, &here, clock);
+    fill(&expectation, prediction);
+    if (kernel->curve.runs) /* else others may teach it */
+        *last = (al_answer){ kernel->version, moment, size->work, *prediction };
+}
+
+static double build_s(const al_known_kernel *kernel)
+{
+    double usual_s = atomic_load_explicit(&kernel->of->build_s, memory_order_relaxed);
+    if (kernel->build.samples)
+        return exp(kernel->build.log_time);
+    return usual_s > 0 ? usual_s : kernel->rates.compile_s;
+}
+
+void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction *prediction)
+{
+    al_known_kernel *kernel = entry->kernel;
+    uint64_t clock = atomic_load_explicit(&kernel->family->clock, memory_order_relaxed);
+    al_spin_lock(&kernel->lock);
+    answer(kernel, size, clock, prediction);
+    prediction->compile_s = atomic_load_explicit(&entry->built, memory_order_relaxed) ? 0 : build_s(kernel);
+    al_spin_unlock(&kernel->lock);
+    prediction->launch_s = atomic_load_explicit(&kernel->of->launch_s, memory_order_relaxed);
+}
+
+/* ---- Learning ---- */
+
+/* With the kernel's lock held. Returns how far the place has changed. */
+static double learn(al_known_kernel *kernel, const al_size *size, uint64_t clock, double run_s,
+                    double compile_s)
+{
+    take_rates(kernel);
+    al_place_size here = size_on(kernel, size);
+    al_belief belief = al_known_belief(kernel->of);
+    double shift = 0;
+    kernel->version++;
+    if (compile_s > 0)
+        learn_time(&kernel->build, compile_s, BUILD_SPREAD);
+    if (kernel->curve.runs == 0 && !kernel->curve.cold && compile_s > 0) {
+        double hidden_s = MOST_HIDDEN * fmax(compile_s, kernel->rates.compile_s);
+        al_curve_learn_cold(&kernel->curve, &belief, &here, clock, run_s - hidden_s, run_s);
+        return 0;
+    }
+    shift = al_curve_learn(&kernel->curve, &belief, &here, clock, log(fmax(run_s, 1e-300)));
+    al_known_testify(kernel, &belief);
+    return shift;
+}
+
+void al_entry_learn(al_model_entry *entry, const al_size *size, const al_run *run)
+{
+    if (!isfinite(run->run_s) || run->run_s < 0)
+        return;
+    al_known_kernel *kernel = entry->kernel;
+    double compile_s = isfinite(run->compile_s) && run->compile_s > 0 ? run->compile_s : 0;
+    uint64_t clock = 1 + atomic_fetch_add_explicit(&kernel->family->clock, 1, memory_order_relaxed);
+    al_spin_lock(&kernel->lock);
+    hear(kernel);
+    double shift = learn(kernel, size, clock, run->run_s, compile_s);
+    if (shift != 0)
+        announce(kernel, shift);
+    al_spin_unlock(&kernel->lock);
+    atomic_store_explicit(&entry->built, true, memory_order_relaxed);
+    learn_of_class(kernel->of, run);
+}
+
+/* ---- By key ---- */
+
+void al_model_predict(al_model *model, const al_model_key *key, allot_work work, al_prediction *prediction)
+{
+    al_model_entry *entry = al_model_find(model, key);
+    al_size size = al_size_of(work);
+    if (entry) {
+        al_entry_predict(entry, &size, prediction);
+        return;
+    }
+    al_rates rates = al_rates_guess(key->kind);
+    al_belief belief = al_rates_belief(&rates);
+    al_prior prior = al_prior_of(&rates, key->workers, work);
+    al_place_size here = { size.bucket, prior.overhead_s, prior.load_s };
+    al_expectation expectation = al_curve_expect(NULL, &belief, &here, 0);
+    fill(&expectation, prediction);
+    prediction->compile_s = rates.compile_s;
+}
+
+void al_model_learn(al_model *model, const al_model_key *key, allot_work work, double run_s, double compile_s)
+{
+    al_model_entry *entry = al_model_find(model, key);
+    al_size size = al_size_of(work);
+    if (entry)
+        al_entry_learn(entry, &size, &(al_run){ run_s, compile_s, -1 });
+}

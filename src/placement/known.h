@@ -1,0 +1,120 @@
+/* What the cost model is made of: classes of places, kernels on them, links to them. Within placement/ only.
+ *
+ * What is in a table stays there until the model is destroyed. Locks are taken in the order model, kernel or
+ * link, class. */
+#ifndef AL_PLACEMENT_KNOWN_H
+#define AL_PLACEMENT_KNOWN_H
+
+#include "base/spin.h"
+#include "placement/curve.h"
+#include "placement/model.h"
+#include "placement/prior.h"
+#include <pthread.h>
+
+#define HASH_NONFATAL_OOM 1 /* an entry that did not get in has no table afterwards; nothing exits */
+#include <uthash.h>
+
+enum {
+    AL_KNOWN_TYPES = ALLOT_C64 + 1
+};
+
+typedef struct al_known_class al_known_class;
+typedef struct al_known_kernel al_known_kernel;
+
+/* A kernel and type, wherever it runs. */
+typedef struct al_family {
+    UT_hash_handle hh;
+    _Atomic uint64_t clock; /* its runs */
+    char name[];            /* the key */
+} al_family;
+
+/* One kernel on one place. */
+struct al_model_entry {
+    UT_hash_handle hh;
+    al_known_kernel *kernel;
+    _Atomic bool built; /* compiled there */
+    char place[];       /* the key */
+};
+
+/* The last answers: most launches ask for what was asked before. */
+typedef struct al_answer {
+    uint64_t version; /* of the kernel when it was given; 0: none */
+    uint64_t moment;  /* the clock, in steps */
+    allot_work work;
+    al_prediction prediction;
+} al_answer;
+
+#define AL_KNOWN_ANSWERS 4
+
+/* How far one kernel's fit lies from its place's prior, for the kernels not seen. */
+typedef struct al_testimony {
+    double weight[2], factor[2]; /* of overhead and rate */
+} al_testimony;
+
+/* One kernel and type on the places of a class. */
+struct al_known_kernel {
+    UT_hash_handle hh;
+    al_known_class *of;
+    al_family *family;
+    al_model_entry *entries; /* by place; guarded by the model's lock */
+    al_spin lock;            /* guards all below */
+    uint64_t version;        /* moves when anything below does */
+    uint64_t epoch;          /* the class's changes that it knows of */
+    uint64_t code;           /* of the source whose runs these are; 0: unknown */
+    al_rates rates;          /* the place's, when it first ran: sizes are told by them */
+    al_curve curve;
+    al_bucket build; /* compiling it */
+    al_answer answers[AL_KNOWN_ANSWERS];
+    al_testimony testimony; /* guarded by the class's lock */
+    char name[];            /* the key */
+};
+
+/* Places that are alike. */
+struct al_known_class {
+    UT_hash_handle hh;
+    al_known_class *next; /* of the same text, but another kind or width */
+    al_model *model;
+    allot_kind kind;
+    int workers;
+    al_known_kernel *kernels[AL_KNOWN_TYPES]; /* by name; guarded by the model's lock */
+    _Atomic double launch_s;                  /* written with the lock held; 0: unknown */
+    _Atomic double build_s;
+    _Atomic uint64_t epoch; /* changes seen on the place; its variance is there before it moves */
+    al_spin lock;           /* guards all below */
+    double suspicion;       /* variance that the last change gives the kernels that have not run since */
+    al_rates rates;
+    al_belief belief;                    /* of a kernel's factors before it has run */
+    double weight[2], sum[2], square[2]; /* of the kernels' testimonies */
+    al_bucket launch, build;
+    char text[]; /* the key */
+};
+
+struct al_model_link {
+    UT_hash_handle hh;
+    al_spin lock; /* guards the curves */
+    al_curve curves[2];
+    char text[]; /* the key */
+};
+
+struct al_model {
+    pthread_mutex_t lock;    /* guards the tables */
+    al_known_class *classes; /* by text */
+    al_model_link *links;    /* by class */
+    al_family *families[AL_KNOWN_TYPES];
+    bool has_cpu_rates;
+    al_rates cpu_rates; /* measured on this machine */
+};
+
+/* ---- For what fills the tables; the model's lock is held. NULL: memory is out ---- */
+
+al_known_class *al_known_class_have(al_model *model, const char *text, allot_kind kind, int workers);
+al_known_kernel *al_known_kernel_have(al_known_class *known, const char *name, allot_type type);
+al_model_link *al_known_link_have(al_model *model, const char *text);
+
+/* ---- What a kernel's fit tells of its class; the kernel's lock is held, the class's is taken ---- */
+
+/* The belief that the kernel's fit starts from. */
+al_belief al_known_belief(al_known_class *known);
+void al_known_testify(al_known_kernel *kernel, const al_belief *belief);
+
+#endif

@@ -1,0 +1,144 @@
+/* `allot run --source`: a kernel of one's own from a file, its arguments from the command line. */
+#include "command.h"
+#include "support.h"
+
+static const char text[] =
+    "typedef struct { float factor; int shift; } settings;\n"
+    "kernel void scale(settings s, global const float *x, global float *y, local int *room) {\n"
+    "    room[get_local_id(0)] = s.shift;\n"
+    "    size_t i = get_global_id(0);\n"
+    "    y[i] = s.factor * x[i] + room[get_local_id(0)] + MORE;\n"
+    "}\n"
+    "kernel void add(global float *y, double much) { y[get_global_id(0)] += much; }\n";
+
+static const char *source(void)
+{
+    const char *path = in_folder("own.cl");
+    write_file(path, text, sizeof text - 1);
+    return path;
+}
+
+static const char *input(void)
+{
+    const float x[] = { 1, 2, 3, 4 };
+    const char *path = in_folder("x.f32");
+    write_file(path, x, sizeof x);
+    return path;
+}
+
+static const char *argument(const char *before, const char *path)
+{
+    static char texts[4][300];
+    static size_t next;
+    char *at = texts[next++ % 4];
+    snprintf(at, sizeof texts[0], "%s%s", before, path);
+    return at;
+}
+
+static void expect_floats(const char *path, const float *expected, size_t count)
+{
+    static char data[4096];
+    size_t size = read_file(path, data, sizeof data);
+    CU_ASSERT_FATAL(size > count * sizeof *expected);
+    CU_ASSERT_EQUAL(memcmp(data + size - count * sizeof *expected, expected, count * sizeof *expected), 0);
+}
+
+static void runs_a_kernel_from_a_file(void)
+{
+    const float expected[] = { 0.5f + 17, 1 + 17, 1.5f + 17, 2 + 17 };
+    const char *y = in_folder("y.npy");
+    const outcome *got =
+        ALLOT_RUN("run", "--source", source(), "--entry", "scale", "--arg", "struct:f32:0.5,i32:7", "--arg",
+                  argument("in:", input()), "--arg", argument("y=out:float32:4:", y), "--arg", "local:16",
+                  "--global", "4", "--local", "4", "--define", "MORE=10", "--repeat", "2");
+    expect_code(got, 0);
+    expect_text(got->out, "scale of");
+    expect_text(got->out, "least 17.5, greatest 19");
+    expect_text(got->out, "not verified");
+    expect_floats(y, expected, 4);
+}
+
+/* What is read and written begins anew before each launch: the result is that of one. */
+static void runs_inout_from_its_first_state(void)
+{
+    const float expected[] = { 3, 4, 5, 6 };
+    const char *y = in_folder("sum.npy"), *x = input();
+    char both[400];
+    snprintf(both, sizeof both, "inout:%s:%s", x, y);
+    const outcome *got =
+        ALLOT_RUN("run", "--source", source(), "--entry", "add", "--arg", both, "--arg", "f64:2", "--global",
+                  "4", "--option", "-DMORE=0", "--repeat", "5", "--json");
+    expect_code(got, 0);
+    json_t *json = parse_json(got->out);
+    json_t *output = json_array_get(json_object_get(json, "outputs"), 0);
+    CU_ASSERT_DOUBLE_EQUAL(json_number_value(json_object_get(output, "mean")), 4.5, 1e-12);
+    CU_ASSERT_EQUAL(json_integer_value(json_object_get(json, "runs")), 5);
+    json_decref(json);
+    expect_floats(y, expected, 4);
+}
+
+static void says_what_is_wrong(void)
+{
+    const char *own = source();
+    const struct {
+        const char *arguments[12];
+        int code;
+        const char *part;
+    } cases[] = {
+        { { "--source", own, "--global", "4" }, 2, "--entry names its kernel function" },
+        { { "--source", own, "--entry", "add" }, 2, "--global says" },
+        { { "--entry", "add" }, 2, "--source FILE names it" },
+        { { "axpy", "--source", own }, 2, "one of your own" },
+        { { "--source", own, "-n", "4" }, 2, "are for sample kernels" },
+        { { "--source", own, "--global", "4x4x4x4" }, 2, "1 to 3 sizes" },
+        { { "--source", own, "--global", "4y" }, 2, "whole number" },
+        { { "--source", own, "--arg", "f33:1" }, 2, "begins with none of" },
+        { { "--source", own, "--arg", "i8:200" }, 2, "does not fit" },
+        { { "--source", own, "--arg", "i32:1.5" }, 2, "no whole number" },
+        { { "--source", own, "--arg", "f32:" }, 2, "no decimal number" },
+        { { "--source", own, "--arg", "out:x.npy" }, 2, "out:TYPE:SHAPE" },
+        { { "--source", own, "--arg", "out:f32:" }, 2, "shape is missing" },
+        { { "--source", own, "--arg", "out:f32:-3" }, 2, "shape" },
+        { { "--source", own, "--arg", "out:f32:99999999999x99999999999" }, 2, "too large" },
+        { { "--source", own, "--arg", "out:f32:4:y.txt" }, 2, "must end in" },
+        { { "--source", own, "--arg", "in:" }, 2, "name is missing" },
+        { { "--source", own, "--arg", "local:0" }, 2, "local:BYTES" },
+        { { "--source", own, "--arg", "struct:f32" }, 2, "TYPE:VALUE" },
+        { { "--source", "/nonexistent.cl", "--entry", "a", "--global", "1" }, 3, "/nonexistent.cl" },
+        { { "--source", own, "--entry", "add", "--global", "1", "--arg", "in:/nonexistent.npy" },
+          3,
+          "/nonexistent.npy" },
+        { { "--source", own, "--entry", "add", "--global", "1", "--define", "MORE=x" }, 3, "does not build" },
+        { { "--source", own, "--entry", "gone", "--global", "1", "--define", "MORE=0" }, 3, "it has: " },
+        { { "--source", own, "--entry", "add", "--global", "1", "--define", "MORE=0" },
+          3,
+          "takes 2 arguments" },
+        { { "--source", own, "--entry", "add", "--global", "1", "--place", "thread" }, 4, "no C variant" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *all[16] = { "run" };
+        memcpy(all + 1, cases[i].arguments, sizeof cases[i].arguments);
+        const outcome *got = run_program(COMMAND, all);
+        expect_code(got, cases[i].code);
+        expect_text(got->err, cases[i].part);
+    }
+}
+
+static const test_fact facts[] = {
+    { "runs a kernel from a file", runs_a_kernel_from_a_file },
+    { "runs what is read and written from its first state", runs_inout_from_its_first_state },
+    { "says what is wrong", says_what_is_wrong },
+    { NULL, NULL },
+};
+
+int main(void)
+{
+    allot_executor *executor = allot_open(NULL);
+    bool has_device = executor && has_place(executor, ALLOT_OPENCL);
+    allot_close(executor);
+    if (!has_device)
+        return test_skip("no OpenCL device");
+    int code = test_main("allot run --source", facts);
+    remove_folder();
+    return code;
+}
