@@ -197,7 +197,8 @@ static void check(al_opencl *self)
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below */
 static pthread_cond_t changed; /* of the monotonic clock; made with the first thread */
 static al_opencl *watched, *checking;
-static uint64_t round_number, generation; /* a thread of an earlier generation ends */
+static uint64_t round_number;
+static uintptr_t generation; /* a thread of an earlier generation ends */
 static bool running, hurry, made;
 static pthread_t thread;
 
@@ -232,11 +233,11 @@ static int64_t pause_locked(void)
     return pause_ns / 4;
 }
 
-static void *keep_watch(void *unused)
+/* `of`: its generation, since it may be over before its thread has begun. */
+static void *keep_watch(void *of)
 {
-    (void)unused;
+    const uintptr_t mine = (uintptr_t)of;
     pthread_mutex_lock(&lock);
-    uint64_t mine = generation;
     for (;;) {
         const struct timespec until = al_clock_timespec(al_clock_now_ns() + pause_locked());
         if (mine == generation && !hurry)
@@ -263,7 +264,7 @@ static bool start_locked(void)
     }
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    running = pthread_create(&thread, NULL, keep_watch, NULL) == 0;
+    running = pthread_create(&thread, NULL, keep_watch, (void *)generation) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return running;
 }
