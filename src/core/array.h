@@ -34,13 +34,17 @@ typedef struct al_memory_ops {
     /* The other way. */
     allot_status (*download)(al_copy *copy, size_t begin, size_t end, al_failure *failure);
     void (*destroy)(al_copy *copy);
+    /* The same from another copy of the array, past the host's memory; NULL: there is no way but through it.
+     * ALLOT_UNSUPPORTED, with no failure: not between these two. */
+    allot_status (*fetch)(al_copy *copy, al_copy *source, size_t begin, size_t end, al_failure *failure);
 } al_memory_ops;
 
 struct al_memory {
     _Atomic bool
         shares_host; /* its copies of arrays with pages of their own are those pages: nothing moves */
     const al_memory_ops *ops;
-    pthread_mutex_t lock; /* guards the three below; no other lock is taken under it */
+    const _Atomic int64_t *clock; /* by which its operations are timed; NULL: the real one */
+    pthread_mutex_t lock;         /* guards the three below; no other lock is taken under it */
     al_copy *copies, *abandoned;
     unsigned leaving;                      /* copies unlinked and not destroyed yet */
     _Atomic uint64_t bytes_to, bytes_from; /* moved so far, for metrics */
@@ -89,6 +93,11 @@ void al_memory_clear(al_memory *memory);
 /* For a memory that does not answer any more: calls none of its operations. What is current only there is
  * poisoned, and arrays forget their copies, which al_memory_fini() destroys if it is ever called. */
 void al_memory_abandon(al_memory *memory, const char *reason);
+/* Destroys every copy there and brings nothing back: what was current only there is lost. */
+void al_memory_lose(al_memory *memory);
+/* Makes room: brings back and destroys the copy with the least last_use(), of those where that is not below
+ * 0. False: there is none. last_use() is called with the memory's lock held. */
+bool al_memory_evict(al_memory *memory, int64_t (*last_use)(const al_copy *copy));
 /* Unlinks and destroys one copy: its array is being destroyed, or its memory goes away. */
 void al_memory_forget(al_copy *copy);
 

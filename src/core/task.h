@@ -6,6 +6,7 @@
 #ifndef AL_CORE_TASK_H
 #define AL_CORE_TASK_H
 
+#include "base/clock.h"
 #include "core/future.h"
 #include "core/gate.h"
 #include <allot/place.h>
@@ -106,6 +107,12 @@ static inline const char *al_task_name(const al_task *task)
 static inline allot_executor *al_task_executor(const al_task *task)
 {
     return task->gate ? task->gate->executor : NULL;
+}
+
+/* On its executor's clock. Valid while the task is unfinished. */
+static inline int64_t al_task_now_ns(const al_task *task)
+{
+    return al_clock_of(task->gate ? task->gate->clock : NULL);
 }
 
 /* The owner is about to run it: PENDING → RUNNING. False: it was cancelled or ended meanwhile; call

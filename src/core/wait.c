@@ -16,6 +16,8 @@
 
 _Thread_local al_helper *al_helper_here __attribute__((tls_model("initial-exec")));
 
+al_helper *_Atomic al_helper_of_all;
+
 static _Atomic uint32_t epoch;
 static _Atomic uint32_t epoch_sleepers;
 
@@ -39,20 +41,30 @@ void al_epoch_bump(void)
         al_futex_wake(&epoch, INT_MAX, AL_FUTEX_PRIVATE);
 }
 
+static bool help(al_helper *const helpers[2])
+{
+    return (helpers[0] && helpers[0]->help(helpers[0])) || (helpers[1] && helpers[1]->help(helpers[1]));
+}
+
+static void tell_idle(al_helper *const helpers[2], bool idle)
+{
+    for (int i = 0; i < 2; i++)
+        if (helpers[i])
+            helpers[i]->idle(helpers[i], idle);
+}
+
 /* Tries to be useful, then sleeps until the epoch moves. */
 static void help_or_sleep(bool (*ready)(void *of), void *of, int64_t deadline_ns)
 {
-    al_helper *helper = al_helper_here;
-    if (helper && helper->help(helper))
+    al_helper *const helpers[2] = { al_helper_here, atomic_load(&al_helper_of_all) };
+    if (help(helpers))
         return;
-    if (helper)
-        helper->idle(helper, true);
+    tell_idle(helpers, true);
     uint32_t seen = al_epoch_read();
     /* Work that came before idle(true) did not bump the epoch: look once more. */
-    if (!ready(of) && !(helper && helper->help(helper)))
+    if (!ready(of) && !help(helpers))
         al_epoch_wait(seen, deadline_ns);
-    if (helper)
-        helper->idle(helper, false);
+    tell_idle(helpers, false);
 }
 
 bool al_wait_until(bool (*ready)(void *of), void *of, int64_t deadline_ns)
@@ -144,7 +156,9 @@ static allot_status wait_one(allot_future *future, int64_t timeout_ns, int64_t d
         return ALLOT_FORKED;
     if (timeout_ns <= 0)
         return ALLOT_TIMEOUT;
-    bool done = al_helper_here ? wait_helping(future, deadline_ns) : wait_outside(future, deadline_ns);
+    bool done = al_helper_here                   ? wait_helping(future, deadline_ns)
+                : atomic_load(&al_helper_of_all) ? al_wait_until(one_ready, future, deadline_ns)
+                                                 : wait_outside(future, deadline_ns);
     return done ? ALLOT_OK : ALLOT_TIMEOUT;
 }
 

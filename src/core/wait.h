@@ -28,6 +28,10 @@ typedef struct al_helper {
 } al_helper;
 extern _Thread_local al_helper *al_helper_here __attribute__((tls_model("initial-exec")));
 
+/* What all waiting threads run when they have nothing of their own to run: simulated machines, whose time
+ * passes only while somebody waits. NULL: there is none. */
+extern al_helper *_Atomic al_helper_of_all;
+
 /* Waits until ready(of) says true or the deadline passes; helps where this thread can. What makes it true
  * must bump the epoch. Returns ready's last answer. */
 bool al_wait_until(bool (*ready)(void *of), void *of, int64_t deadline_ns);

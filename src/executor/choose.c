@@ -303,7 +303,7 @@ static al_place *choose_for_launch(allot_executor *executor, al_task *task, allo
         al_terms_of(task)->explores = choice.explores;
         charge(executor, task, place, &decision->candidates[choice.chosen]);
     }
-    task->more->decided_ns = al_clock_now_ns();
+    task->more->decided_ns = al_task_now_ns(task);
     atomic_store_explicit(&task->more->decision, decision, memory_order_release);
     return place;
 }

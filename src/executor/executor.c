@@ -3,6 +3,7 @@
 #include "executor/callback.h"
 #include "executor/control.h"
 #include "executor/retry.h"
+#include "places/sim/sim.h"
 #include "topology/citizen.h"
 #include "topology/topology.h"
 #include <stdlib.h>
@@ -129,6 +130,9 @@ static bool read_options(const allot_options *given, allot_options *options)
         return al_last_error(ALLOT_INVALID,
                              "allot_open: options.places has bits that are no kind of place: 0x%x",
                              options->places & ~ALL_KINDS);
+    if (options->machine && options->places)
+        return al_last_error(ALLOT_INVALID, "allot_open: options.places chooses among the places of this "
+                                            "machine, and options.machine names another");
     return check_count("options.threads", options->threads) &&
            check_count("options.processes", options->processes) &&
            check_count("options.threads_max", options->threads_max) && check_most(options);
@@ -162,11 +166,33 @@ static void destroy(allot_executor *executor)
     free(executor);
 }
 
-static allot_executor *create(const allot_options *options)
+/* Callbacks may submit: time waits for them, but for those that wait themselves. */
+static bool time_may_pass(void *of)
+{
+    allot_executor *executor = of;
+    return !atomic_load(&executor->callbacks.due) || al_callback_executor() == executor;
+}
+
+/* The places of a simulated machine, which takes `sim` over. */
+static bool discover_simulated(allot_executor *executor, al_sim *sim)
+{
+    if (!al_sim_places(sim, executor->places)) {
+        al_sim_discard(sim);
+        return al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
+    }
+    atomic_store(&executor->place_count, al_sim_place_count(sim));
+    executor->gate->clock = al_sim_clock(sim);
+    al_sim_hold_time(sim, time_may_pass, executor);
+    return true;
+}
+
+static allot_executor *create(const allot_options *options, al_sim *sim)
 {
     allot_executor *executor = calloc(1, sizeof *executor);
-    if (!executor)
+    if (!executor) {
+        al_sim_discard(sim);
         return al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
+    }
     pthread_mutex_init(&executor->lock, NULL);
     pthread_cond_init(&executor->changed, NULL);
     int cpus = al_usable_cpus();
@@ -177,28 +203,46 @@ static allot_executor *create(const allot_options *options)
                            .threads_max = options->threads_max ? options->threads_max : threads,
                            .idle_ns = options->idle_ns,
                            .bind_threads = options->bind_threads,
-                           .caps_libraries = !options->keep_blas_threads };
-    executor->kinds = options->places ? options->places : ALL_KINDS;
+                           .caps_libraries = !options->keep_blas_threads && !sim };
+    executor->kinds = sim ? 0 : options->places ? options->places : ALL_KINDS;
     executor->model = al_model_create();
     executor->gate = al_gate_create(executor);
-    executor->place_capacity = AL_PLACES_MAX;
+    executor->place_capacity = sim ? al_sim_place_count(sim) : AL_PLACES_MAX;
     executor->places = calloc(executor->place_capacity, sizeof(al_place *));
     bool there = executor->model && executor->gate && executor->places;
-    if (!there)
+    if (!there) {
+        al_sim_discard(sim);
         al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
-    if (!there || !discover_quick(executor)) {
+    }
+    if (!there || !(sim ? discover_simulated(executor, sim) : discover_quick(executor))) {
         destroy(executor);
         return NULL;
     }
     return executor;
 }
 
+static al_sim *open_machine(const allot_options *options)
+{
+    al_failure failure = { 0 };
+    allot_status status;
+    al_sim *sim = al_sim_open(options->machine, options->machine_seed, &status, &failure);
+    if (!sim)
+        al_last_error_take(status, &failure);
+    return sim;
+}
+
+int64_t allot_now_ns(const allot_executor *executor)
+{
+    return executor ? al_clock_of(executor->gate->clock) : 0;
+}
+
 allot_executor *allot_open(const allot_options *given)
 {
     allot_options options;
-    if (!read_options(given, &options))
+    al_sim *sim = NULL;
+    if (!read_options(given, &options) || (options.machine && !(sim = open_machine(&options))))
         return NULL;
-    allot_executor *executor = create(&options);
+    allot_executor *executor = create(&options, sim);
     if (!executor)
         return NULL;
     al_service_init(&executor->callbacks, "allot-callbacks", false);

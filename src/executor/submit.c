@@ -95,7 +95,7 @@ static allot_future *accept(allot_executor *executor, al_task *task, al_launch *
     atomic_fetch_add_explicit(&terms->node.waiting, (uint32_t)parts, memory_order_relaxed);
     task->gate = executor->gate;
     if (launch || atomic_load_explicit(&al_trace_on, memory_order_relaxed))
-        terms->more.submitted_ns = al_clock_now_ns();
+        terms->more.submitted_ns = al_task_now_ns(task);
     allot_future *future = &task->future;
     al_arm(terms, hints);
     return future;

@@ -51,14 +51,14 @@ bool al_place_start(al_place *place, al_task *task)
     al_place_count(place, AL_STARTED, 1);
     if (task->more && (atomic_load_explicit(&task->more->decision, memory_order_relaxed) ||
                        atomic_load_explicit(&al_trace_on, memory_order_relaxed)))
-        task->more->started_ns = al_clock_now_ns();
+        task->more->started_ns = al_task_now_ns(task);
     return true;
 }
 
 static void trace(const al_place *place, const al_task *task, allot_status status)
 {
     int64_t submitted_ns = task->more->submitted_ns ? task->more->submitted_ns : task->more->started_ns;
-    al_trace_task(al_task_name(task), place->id, submitted_ns, task->more->started_ns, al_clock_now_ns(),
+    al_trace_task(al_task_name(task), place->id, submitted_ns, task->more->started_ns, al_task_now_ns(task),
                   status);
 }
 
