@@ -14,7 +14,7 @@
  * before it ended, is given up; but not before it took so many times as long as was expected of it. The
  * environment's ALLOT_WATCHDOG_S sets other seconds. */
 #define AL_OPENCL_WATCHDOG_S    120
-#define AL_OPENCL_TIMES_AS_LONG 100
+#define AL_OPENCL_TIMES_AS_LONG 20
 /* How long closing a place waits for launches that were given up. */
 #define AL_OPENCL_CLOSE_NS INT64_C(2000000000)
 
