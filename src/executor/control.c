@@ -62,12 +62,19 @@ static bool end_one_arming(allot_executor *executor, bool by_force)
     return true;
 }
 
+/* One that was moved here when another place failed has started, though it waits: it goes back. */
 static void end_queued(al_place *place, bool by_force)
 {
+    al_task *moved = NULL;
     for (al_task *task; (task = place->ops->withdraw(place, NULL));) {
         if (al_batch_is(task)) {
             al_place_count(place, AL_CANCELLED, al_batch_cancel(task));
             al_task_drop(task);
+            continue;
+        }
+        if (task->more && task->more->moved_to) {
+            task->next = moved;
+            moved = task;
             continue;
         }
         if (task->more && task->more->retried) {
@@ -76,6 +83,11 @@ static void end_queued(al_place *place, bool by_force)
         }
         end_pending(task, by_force);
         al_place_drop(place, task);
+    }
+    while (moved) {
+        al_task *next = moved->next;
+        place->ops->enqueue(place, moved);
+        moved = next;
     }
 }
 
