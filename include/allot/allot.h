@@ -7,9 +7,11 @@
  *     future.h    wait, get, cancel, stop, callbacks, futures as they end
  *     array.h     arrays that threads, worker processes and devices can all reach; views
  *     kernel.h    kernels: parameters and variants
+ *     model.h     the cost model: saved, exported, imported, shown
  *     sync.h      mutex, condition, semaphore, event, barrier, counter and queue, across threads and worker
  *                 processes
  *     place.h     the places of this machine, hints, decisions
+ *     policy.h    which place a launch goes to: by name, or by a function of one's own
  *     observe.h   metrics, trace, log
  *     numeric.h   the sample kernels (library allot_numeric, which programs that use them link too)
  *
@@ -29,10 +31,12 @@
 #include <allot/executor.h>
 #include <allot/future.h>
 #include <allot/kernel.h>
+#include <allot/model.h>
 #include <allot/numeric.h>
 #include <allot/observe.h>
 #include <allot/parallel.h>
 #include <allot/place.h>
+#include <allot/policy.h>
 #include <allot/status.h>
 #include <allot/sync.h>
 

@@ -103,7 +103,8 @@ ALLOT_API allot_status allot_array_unmap(allot_array *array);
 /* What the library moved for this array so far. */
 typedef struct allot_array_stats {
     size_t size;          /* sizeof(allot_array_stats), set by the caller */
-    uint64_t bytes_to;    /* bytes copied from the host to other memories */
+    uint64_t bytes_to;    /* bytes copied to other memories, from the host or, where there is a way,
+                              from each other */
     uint64_t bytes_from;  /* bytes copied from other memories to the host */
     uint64_t transfers;   /* how many copies those were */
     uint64_t transfer_ns; /* time they took */

@@ -29,11 +29,23 @@ typedef struct allot_options {
                                to the last close. Found are libraries that are loaded when an executor is
                                opened; worker processes get OMP_NUM_THREADS=1 and the like where the user set
                                none */
-    int threads_max;   /* the thread place may grow to so many workers while all are busy and tasks wait; 0:
-                          `threads`.   Whatever is the most, workers in allot_blocking_begin() do not count */
-    int64_t idle_ns;   /* how long a worker beyond `threads` stays without work; 0: 1 s */
-    bool bind_threads; /* bind each worker to a CPU, a core each first: on machines of one's own, for steady
-                          figures. In virtual machines waking a bound worker is slow */
+    int threads_max;     /* the thread place may grow to so many workers while all are busy and tasks wait; 0:
+                            `threads`.   Whatever is the most, workers in allot_blocking_begin() do not count */
+    int64_t idle_ns;     /* how long a worker beyond `threads` stays without work; 0: 1 s */
+    bool bind_threads;   /* bind each worker to a CPU, a core each first: on machines of one's own, for steady
+                            figures. In virtual machines waking a bound worker is slow */
+    const char *machine; /* a machine file: its simulated devices are all the places there are, and time is
+                            virtual (see below). NULL: this machine. Read, and not needed any more, when
+                            allot_open() returns */
+    uint64_t machine_seed; /* of the simulated machine's noise; 0: the file's */
+    const char *model;     /* the file in which the cost model is kept from run to run (model.h); "off": it is
+                              not; NULL: as the environment's ALLOT_MODEL says, else one of this machine in the
+                              user's cache folder; of a simulated machine it is not kept then. Copied */
+    const char *policy;    /* by which launches are placed, "heft" or "random:42": allot_policies() (policy.h)
+                              lists them. NULL: the environment variable ALLOT_POLICY, else "eft". Copied */
+    double core_watts, device_watts; /* the power of a busy CPU and of a busy device that is not the CPU, for
+                                        ALLOT_PREFER_ENERGY; 0: 5 and 75. Not measured: what a server's core
+                                        and a modest graphics processor draw, give or take a factor of two */
 } allot_options;
 
 /* Fills *options with the defaults. */
@@ -49,6 +61,23 @@ ALLOT_API void allot_options_init(allot_options *options);
  * when memory is out, and allot_last_error() says why. A machine with no device, no hwloc or no readable
  * cgroup still gets its CPU places. */
 ALLOT_API allot_executor *allot_open(const allot_options *options);
+
+/* ---- Simulated machines ----
+ * With options.machine every call works as usual, and placement, learning, the order of launches, and which
+ * copies of arrays are current where are the real ones; but the places are those of the file, nothing waits
+ * for them, and no bytes are copied: what runs and transfers take is computed. A launch's C variant is called
+ * (its results are right), by the thread that lets time pass, when its run is over; a kernel without one
+ * cannot run. Plain functions are called too, by places that stand in for processors; loops
+ * (allot/parallel.h) have no thread place to run on.
+ *
+ * Time stands still while the program works. It passes while a thread of it waits for a future, a map, an
+ * array or the end of the executor, and no callback is due: so a program that only polls sees none pass.
+ * Timeouts and deadlines are real time. With one thread that submits, every run with one seed is the same.
+ * What allot_array_map() brings takes virtual time, but hides behind launches in flight. docs/simulation.md
+ * describes the files. */
+
+/* The executor's clock, nanoseconds: monotonic; on a simulated machine its virtual time. 0 on NULL. */
+ALLOT_API int64_t allot_now_ns(const allot_executor *executor);
 
 /* Why the last allot_open() of this thread returned NULL. The same text as allot_last_error(). */
 ALLOT_API const char *allot_open_error(void);
@@ -160,8 +189,8 @@ ALLOT_API allot_status allot_resize(allot_executor *executor, const char *place,
 
 /* Around what blocks for something else than futures (reading a socket, a lock, a child process) in a task of
  * the thread place: meanwhile another worker, started if need be, does this one's work, so that the CPUs stay
- * busy. Pairs may nest. In other threads they do nothing. There are never more than ALLOT_WORKERS_MAX
- * threads. */
+ * busy. Pairs may nest; the task's end ends those that are open. In other threads they do nothing. There are
+ * never more than ALLOT_WORKERS_MAX threads. */
 ALLOT_API void allot_blocking_begin(void);
 ALLOT_API void allot_blocking_end(void);
 

@@ -34,13 +34,18 @@ typedef struct al_memory_ops {
     /* The other way. */
     allot_status (*download)(al_copy *copy, size_t begin, size_t end, al_failure *failure);
     void (*destroy)(al_copy *copy);
+    /* The same from another copy of the array, past the host's memory; NULL: there is no way but through it.
+     * ALLOT_UNSUPPORTED, with no failure: not between these two. */
+    allot_status (*fetch)(al_copy *copy, al_copy *source, size_t begin, size_t end, al_failure *failure);
 } al_memory_ops;
 
 struct al_memory {
     _Atomic bool
         shares_host; /* its copies of arrays with pages of their own are those pages: nothing moves */
     const al_memory_ops *ops;
-    pthread_mutex_t lock; /* guards `copies` and `leaving`; no other lock is taken under it */
+    struct al_place *owner;       /* whose memory it is: places/place.h; here only a name */
+    const _Atomic int64_t *clock; /* by which its operations are timed; NULL: the real one */
+    pthread_mutex_t lock;         /* guards `copies` and `leaving`; no other lock is taken under it */
     al_copy *copies;
     unsigned leaving;                      /* copies unlinked and not destroyed yet */
     _Atomic uint64_t bytes_to, bytes_from; /* moved so far, for metrics */
@@ -74,6 +79,11 @@ struct allot_array {
     char *poison;       /* the root cause; NULL when memory was out */
     bool lost;          /* memory was out when ranges had to be noted: nothing can be read any more */
     allot_array_stats stats;
+    /* The host's habit, by which the way back is reckoned with: of so many times that it was written
+     * elsewhere it was mapped to be read so often before it was written again. Both fade. */
+    _Atomic uint32_t written, read_back; /* changed with the lock held */
+    bool unread;                         /* written elsewhere since it was last mapped */
+    _Atomic int host_waits;              /* threads that wait to map it for reading */
 
     al_spans turns;              /* who uses which bytes: executor/graph.c; guarded by the graph's lock */
     struct al_mapping *mappings; /* guarded by the graph's lock */
@@ -83,6 +93,11 @@ void al_memory_init(al_memory *memory, const al_memory_ops *ops);
 /* Brings what is current only there back to the host and destroys every copy. For a place that closes;
  * nothing runs there any more. Bytes that cannot be brought back are poisoned with the reason. */
 void al_memory_fini(al_memory *memory);
+/* Destroys every copy there and brings nothing back: what was current only there is lost. */
+void al_memory_lose(al_memory *memory);
+/* Makes room: brings back and destroys the copy with the least last_use(), of those where that is not below
+ * 0. False: there is none. last_use() is called with the memory's lock held. */
+bool al_memory_evict(al_memory *memory, int64_t (*last_use)(const al_copy *copy));
 /* Unlinks and destroys one copy: its array is being destroyed, or its memory goes away. */
 void al_memory_forget(al_copy *copy);
 
@@ -104,7 +119,28 @@ void al_array_publish(allot_array *array, al_memory *memory, size_t begin, size_
 /* Says that [begin, end) should have been written and was not. */
 void al_array_poison(allot_array *array, size_t begin, size_t end, const char *root_cause);
 
-/* How many bytes al_array_acquire would have to move to read [begin, end) in `memory`. */
-size_t al_array_missing(allot_array *array, al_memory *memory, size_t begin, size_t end);
+/* Copies that are looked at one by one. */
+#define AL_COPIES_SEEN 4
+
+/* Which bytes of a part of an array would have to move, asked once for all places. */
+typedef struct al_whereabouts {
+    size_t bytes, host_lacks;
+    bool has_pages; /* memories that share the host's pages need no copy */
+    size_t count;   /* of copies; of further ones nothing is known */
+    struct al_seen_copy {
+        const al_memory *memory;
+        size_t lacks;
+        bool shares_pages;
+    } copies[AL_COPIES_SEEN];
+} al_whereabouts;
+
+void al_array_whereabouts(allot_array *array, size_t begin, size_t end, al_whereabouts *where);
+
+/* The share of what is written elsewhere that the host is expected to read: 1 while it waits for it. */
+double al_array_read_back_share(allot_array *array);
+
+/* The host is about to read all of the array; says so before it waits, and afterwards that it has. */
+void al_array_host_waits(allot_array *array);
+void al_array_host_reads(allot_array *array);
 
 #endif

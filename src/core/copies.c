@@ -133,22 +133,28 @@ static void count_move(al_copy *copy, size_t bytes, int64_t ns, bool to_copy, al
     moved->count += bytes ? 1 : 0;
 }
 
-/* Moves [begin, end) between the host and a copy and marks it current where it went. Called by the mover. */
-static allot_status move(al_copy *copy, al_range part, bool to_copy, al_moved *moved, al_failure *failure)
+static allot_status mark_current(al_copy *copy, al_range part, bool in_copy, al_failure *failure)
 {
-    const al_memory_ops *ops = copy->memory->ops;
-    int64_t start_ns = al_clock_now_ns();
-    allot_status status = (to_copy ? ops->upload : ops->download)(copy, part.begin, part.end, failure);
-    if (status != ALLOT_OK)
-        return status;
-    count_move(copy, part.end - part.begin, al_clock_now_ns() - start_ns, to_copy, moved);
     allot_array *array = copy->array;
     pthread_mutex_lock(&array->lock);
     bool there = reserve_all(array);
     if (there)
-        al_ranges_add(to_copy ? &copy->valid : &array->host_valid, part.begin, part.end);
+        al_ranges_add(in_copy ? &copy->valid : &array->host_valid, part.begin, part.end);
     pthread_mutex_unlock(&array->lock);
     return there ? ALLOT_OK : al_failure_set(failure, ALLOT_NO_MEMORY, "out of memory");
+}
+
+/* Moves [begin, end) between the host and a copy and marks it current where it went. Called by the mover. */
+static allot_status move(al_copy *copy, al_range part, bool to_copy, al_moved *moved, al_failure *failure)
+{
+    const al_memory_ops *ops = copy->memory->ops;
+    const _Atomic int64_t *clock = copy->memory->clock;
+    int64_t start_ns = al_clock_of(clock);
+    allot_status status = (to_copy ? ops->upload : ops->download)(copy, part.begin, part.end, failure);
+    if (status != ALLOT_OK)
+        return status;
+    count_move(copy, part.end - part.begin, al_clock_of(clock) - start_ns, to_copy, moved);
+    return mark_current(copy, part, to_copy, failure);
 }
 
 /* The first stretch of [begin, end) that the host lacks, and a copy that has the start of it. */
@@ -189,15 +195,37 @@ static bool copy_lacks(al_copy *copy, size_t begin, size_t end, al_range *gap)
     return lacks;
 }
 
-/* Through the host, so that the data of one device reaches another. */
+/* Straight from another memory, if there is a way: what the host lacks of the start of the gap. */
+static allot_status fetch(al_copy *copy, al_range gap, al_moved *moved, al_failure *failure)
+{
+    const al_memory_ops *ops = copy->memory->ops;
+    al_range part;
+    al_copy *source;
+    if (!ops->fetch || !host_lacks(copy->array, gap.begin, gap.end, &part, &source) || !source ||
+        source->memory->ops != ops || part.begin != gap.begin)
+        return ALLOT_UNSUPPORTED;
+    int64_t start_ns = al_clock_of(copy->memory->clock);
+    allot_status status = ops->fetch(copy, source, part.begin, part.end, failure);
+    if (status != ALLOT_OK)
+        return status;
+    count_move(copy, part.end - part.begin, al_clock_of(copy->memory->clock) - start_ns, true, moved);
+    return mark_current(copy, part, true, failure);
+}
+
+static allot_status through_host(al_copy *copy, al_range gap, al_moved *moved, al_failure *failure)
+{
+    allot_status status = bring_to_host(copy->array, gap.begin, gap.end, moved, failure);
+    return status == ALLOT_OK ? move(copy, gap, true, moved, failure) : status;
+}
+
 static allot_status bring_to_copy(al_copy *copy, size_t begin, size_t end, al_moved *moved,
                                   al_failure *failure)
 {
     al_range gap;
     while (copy_lacks(copy, begin, end, &gap)) {
-        allot_status status = bring_to_host(copy->array, gap.begin, gap.end, moved, failure);
-        if (status == ALLOT_OK)
-            status = move(copy, gap, true, moved, failure);
+        allot_status status = fetch(copy, gap, moved, failure);
+        if (status == ALLOT_UNSUPPORTED)
+            status = through_host(copy, gap, moved, failure);
         if (status != ALLOT_OK)
             return status;
     }
@@ -265,6 +293,44 @@ allot_status al_array_acquire(allot_array *array, al_memory *memory, size_t begi
     return status;
 }
 
+/* ---- The host's habit ---- */
+
+#define HABIT 16 /* writes, after which what came before counts for half */
+
+static void note_written(allot_array *array)
+{
+    if (array->written >= HABIT) {
+        array->written = array->written / 2;
+        array->read_back = array->read_back / 2;
+    }
+    array->written++;
+    array->unread = true;
+}
+
+double al_array_read_back_share(allot_array *array)
+{
+    if (atomic_load_explicit(&array->host_waits, memory_order_relaxed) > 0)
+        return 1;
+    /* They may not belong together for a moment, which does no harm: only costs are reckoned with them. */
+    uint32_t written = atomic_load_explicit(&array->written, memory_order_relaxed);
+    uint32_t read_back = atomic_load_explicit(&array->read_back, memory_order_relaxed);
+    return written == 0 ? 0 : read_back < written ? (double)read_back / written : 1;
+}
+
+void al_array_host_waits(allot_array *array)
+{
+    atomic_fetch_add_explicit(&array->host_waits, 1, memory_order_relaxed);
+}
+
+void al_array_host_reads(allot_array *array)
+{
+    atomic_fetch_sub_explicit(&array->host_waits, 1, memory_order_relaxed);
+    pthread_mutex_lock(&array->lock);
+    array->read_back += array->unread;
+    array->unread = false;
+    pthread_mutex_unlock(&array->lock);
+}
+
 void al_array_publish(allot_array *array, al_memory *memory, size_t begin, size_t end)
 {
     pthread_mutex_lock(&array->lock);
@@ -276,6 +342,8 @@ void al_array_publish(allot_array *array, al_memory *memory, size_t begin, size_
         (memory ? al_ranges_remove : al_ranges_add)(&array->host_valid, begin, end);
         al_ranges_remove(&array->poisoned, begin, end);
     }
+    if (memory)
+        note_written(array);
     pthread_mutex_unlock(&array->lock);
 }
 
@@ -292,27 +360,41 @@ void al_array_poison(allot_array *array, size_t begin, size_t end, const char *r
     pthread_mutex_unlock(&array->lock);
 }
 
-size_t al_array_missing(allot_array *array, al_memory *memory, size_t begin, size_t end)
+static size_t lacking(const al_ranges *valid, size_t begin, size_t end)
 {
     size_t missing = 0;
-    pthread_mutex_lock(&array->lock);
-    const al_copy *copy = memory ? find_copy(array, memory) : NULL;
-    const al_ranges *valid = memory ? (copy ? &copy->valid : NULL) : &array->host_valid;
     al_range gap = { begin, begin };
-    bool shares =
-        copy ? copy->shares_pages : memory && atomic_load(&memory->shares_host) && array->host_bytes;
-    if (shares)
-        missing = 0;
-    else if (!valid)
-        missing = end - begin;
-    else
-        for (; al_ranges_gap(valid, gap.end, end, &gap);)
-            missing += gap.end - gap.begin;
-    pthread_mutex_unlock(&array->lock);
+    while (al_ranges_gap(valid, gap.end, end, &gap))
+        missing += gap.end - gap.begin;
     return missing;
 }
 
+void al_array_whereabouts(allot_array *array, size_t begin, size_t end, al_whereabouts *where)
+{
+    where->bytes = end - begin;
+    where->has_pages = array->host_bytes != 0;
+    where->count = 0;
+    pthread_mutex_lock(&array->lock);
+    where->host_lacks = lacking(&array->host_valid, begin, end);
+    for (const al_copy *copy = array->copies; copy && where->count < AL_COPIES_SEEN;
+         copy = copy->next_of_array) {
+        size_t lacks = copy->shares_pages ? 0 : lacking(&copy->valid, begin, end);
+        where->copies[where->count++] = (struct al_seen_copy){ copy->memory, lacks, copy->shares_pages };
+    }
+    pthread_mutex_unlock(&array->lock);
+}
+
 /* ---- A memory that goes away ---- */
+
+/* Of an array that may be on its way out: false if it is. */
+static bool try_hold(allot_array *array)
+{
+    uint32_t references = atomic_load(&array->references);
+    bool held = false;
+    while (references && !held)
+        held = atomic_compare_exchange_weak(&array->references, &references, references + 1);
+    return held;
+}
 
 /* The first copy there, its array held; NULL when none is left. A copy whose array is being destroyed goes by
  * itself. */
@@ -322,11 +404,8 @@ static al_copy *first_copy(al_memory *memory)
         pthread_mutex_lock(&memory->lock);
         al_copy *copy = memory->copies;
         bool leaving = memory->leaving != 0, held = false;
-        if (copy) {
-            uint32_t references = atomic_load(&copy->array->references);
-            while (references && !held)
-                held = atomic_compare_exchange_weak(&copy->array->references, &references, references + 1);
-        }
+        if (copy)
+            held = try_hold(copy->array);
         pthread_mutex_unlock(&memory->lock);
         if (held)
             return copy;
@@ -361,15 +440,46 @@ static void bring_back(al_copy *copy)
     }
 }
 
+/* A copy whose array is held: it lets go of that. */
+static void give_back(al_copy *copy, bool keep)
+{
+    allot_array *array = copy->array;
+    start_moving(array);
+    if (keep)
+        bring_back(copy);
+    al_memory_forget(copy);
+    end_moving(array);
+    allot_array_release(array);
+}
+
 void al_memory_fini(al_memory *memory)
 {
-    for (al_copy *copy; (copy = first_copy(memory));) {
-        allot_array *array = copy->array;
-        start_moving(array);
-        bring_back(copy);
-        al_memory_forget(copy);
-        end_moving(array);
-        allot_array_release(array);
-    }
+    for (al_copy *copy; (copy = first_copy(memory));)
+        give_back(copy, true);
     pthread_mutex_destroy(&memory->lock);
+}
+
+void al_memory_lose(al_memory *memory)
+{
+    for (al_copy *copy; (copy = first_copy(memory));)
+        give_back(copy, false);
+}
+
+bool al_memory_evict(al_memory *memory, int64_t (*last_use)(const al_copy *copy))
+{
+    al_copy *oldest = NULL;
+    int64_t oldest_use = INT64_MAX;
+    pthread_mutex_lock(&memory->lock);
+    for (al_copy *copy = memory->copies; copy; copy = copy->next_of_memory) {
+        int64_t use = last_use(copy);
+        if (use >= 0 && use < oldest_use && atomic_load(&copy->array->references)) {
+            oldest = copy;
+            oldest_use = use;
+        }
+    }
+    bool held = oldest && try_hold(oldest->array);
+    pthread_mutex_unlock(&memory->lock);
+    if (held)
+        give_back(oldest, true);
+    return held || oldest; /* else its array is being destroyed, and the copy with it */
 }

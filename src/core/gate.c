@@ -1,5 +1,6 @@
 #include "core/gate.h"
 #include "base/futex.h"
+#include "core/wait.h"
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -37,8 +38,10 @@ al_gate *al_gate_create(struct allot_executor *executor)
         reset(gate);
     else if ((gate = aligned_alloc(alignof(al_gate), sizeof *gate)))
         memset(gate, 0, sizeof *gate);
-    if (gate)
+    if (gate) {
         gate->executor = executor;
+        gate->clock = NULL;
+    }
     return gate;
 }
 
@@ -74,18 +77,32 @@ void al_gate_notify(al_gate *gate)
 {
     atomic_fetch_add(&gate->changed, 1);
     al_futex_wake(&gate->changed, INT_MAX, AL_FUTEX_PRIVATE);
+    al_epoch_bump();
+}
+
+static bool is_empty(void *of)
+{
+    return !al_gate_inside(of);
+}
+
+static void sleep_until_empty(al_gate *gate)
+{
+    for (;;) {
+        uint32_t seen = atomic_load(&gate->changed);
+        if (is_empty(gate))
+            break;
+        al_futex_wait(&gate->changed, seen, INT64_MAX, AL_FUTEX_PRIVATE);
+    }
 }
 
 void al_gate_drain(al_gate *gate)
 {
     atomic_fetch_add(&gate->drainers, 1);
     al_fence_heavy();
-    for (;;) {
-        uint32_t seen = atomic_load(&gate->changed);
-        if (!al_gate_inside(gate))
-            break;
-        al_futex_wait(&gate->changed, seen, INT64_MAX, AL_FUTEX_PRIVATE);
-    }
+    if (atomic_load(&al_helper_of_all))
+        al_wait_until(is_empty, gate, INT64_MAX);
+    else
+        sleep_until_empty(gate);
     atomic_fetch_sub(&gate->drainers, 1);
 }
 

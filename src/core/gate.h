@@ -20,6 +20,7 @@ typedef struct al_gate_cell {
 
 typedef struct al_gate {
     struct allot_executor *executor; /* whose it is */
+    const _Atomic int64_t *clock;    /* the executor's virtual time; NULL: the real clock */
     struct al_gate *next;            /* of the unused ones */
     _Atomic bool closed;
     _Atomic uint32_t drainers; /* threads that wait for the last to leave */

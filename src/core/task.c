@@ -6,6 +6,7 @@
 #include "core/call.h"
 #include "core/launch.h"
 #include "core/map.h"
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,9 +181,22 @@ static double seconds(int64_t ns)
     return (double)ns * 1e-9;
 }
 
-/* Before the task is seen to be done, so that who sees it may read the outcome. */
-static void record_outcome(al_more *more, allot_status status)
+/* What it took, less what the best of the others was predicted to take. */
+static double regret_s(const allot_decision *decision, double actual_s)
 {
+    double best_s = INFINITY;
+    for (size_t i = 0; i < decision->candidate_count; i++) {
+        const allot_candidate *candidate = &decision->candidates[i];
+        if (candidate->possible && (int)i != decision->chosen && candidate->total_s < best_s)
+            best_s = candidate->total_s;
+    }
+    return best_s < INFINITY ? actual_s - best_s : 0;
+}
+
+/* Before the task is seen to be done, so that who sees it may read the outcome. */
+static void record_outcome(const al_task *task, allot_status status)
+{
+    al_more *more = task->more;
     allot_decision *decision = atomic_load_explicit(&more->decision, memory_order_acquire);
     const al_launch *launch = more->launch;
     if (!decision || !launch)
@@ -194,7 +208,8 @@ static void record_outcome(al_more *more, allot_status status)
     decision->bytes_moved = launch->moved.bytes;
     decision->compiled_s = seconds(launch->compiled_ns);
     decision->ran_s = seconds(launch->ran_ns);
-    more->ended_ns = al_clock_now_ns();
+    more->ended_ns = al_task_now_ns(task);
+    decision->regret_s = regret_s(decision, seconds(more->ended_ns - more->decided_ns));
     decision->done = true;
 }
 
@@ -231,7 +246,7 @@ void al_task_complete(al_task *task, allot_status status, al_failure *failure)
         status = al_task_stop_status(task);
     al_failure *message = kept(failure);
     if (task->more)
-        record_outcome(task->more, status);
+        record_outcome(task, status);
     finish(task, status, message);
 }
 
@@ -295,15 +310,19 @@ typedef struct interned {
 const char *al_intern(const char *text)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards `all` */
-    static interned *all;                                    /* a handful: the ids of places */
+    static interned *all[1024];            /* the ids of places: a handful, or thousands of simulated ones */
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (const char *at = text; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * 1099511628211u;
+    interned **list = &all[hash % (sizeof all / sizeof *all)];
     pthread_mutex_lock(&lock);
-    interned *found = all;
+    interned *found = *list;
     while (found && strcmp(found->text, text) != 0)
         found = found->next;
     if (!found && (found = malloc(sizeof *found + strlen(text) + 1))) {
         strcpy(found->text, text);
-        found->next = all;
-        all = found;
+        found->next = *list;
+        *list = found;
     }
     pthread_mutex_unlock(&lock);
     return found ? found->text : "";

@@ -6,6 +6,7 @@
 #ifndef AL_CORE_TASK_H
 #define AL_CORE_TASK_H
 
+#include "base/clock.h"
 #include "core/future.h"
 #include "core/gate.h"
 #include <allot/place.h>
@@ -24,10 +25,13 @@ typedef struct al_more {
      * owner: the task may be ended by somebody else while it is decided, and then has no outcome there. */
     allot_decision *_Atomic decision;
     int64_t submitted_ns, decided_ns, started_ns, ended_ns; /* 0 unless it is traced or decided */
-    _Atomic int64_t charged_ns; /* what its place's backlog carries for it; 0 once it has been taken off */
+    _Atomic int64_t charged_ns; /* what its place's load carries for it; 0 once it has been taken off */
+    int charged_workers;        /* of the load, that it is expected to keep busy */
     int priority;               /* above 0: before others, below: after them */
-    bool retried;               /* an attempt has failed and it goes again: it is running wherever it is */
-    int node;                   /* of memory, near which it should run; -1: anywhere */
+    double urgency;   /* what the policy says: among what waits at one place the greater first; 0: nothing */
+    bool retried;     /* an attempt has failed and it goes again: it is running wherever it is */
+    bool io_bound;    /* it waits for something outside: another worker may do its worker's work */
+    int node;         /* of memory, near which it should run; -1: anywhere */
     const char *name; /* for messages and traces: never NULL; owned by launch, the block behind or static */
 } al_more;
 
@@ -104,6 +108,12 @@ static inline const char *al_task_name(const al_task *task)
 static inline allot_executor *al_task_executor(const al_task *task)
 {
     return task->gate ? task->gate->executor : NULL;
+}
+
+/* On its executor's clock. Valid while the task is unfinished. */
+static inline int64_t al_task_now_ns(const al_task *task)
+{
+    return al_clock_of(task->gate ? task->gate->clock : NULL);
 }
 
 /* The owner is about to run it: PENDING → RUNNING. False: it was cancelled or ended meanwhile; call

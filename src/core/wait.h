@@ -23,10 +23,15 @@ typedef struct al_helper {
     /* Runs the very task that this thread is about to wait for, if it is the one that the thread queued last
      * and nobody has begun it. */
     bool (*reclaim)(struct al_helper *self, allot_future *future);
+    bool (*any)(struct al_helper *self); /* true if there is one. NULL: only help() can tell */
     void (*idle)(struct al_helper *self,
                  bool idle); /* told before and after it sleeps on the epoch: new work must bump it */
 } al_helper;
 extern _Thread_local al_helper *al_helper_here __attribute__((tls_model("initial-exec")));
+
+/* What all waiting threads run when they have nothing of their own to run: simulated machines, whose time
+ * passes only while somebody waits. NULL: there is none. */
+extern al_helper *_Atomic al_helper_of_all;
 
 /* Waits until ready(of) says true or the deadline passes; helps where this thread can. What makes it true
  * must bump the epoch. Returns ready's last answer. */

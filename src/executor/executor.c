@@ -1,10 +1,15 @@
 #include "executor/executor.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "executor/callback.h"
+#include "executor/classes.h"
 #include "executor/control.h"
 #include "executor/retry.h"
+#include "placement/keep.h"
+#include "places/sim/sim.h"
 #include "topology/citizen.h"
 #include "topology/topology.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +115,10 @@ static bool check_most(const allot_options *options)
     return false;
 }
 
+/* See allot_options.core_watts. */
+#define DEFAULT_CORE_WATTS   5.0
+#define DEFAULT_DEVICE_WATTS 75.0
+
 #define ALL_KINDS                                                                                            \
     (ALLOT_KIND_BIT(ALLOT_INLINE) | ALLOT_KIND_BIT(ALLOT_THREAD) | ALLOT_KIND_BIT(ALLOT_PROCESS) |           \
      ALLOT_KIND_BIT(ALLOT_OPENCL))
@@ -129,24 +138,53 @@ static bool read_options(const allot_options *given, allot_options *options)
         return al_last_error(ALLOT_INVALID,
                              "allot_open: options.places has bits that are no kind of place: 0x%x",
                              options->places & ~ALL_KINDS);
+    if (options->machine && options->places)
+        return al_last_error(ALLOT_INVALID, "allot_open: options.places chooses among the places of this "
+                                            "machine, and options.machine names another");
     return check_count("options.threads", options->threads) &&
            check_count("options.processes", options->processes) &&
            check_count("options.threads_max", options->threads_max) && check_most(options);
 }
 
+/* Where plain functions can go without a look at their hints. */
+static void find_direct(allot_executor *executor)
+{
+    char why[256];
+    const al_task plain = { .place_id = "" };
+    for (size_t i = 0; i < atomic_load(&executor->place_count); i++) {
+        al_place *place = executor->places[i];
+        bool pool = place->kind == ALLOT_THREAD || place->kind == ALLOT_PROCESS;
+        if (pool && !executor->direct[place->kind] && place->ops->can_run(place, &plain, why, sizeof why))
+            executor->direct[place->kind] = place;
+    }
+    executor->direct[ALLOT_ANYWHERE] = executor->direct[ALLOT_THREAD];
+}
+
+static bool list_found(allot_executor *executor, al_place **found, size_t count)
+{
+    size_t listed = 0;
+    while (listed < count && al_executor_list(executor, found[listed]))
+        listed++;
+    for (size_t i = listed; i < count; i++)
+        found[i]->ops->close(found[i]);
+    return listed == count || al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
+}
+
 static bool discover_quick(allot_executor *executor)
 {
+    al_place *found[AL_PLACES_MAX];
     char message[256] = "";
     size_t count = 0;
     for (const al_place_kind *const *kind = al_place_kinds; *kind; kind++)
         if (!(*kind)->slow && executor->kinds & ALLOT_KIND_BIT((*kind)->kind))
-            count += (*kind)->discover(&executor->config, executor->places + count,
-                                       executor->place_capacity - count, message, sizeof message);
-    atomic_store(&executor->place_count, count);
+            count += (*kind)->discover(&executor->config, found + count, AL_PLACES_MAX - count, message,
+                                       sizeof message);
     /* Without a thread place, those that wait to be asked for are all there is: then they take everything. */
     for (size_t i = 0; i < count && !(executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD)); i++)
-        executor->places[i]->only_by_name = false;
-    return !message[0] || al_last_error(ALLOT_NO_MEMORY, "allot_open: %s", message);
+        found[i]->only_by_name = false;
+    bool listed = list_found(executor, found, count);
+    find_direct(executor);
+    return listed && (!message[0] || al_last_error(ALLOT_NO_MEMORY, "allot_open: %s", message));
 }
 
 static void destroy(allot_executor *executor)
@@ -154,6 +192,9 @@ static void destroy(allot_executor *executor)
     size_t count = atomic_load(&executor->place_count);
     for (size_t i = 0; i < count; i++)
         executor->places[i]->ops->close(executor->places[i]);
+    al_book_fini(&executor->book);
+    al_classes_fini(executor);
+    allot_policy_destroy(executor->policy);
     al_model_destroy(executor->model);
     al_gate_destroy(executor->gate);
     pthread_cond_destroy(&executor->changed);
@@ -162,11 +203,60 @@ static void destroy(allot_executor *executor)
     free(executor);
 }
 
-static allot_executor *create(const allot_options *options)
+static bool take_policy(allot_executor *executor, const char *name)
+{
+    const char *chosen = getenv("ALLOT_POLICY");
+    if (name && *name)
+        chosen = name;
+    executor->policy = allot_policy_create(chosen && *chosen ? chosen : "eft");
+    if (executor->policy)
+        return true;
+    char error[700];
+    snprintf(error, sizeof error, "%s", allot_last_error());
+    return al_last_error(allot_last_status(), "allot_open: %s: %s",
+                         chosen == name ? "options.policy" : "ALLOT_POLICY", error);
+}
+
+/* Callbacks may submit: time waits for them, but for those that wait themselves. */
+static bool time_may_pass(void *of)
+{
+    allot_executor *executor = of;
+    return !atomic_load(&executor->callbacks.due) || al_callback_executor() == executor;
+}
+
+/* The places of a simulated machine, which takes `sim` over. */
+static bool discover_simulated(allot_executor *executor, al_sim *sim)
+{
+    size_t count = al_sim_place_count(sim);
+    al_place **found = calloc(count ? count : 1, sizeof(al_place *));
+    if (!found || !al_sim_places(sim, found)) {
+        free(found);
+        al_sim_discard(sim);
+        return al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
+    }
+    bool listed = list_found(executor, found, count);
+    free(found);
+    if (!listed)
+        return false;
+    executor->gate->clock = al_sim_clock(sim);
+    al_sim_hold_time(sim, time_may_pass, executor);
+    return true;
+}
+
+/* What is learned of a simulated machine tells nothing of this one. */
+static bool keep_from(al_model *model, const allot_options *options, bool simulated)
+{
+    const char *unless_told = simulated ? "off" : NULL;
+    return al_keep_begin(model, options->model ? options->model : unless_told, !simulated);
+}
+
+static allot_executor *create(const allot_options *options, al_sim *sim)
 {
     allot_executor *executor = calloc(1, sizeof *executor);
-    if (!executor)
+    if (!executor) {
+        al_sim_discard(sim);
         return al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
+    }
     pthread_mutex_init(&executor->lock, NULL);
     pthread_cond_init(&executor->changed, NULL);
     int cpus = al_usable_cpus();
@@ -177,28 +267,53 @@ static allot_executor *create(const allot_options *options)
                            .threads_max = options->threads_max ? options->threads_max : threads,
                            .idle_ns = options->idle_ns,
                            .bind_threads = options->bind_threads,
-                           .caps_libraries = !options->keep_blas_threads };
-    executor->kinds = options->places ? options->places : ALL_KINDS;
+                           .caps_libraries = !options->keep_blas_threads && !sim };
+    executor->kinds = sim ? 0 : options->places ? options->places : ALL_KINDS;
     executor->model = al_model_create();
+    bool kept = executor->model && keep_from(executor->model, options, sim != NULL);
     executor->gate = al_gate_create(executor);
-    executor->place_capacity = AL_PLACES_MAX;
+    executor->place_capacity = sim ? al_sim_place_count(sim) : AL_PLACES_MAX;
     executor->places = calloc(executor->place_capacity, sizeof(al_place *));
-    bool there = executor->model && executor->gate && executor->places;
+    executor->classes = calloc(executor->place_capacity, sizeof *executor->classes);
+    executor->cpus.width = threads;
+    executor->core_watts = options->core_watts > 0 ? options->core_watts : DEFAULT_CORE_WATTS;
+    executor->device_watts = options->device_watts > 0 ? options->device_watts : DEFAULT_DEVICE_WATTS;
+    al_book_init(&executor->book, executor->place_capacity);
+    bool there = kept && executor->gate && executor->places && executor->classes;
     if (!there)
         al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
-    if (!there || !discover_quick(executor)) {
+    there = there && take_policy(executor, options->policy);
+    if (!there)
+        al_sim_discard(sim);
+    if (!there || !(sim ? discover_simulated(executor, sim) : discover_quick(executor))) {
         destroy(executor);
         return NULL;
     }
     return executor;
 }
 
+static al_sim *open_machine(const allot_options *options)
+{
+    al_failure failure = { 0 };
+    allot_status status;
+    al_sim *sim = al_sim_open(options->machine, options->machine_seed, &status, &failure);
+    if (!sim)
+        al_last_error_take(status, &failure);
+    return sim;
+}
+
+int64_t allot_now_ns(const allot_executor *executor)
+{
+    return executor ? al_clock_of(executor->gate->clock) : 0;
+}
+
 allot_executor *allot_open(const allot_options *given)
 {
     allot_options options;
-    if (!read_options(given, &options))
+    al_sim *sim = NULL;
+    if (!read_options(given, &options) || (options.machine && !(sim = open_machine(&options))))
         return NULL;
-    allot_executor *executor = create(&options);
+    allot_executor *executor = create(&options, sim);
     if (!executor)
         return NULL;
     al_service_init(&executor->callbacks, "allot-callbacks", false);
@@ -242,6 +357,16 @@ allot_status allot_shutdown(allot_executor *executor, allot_shutdown_mode mode)
     return ALLOT_OK;
 }
 
+/* Nobody waits for it: what goes wrong is told in the log. */
+static void keep_model(allot_executor *executor)
+{
+    al_failure failure = { 0 };
+    if (al_keep_save(executor->model, &failure) != ALLOT_OK)
+        al_log(AL_LOG_WARNING, "the cost model is not kept: %s",
+               failure.message ? failure.message : "out of memory");
+    al_failure_fini(&failure);
+}
+
 allot_status allot_close(allot_executor *executor)
 {
     if (!executor)
@@ -257,6 +382,7 @@ allot_status allot_close(allot_executor *executor)
     al_service_fini(&executor->timers);
     if (executor->config.caps_libraries)
         al_citizen_restore();
+    keep_model(executor);
     destroy(executor);
     return ALLOT_OK;
 }

@@ -46,6 +46,8 @@ static void *serve(void *of)
             service->last = NULL;
         pthread_mutex_unlock(&service->lock);
         job->run(job);
+        if (!service->timed && atomic_fetch_sub(&service->due, 1) == 1)
+            al_epoch_bump(); /* a simulated machine's time may pass again */
         pthread_mutex_lock(&service->lock);
     }
     pthread_mutex_unlock(&service->lock);
@@ -80,6 +82,8 @@ static al_job **place_of(al_service *service, const al_job *job)
 
 void al_service_add(al_service *service, al_job *job)
 {
+    if (!service->timed)
+        atomic_fetch_add(&service->due, 1);
     pthread_mutex_lock(&service->lock);
     bool at_end = !service->last || !service->timed || service->last->at_ns <= job->at_ns;
     al_job **link = !at_end ? place_of(service, job) : service->last ? &service->last->next : &service->first;
@@ -105,6 +109,8 @@ static al_job *take(al_service *service, const al_job *job, void (*run)(al_job *
         *link = found->next;
         if (service->last == found)
             service->last = before;
+        if (!service->timed)
+            atomic_fetch_sub(&service->due, 1);
     }
     pthread_mutex_unlock(&service->lock);
     return found;

@@ -21,6 +21,7 @@ typedef struct al_service {
     al_job *first, *last;
     bool started, closing;
     pthread_t thread;
+    _Atomic size_t due; /* untimed jobs that have not ended */
 } al_service;
 
 void al_service_init(al_service *service, const char *name, bool timed);

@@ -11,9 +11,14 @@
 #define ALLOT_OPENCL_VERSION ""
 #endif
 
+#ifndef ALLOT_JANSSON_VERSION
+#define ALLOT_JANSSON_VERSION ""
+#endif
+
 enum {
     LIBRARY_HWLOC,
     LIBRARY_OPENCL,
+    LIBRARY_JANSSON,
     LIBRARY_OPENBLAS,
     LIBRARY_COUNT
 };
@@ -22,6 +27,7 @@ enum {
 static allot_library libraries[LIBRARY_COUNT] = {
     [LIBRARY_HWLOC] = { .name = "hwloc", .version = "", .purpose = "topology" },
     [LIBRARY_OPENCL] = { .name = "OpenCL", .version = "", .purpose = "devices" },
+    [LIBRARY_JANSSON] = { .name = "jansson", .version = "", .purpose = "simulated machines" },
     [LIBRARY_OPENBLAS] = { .name = "OpenBLAS", .version = "", .purpose = "gemm on CPUs" },
 };
 
@@ -61,6 +67,7 @@ static void find_libraries(void)
 {
     set_found(LIBRARY_HWLOC, al_hwloc_version());
     set_found(LIBRARY_OPENCL, ALLOT_OPENCL_VERSION);
+    set_found(LIBRARY_JANSSON, ALLOT_JANSSON_VERSION);
     find_openblas();
 }
 
