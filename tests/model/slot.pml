@@ -1,7 +1,7 @@
 /* The slots that a worker process shares with its parent (src/places/process/slot.h): the word of a slot, who sleeps
  * and who wakes, kills and deaths. Every access that matters there is a locked operation or a load, so no store buffers.
  *
- * One thread submits TASKS tasks; the keeper starts workers one after the other, LIVES in all, collects, buries and
+ * One thread submits TASKS tasks, with EARLY before all else; the keeper starts workers one after the other, LIVES in all, collects, buries and
  * feeds; with STOPS a third thread stops a task; with COLLECTOR a fourth one collects and leaves again. The parent's
  * threads share the place's lock. DEATHS workers die of their own at any step; one that was signalled does so too, at
  * any step after it. When no worker is left and none is to be had, what is queued fails. Each worker has a page of its
@@ -14,26 +14,26 @@
  *
  * Runs:
  *   holds -DLIVES=1 | every task ends once, and nobody is left asleep
- *   holds -DLIVES=1 -DTASKS=3 | the same when the ring goes round
- *   holds -DBOTH | the same where one worker takes over from another
- *   holds -DDEATHS=1 | the same when a worker dies, at any step, and its tasks go to the next
- *   holds -DSTOPS -DDEATHS=0 | a stop ends its task alone, and hits no other
- *   holds -DSTOPS -DDEATHS=1 -DLIVES=1 | a stop and a death at once
- *   holds -DCOLLECTOR -DDEATHS=0 | the same while another thread collects, and leaves that to the keeper again
- *   holds -DHOSTILE -DSTOPS -DDEATHS=1 -DLIVES=1 | whatever a worker gone wrong writes into its page, each task ends once
- *   fails -DSTOPS -DDEATHS=0 -DSIGNAL_FIRST | a signal before the slot is KILLING hits the task after it
- *   fails -DSTOPS -DDEATHS=0 -DBLIND_KILL | a kill must leave what is DONE
- *   fails -DSTOPS -DDEATHS=0 -DBLIND_DONE | a worker must find its slot RUNNING still when it is done
- *   fails -DDEATHS=1 -DBLIND_RETURN | what a dead worker had begun must not be queued again
- *   fails -DDEATHS=1 -DNO_LAST_ANSWERS | answers that were given before a death count
- *   fails -DDEATHS=0 -DNO_SECOND_CALL | a worker must look again after it has said that it sleeps
- *   fails -DDEATHS=0 -DBELL_LATE | a worker must read the bell before it says that it sleeps
- *   fails -DDEATHS=0 -DRING_FIRST | the parent must look whether the worker sleeps after it has published
- *   fails -DDEATHS=0 -DNO_LAST_LOOK | the keeper must look again after it has asked for a message
- *   fails -DDEATHS=0 -DNOTIFY_FIRST | the worker must look for that after it is DONE
- *   fails -DDEATHS=0 -DNO_ARM_GIVEN | a call given while the keeper sleeps must ask for a message
- *   fails -DCOLLECTOR -DDEATHS=0 -DNO_REARM | who stops collecting must arm the workers for the keeper
- *   fails -DHOSTILE -DSTOPS -DDEATHS=1 -DLIVES=1 -DTRUST_TURN | a worker's word for it that a turn is over is not enough */
+ *   holds -DLIVES=1 -DTASKS=3 -DEARLY | the same when the ring goes round
+ *   holds -DBOTH -DEARLY | the same where one worker takes over from another
+ *   holds -DDEATHS=1 -DEARLY | the same when a worker dies, at any step, and its tasks go to the next
+ *   holds -DLIVES=1 -DSTOPS -DDEATHS=1 -DEARLY | a stop ends its task alone, though a death comes at once, and hits no other
+ *   holds -DLIVES=1 -DCOLLECTOR -DEARLY | the same while another thread collects, and leaves that to the keeper again
+ *   holds -DLIVES=1 -DHOSTILE -DEARLY | whatever a worker gone wrong writes into its page, each task ends once
+ *   holds -DLIVES=1 -DHOSTILE -DWRITES=1 -DSTOPS -DEARLY | also when it is stopped
+ *   fails -DLIVES=1 -DSTOPS -DEARLY -DSIGNAL_FIRST | a signal before the slot is KILLING hits the task after it
+ *   fails -DLIVES=1 -DSTOPS -DEARLY -DBLIND_KILL | a kill must leave what is DONE
+ *   fails -DLIVES=1 -DSTOPS -DEARLY -DBLIND_DONE | a worker must find its slot RUNNING still when it is done
+ *   fails -DDEATHS=1 -DEARLY -DBLIND_RETURN | what a dead worker had begun must not be queued again
+ *   fails -DDEATHS=1 -DEARLY -DNO_LAST_ANSWERS | answers that were given before a death count
+ *   fails -DLIVES=1 -DNO_SECOND_CALL | a worker must look again after it has said that it sleeps
+ *   fails -DLIVES=1 -DBELL_LATE | a worker must read the bell before it says that it sleeps
+ *   fails -DLIVES=1 -DRING_FIRST | the parent must look whether the worker sleeps after it has published
+ *   fails -DLIVES=1 -DEARLY -DNO_LAST_LOOK | the keeper must look again after it has asked for a message
+ *   fails -DLIVES=1 -DEARLY -DNOTIFY_FIRST | the worker must look for that after it is DONE
+ *   fails -DLIVES=1 -DCOLLECTOR -DEARLY -DNO_REARM | who stops collecting must arm the workers for the keeper
+ *   fails -DLIVES=1 -DCOLLECTOR -DEARLY -DONE_BATCH | and must take what came before that, to the last
+ *   fails -DLIVES=1 -DHOSTILE -DEARLY -DTRUST_ANSWER | the parent must know by itself whose answer it takes */
 
 #ifndef TASKS
 #define TASKS 2
@@ -43,6 +43,9 @@
 #endif
 #ifndef DEATHS
 #define DEATHS 0
+#endif
+#ifndef WRITES
+#define WRITES 3 /* of a worker gone wrong */
 #endif
 #define SLOTS 2
 #define NOBODY 255
@@ -150,14 +153,12 @@ inline prepare(p, t)
 
 inline publish(p)
 {
-#ifndef NO_ARM_GIVEN
     atomic {
         if
         :: !armed[p] && WANTS_NOTICE -> arm(p, true)
         :: else
         fi
     };
-#endif
 #ifdef RING_FIRST
     ring(p);
 #endif
@@ -193,13 +194,13 @@ inline answered(p)
 {
     if
     :: head[p] != tail[p] &&
-#ifdef TRUST_TURN
-       state_of[AT(p, tail[p])] == DONE ->
-#else
        IS(p, tail[p], DONE) ->
-#endif
         found = true;
+#ifdef TRUST_ANSWER
+        t = answer_in[AT(p, tail[p])];
+#else
         t = job[AT(p, tail[p])] - 1;
+#endif
 #ifndef HOSTILE
         assert(answer_in[AT(p, tail[p])] == t);
 #endif
@@ -264,7 +265,7 @@ inline steal(from, to)
     fi
 }
 
-/* All that is there, and what is next to those who answered; another's to one that has nothing else. */
+/* A batch of one of each worker, and what is next to those who answered; another's to one that has nothing else. */
 inline collect()
 {
     atomic {
@@ -298,6 +299,9 @@ proctype submitter()
 {
     LOCALS;
     byte n;
+#ifdef EARLY
+    n = TASKS;
+#endif
     do
     :: n < TASKS ->
         atomic { take_lock(); task[n] = WAITING; submitted++; n++ };
@@ -390,7 +394,17 @@ proctype collector()
     :: back -> attend()
     :: else
     fi;
+#ifdef ONE_BATCH
     collect()
+#else
+    do
+    :: collect();
+        if
+        :: !found -> break
+        :: else
+        fi
+    od
+#endif
 }
 #endif
 
@@ -417,6 +431,9 @@ inline bury(q)
             take_back(t);
             if
             :: !back ->
+#ifndef HOSTILE
+                assert(!IS(q, tail[q], DONE));
+#endif
                 job[AT(q, tail[q])] = 0;
                 pass_over(q);
                 end_task(t)
@@ -704,15 +721,15 @@ inline scribble(at)
 
 proctype worker(byte me)
 {
+    byte writes;
     {
         message[me] = true;
         do
-        :: scribble(AT(me, 0))
-        :: scribble(AT(me, 1))
-        :: message[me] = true
-        :: sleeps[me] = true
-        :: notify[me] = false
-        :: closing_page[me] -> break
+        :: writes < WRITES -> writes++; scribble(AT(me, 0))
+        :: writes < WRITES -> writes++; scribble(AT(me, 1))
+        :: writes < WRITES -> writes++; message[me] = true
+        :: writes < WRITES -> writes++; atomic { sleeps[me] = !sleeps[me]; notify[me] = false }
+        :: writes == WRITES || closing_page[me] -> break /* its deadline, if nothing else */
         od
     } unless { dies[me] };
     dead[me] = true
@@ -741,9 +758,17 @@ init {
         od;
         i = 0;
         do
+#ifdef EARLY
+        :: i < TASKS -> task[i] = WAITING; submitted++; i++
+#else
         :: i < TASKS -> task[i] = NEW; i++
+#endif
         :: else -> break
         od;
+#ifdef EARLY
+        attention = true;
+#endif
+        i = 0;
         run keeper();
         run submitter();
 #ifdef STOPS
