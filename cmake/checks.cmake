@@ -28,3 +28,7 @@ if(NOT ALLOT_SANITIZE) # once is enough
   add_test(NAME test_install COMMAND ${PROJECT_SOURCE_DIR}/tests/install/run.sh ${PROJECT_BINARY_DIR})
   set_tests_properties(test_install PROPERTIES TIMEOUT 600 ENVIRONMENT "CC=${CMAKE_C_COMPILER}")
 endif()
+
+# Nor do these know the user's cost model.
+get_property(check_names DIRECTORY PROPERTY TESTS)
+set_property(TEST ${check_names} APPEND PROPERTY ENVIRONMENT ALLOT_MODEL=off)

@@ -14,7 +14,8 @@ static void says_what_it_is(void)
     expect_code(got, 0);
     expect_text(got->out, "allot 0.1.0\n");
     static const char *const helps[][3] = {
-        { "--help" }, { "help", "run" }, { "info", "--help" }, { "run", "--help" }, { "compare", "--help" }
+        { "--help" },        { "help", "run" },       { "info", "--help" },
+        { "run", "--help" }, { "compare", "--help" }, { "model", "--help" }
     };
     for (size_t i = 0; i < sizeof helps / sizeof helps[0]; i++) {
         got = run_program(COMMAND, (const char *const[]){ helps[i][0], helps[i][1], NULL });
@@ -30,8 +31,8 @@ static void tells_a_mistake_in_the_command_line(void)
         const char *words[5];
         const char *message;
     } cases[] = {
-        { { NULL }, "name a command: info, run, compare are there" },
-        { { "fly" }, "unknown command 'fly': info, run, compare are there" },
+        { { NULL }, "name a command: info, run, compare" },
+        { { "fly" }, "unknown command 'fly': info, run, compare" },
         { { "info", "me" }, "'me' is one word too many" },
         { { "run" }, "name a kernel: axpy, dot, gemm, spmv, conv2d, conv2d_separable are there" },
         { { "run", "axpyy" },
@@ -57,6 +58,10 @@ static void tells_a_mistake_in_the_command_line(void)
         { { "compare", "--sizes", "1,x" }, "--sizes 'x': give a whole number" },
         { { "compare", "--sizes", "fly=1" }, "unknown kernel 'fly'" },
         { { "compare", "--type", "f32,i8" }, "--type 'i8'" },
+        { { "model" }, "say what to do: show, export FILE, import FILE or reset" },
+        { { "model", "fly" }, "'fly' is not one of show, export FILE, import FILE or reset" },
+        { { "model", "export" }, "export takes one file" },
+        { { "model", "show", "it" }, "show takes no file" },
         { { "compare", "axpy" }, "'axpy' is one word too many" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

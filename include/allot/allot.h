@@ -7,6 +7,7 @@
  *     future.h    wait, get, cancel, stop, callbacks, futures as they end
  *     array.h     arrays that threads, worker processes and devices can all reach; views
  *     kernel.h    kernels: parameters and variants
+ *     model.h     the cost model: saved, exported, imported, shown
  *     sync.h      mutex, condition, semaphore, event, barrier, counter and queue, across threads and worker
  *                 processes
  *     place.h     the places of this machine, hints, decisions
@@ -30,6 +31,7 @@
 #include <allot/executor.h>
 #include <allot/future.h>
 #include <allot/kernel.h>
+#include <allot/model.h>
 #include <allot/numeric.h>
 #include <allot/observe.h>
 #include <allot/parallel.h>

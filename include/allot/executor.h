@@ -38,6 +38,9 @@ typedef struct allot_options {
                             virtual (see below). NULL: this machine. Read, and not needed any more, when
                             allot_open() returns */
     uint64_t machine_seed; /* of the simulated machine's noise; 0: the file's */
+    const char *model;     /* the file in which the cost model is kept from run to run (model.h); "off": it is
+                              not; NULL: as the environment's ALLOT_MODEL says, else one of this machine in the
+                              user's cache folder; of a simulated machine it is not kept then. Copied */
 } allot_options;
 
 /* Fills *options with the defaults. */

@@ -16,6 +16,7 @@ static const al_command commands[] = {
     { "run", "run a sample kernel once or a few times, on your data or ours", al_run_run },
     { "compare", "run every sample kernel on every place and compare them", al_compare_run },
     { "simulate", "run a workload on a simulated machine, in virtual time", al_simulate_run },
+    { "model", "show, export, import or reset what was learned of this machine", al_model_run },
 };
 enum {
     COMMAND_COUNT = sizeof commands / sizeof commands[0]
@@ -143,7 +144,7 @@ static int print_help(void)
          "  130  interrupted\n"
          "\n"
          "Environment: ALLOT_DATA names the folder of the sample input; ALLOT_LOG is error, warning, info or "
-         "debug.");
+         "debug; ALLOT_MODEL names the cost model's file, or is \"off\".");
     return AL_EXIT_OK;
 }
 

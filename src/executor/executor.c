@@ -1,8 +1,10 @@
 #include "executor/executor.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "executor/callback.h"
 #include "executor/control.h"
 #include "executor/retry.h"
+#include "placement/keep.h"
 #include "places/sim/sim.h"
 #include "topology/citizen.h"
 #include "topology/topology.h"
@@ -186,6 +188,13 @@ static bool discover_simulated(allot_executor *executor, al_sim *sim)
     return true;
 }
 
+/* What is learned of a simulated machine tells nothing of this one. */
+static bool keep_from(al_model *model, const allot_options *options, bool simulated)
+{
+    const char *unless_told = simulated ? "off" : NULL;
+    return al_keep_begin(model, options->model ? options->model : unless_told, !simulated);
+}
+
 static allot_executor *create(const allot_options *options, al_sim *sim)
 {
     allot_executor *executor = calloc(1, sizeof *executor);
@@ -206,10 +215,11 @@ static allot_executor *create(const allot_options *options, al_sim *sim)
                            .caps_libraries = !options->keep_blas_threads && !sim };
     executor->kinds = sim ? 0 : options->places ? options->places : ALL_KINDS;
     executor->model = al_model_create();
+    bool kept = executor->model && keep_from(executor->model, options, sim != NULL);
     executor->gate = al_gate_create(executor);
     executor->place_capacity = sim ? al_sim_place_count(sim) : AL_PLACES_MAX;
     executor->places = calloc(executor->place_capacity, sizeof(al_place *));
-    bool there = executor->model && executor->gate && executor->places;
+    bool there = kept && executor->gate && executor->places;
     if (!there) {
         al_sim_discard(sim);
         al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
@@ -286,6 +296,16 @@ allot_status allot_shutdown(allot_executor *executor, allot_shutdown_mode mode)
     return ALLOT_OK;
 }
 
+/* Nobody waits for it: what goes wrong is told in the log. */
+static void keep_model(allot_executor *executor)
+{
+    al_failure failure = { 0 };
+    if (al_keep_save(executor->model, &failure) != ALLOT_OK)
+        al_log(AL_LOG_WARNING, "the cost model is not kept: %s",
+               failure.message ? failure.message : "out of memory");
+    al_failure_fini(&failure);
+}
+
 allot_status allot_close(allot_executor *executor)
 {
     if (!executor)
@@ -301,6 +321,7 @@ allot_status allot_close(allot_executor *executor)
     al_service_fini(&executor->timers);
     if (executor->config.caps_libraries)
         al_citizen_restore();
+    keep_model(executor);
     destroy(executor);
     return ALLOT_OK;
 }

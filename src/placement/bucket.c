@@ -41,11 +41,16 @@ static double walked(const al_bucket *bucket, uint64_t clock)
     return fmin(WALK * fmax(age - GRACE, 0), WALK_MOST);
 }
 
+double al_bucket_doubt(const al_bucket *bucket, uint64_t clock)
+{
+    return bucket->doubt + walked(bucket, clock);
+}
+
 double al_bucket_error(const al_bucket *bucket, double pooled, uint64_t clock)
 {
     if (bucket->samples == 0 || !(bucket->count > 0))
         return INFINITY;
-    return al_bucket_spread(bucket, pooled) / bucket->count + bucket->doubt + walked(bucket, clock);
+    return al_bucket_spread(bucket, pooled) / bucket->count + al_bucket_doubt(bucket, clock);
 }
 
 void al_bucket_begin(al_bucket *bucket, uint64_t clock, double log_size, double log_time, double weight,
@@ -56,7 +61,9 @@ void al_bucket_begin(al_bucket *bucket, uint64_t clock, double log_size, double 
                            .log_size = log_size,
                            .log_time = log_time,
                            .count = weight,
-                           .doubt = doubt };
+                           .doubt = doubt,
+                           .news = bucket->news + 1,
+                           .filed = bucket->filed };
 }
 
 /* Doubt and age are the same as fewer samples: those whose mean would be as unsure. */
@@ -114,6 +121,7 @@ al_surprise al_bucket_follow(al_bucket *bucket, uint64_t clock, double log_size,
     }
     surprise.weight = fmin((NU + 1) / (NU + z * z), 1);
     bucket->samples++;
+    bucket->news++;
     bucket->seen = clock;
     double alike = log_time - expected + bucket->log_time; /* what it would have taken at the mean size */
     bool above = count_deviation(&bucket->up, z, alike);
@@ -129,4 +137,18 @@ void al_bucket_suspect(al_bucket *bucket, double shift, double variance)
 {
     bucket->log_time += shift;
     bucket->doubt += variance;
+}
+
+/* Chan, Golub and LeVeque's formula for the variance of two samples together (1979). */
+void al_bucket_merge(al_bucket *bucket, const al_bucket *other, double count)
+{
+    double sum = bucket->count + count, share = count / sum, apart = other->log_time - bucket->log_time;
+    bucket->square += other->square * (count / other->count) + apart * apart * bucket->count * share;
+    bucket->log_size += share * (other->log_size - bucket->log_size);
+    bucket->log_time += share * apart;
+    bucket->doubt += share * (other->doubt - bucket->doubt);
+    double kept = fmin(sum, AL_BUCKET_MEMORY) / sum;
+    bucket->count = kept * sum;
+    bucket->square *= kept;
+    bucket->samples += other->news ? other->news : other->samples;
 }

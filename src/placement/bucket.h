@@ -23,6 +23,7 @@ typedef struct al_bucket {
     double square;             /* weighted squared deviations, fading */
     double doubt;              /* variance of how far the mean may have moved since it was seen */
     al_cusum up, down;
+    uint64_t news, filed; /* runs since it was last in a file; its samples then */
 } al_bucket;
 
 /* How many runs its means remember. */
@@ -34,6 +35,9 @@ double al_bucket_spread(const al_bucket *bucket, double pooled);
 
 /* The variance of the mean: few samples, old ones, and doubt. Infinite for an empty one. */
 double al_bucket_error(const al_bucket *bucket, double pooled, uint64_t clock);
+
+/* The part of that which is no lack of samples: age and doubt. */
+double al_bucket_doubt(const al_bucket *bucket, uint64_t clock);
 
 /* Its first run, or the first that counts; `weight` below 1 if it is not to be trusted as a run, `doubt` as
  * above. */
@@ -54,5 +58,8 @@ al_surprise al_bucket_follow(al_bucket *bucket, uint64_t clock, double log_size,
 
 /* Something suggests that the mean has moved by `shift`, give or take the square root of `variance`. */
 void al_bucket_suspect(al_bucket *bucket, double shift, double variance);
+
+/* Averages in another bucket of the same, whose mean counts as so many samples. */
+void al_bucket_merge(al_bucket *bucket, const al_bucket *other, double count);
 
 #endif

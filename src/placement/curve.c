@@ -35,12 +35,17 @@ size_t al_curve_bucket_of(double reference_s)
     return halves < 0 ? 0 : halves < AL_CURVE_BUCKETS ? (size_t)halves : AL_CURVE_BUCKETS - 1;
 }
 
+double al_curve_size_of(size_t bucket)
+{
+    return 1e-9 * exp2(0.5 * ((double)bucket + 9.5));
+}
+
 static double log_of(double seconds)
 {
     return log(fmax(seconds, LEAST_S));
 }
 
-static double pooled(const al_curve *curve)
+double al_curve_pooled(const al_curve *curve)
 {
     return (curve->square + GUESSED_RUNS * GUESSED_SPREAD) / (curve->count + GUESSED_RUNS);
 }
@@ -97,7 +102,8 @@ static double kinship(double log_size, double other)
 static double misfit_at(const al_curve *curve, const neighbours *near, double log_size, uint64_t clock,
                         double *left, double *told)
 {
-    double misfit = curve->fit.misfit, usual = pooled(curve), kin[2] = { 0 }, own[2] = { 1, 1 }, both = 0;
+    double misfit = curve->fit.misfit, usual = al_curve_pooled(curve), kin[2] = { 0 }, own[2] = { 1, 1 },
+           both = 0;
     double residual[2] = { 0 };
     for (size_t i = 0; i < near->count; i++) {
         const al_bucket *bucket = &curve->buckets[near->index[i]];
@@ -136,7 +142,8 @@ al_expectation al_curve_expect(const al_curve *curve, const al_belief *belief, c
     expectation.source = curve->cold                ? AL_FROM_PRIOR
                          : expectation.samples != 0 ? AL_FROM_BUCKET
                                                     : AL_FROM_REGRESSION;
-    expectation.spread = own->samples ? al_bucket_spread(own, pooled(curve)) : pooled(curve);
+    expectation.spread =
+        own->samples ? al_bucket_spread(own, al_curve_pooled(curve)) : al_curve_pooled(curve);
     double fit_variance, left, told;
     double fitted = al_fit_log_time(&curve->fit, curve->overhead_s, size->load_s, &fit_variance);
     neighbours near = find_neighbours(curve, size->bucket);
@@ -152,7 +159,7 @@ void al_curve_refit(al_curve *curve, const al_belief *belief, double overhead_s)
 {
     al_point points[AL_CURVE_BUCKETS];
     size_t count = 0;
-    double usual = pooled(curve);
+    double usual = al_curve_pooled(curve);
     curve->overhead_s = fmax(overhead_s, LEAST_S);
     for (size_t i = 0; i < AL_CURVE_BUCKETS; i++) {
         al_bucket *bucket = &curve->buckets[i];
@@ -220,7 +227,7 @@ static double follow(al_curve *curve, const al_place_size *size, uint64_t clock,
     double there = al_fit_log_time(&curve->fit, curve->overhead_s, exp(bucket->log_size), NULL);
     bucket->samples = faded_samples(bucket, clock);
     al_surprise surprise = al_bucket_follow(bucket, clock, log_of(size->load_s), log_time,
-                                            bucket->log_time + here - there, pooled(curve));
+                                            bucket->log_time + here - there, al_curve_pooled(curve));
     if (surprise.shift == 0)
         count_spread(curve, &surprise);
     return surprise.shift;
@@ -234,6 +241,7 @@ static void suspect_others(al_curve *curve, const al_bucket *changed, double shi
             al_bucket_suspect(&curve->buckets[i], common, doubt * doubt);
 }
 
+/* Of the run that had been compiled. */
 static void forget(al_curve *curve)
 {
     memset(curve->buckets, 0, sizeof curve->buckets);

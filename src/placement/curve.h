@@ -47,6 +47,11 @@ typedef struct al_place_size {
 } al_place_size;
 
 size_t al_curve_bucket_of(double reference_s);
+/* The middle of a bucket's sizes. */
+double al_curve_size_of(size_t bucket);
+
+/* What is usual for its buckets' spread. */
+double al_curve_pooled(const al_curve *curve);
 
 /* `belief` is the prior of the fit; `clock` counts the kernel's runs anywhere. An empty curve gives the
  * prior. */

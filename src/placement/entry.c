@@ -11,10 +11,6 @@
 /* A driver is thought to hide at most so many times the time of a build in the run that follows. */
 #define MOST_HIDDEN 2
 
-/* How far builds of different kernels, and launches, lie apart: variances of the logarithm. */
-#define BUILD_SPREAD  0.25
-#define LAUNCH_SPREAD 0.09
-
 /* A place that changed for one kernel makes the others doubtful by this share of it. */
 #define COMMON_DOUBT 0.5
 
@@ -117,10 +113,10 @@ static void learn_of_class(al_known_class *known, const al_run *run)
         return;
     al_spin_lock(&known->lock);
     if (built)
-        atomic_store_explicit(&known->build_s, learn_time(&known->build, run->compile_s, BUILD_SPREAD),
+        atomic_store_explicit(&known->build_s, learn_time(&known->build, run->compile_s, AL_BUILD_SPREAD),
                               memory_order_relaxed);
     if (launched)
-        atomic_store_explicit(&known->launch_s, learn_time(&known->launch, run->launch_s, LAUNCH_SPREAD),
+        atomic_store_explicit(&known->launch_s, learn_time(&known->launch, run->launch_s, AL_LAUNCH_SPREAD),
                               memory_order_relaxed);
     al_spin_unlock(&known->lock);
 }
@@ -233,7 +229,7 @@ static double learn(al_known_kernel *kernel, const al_size *size, uint64_t clock
     double shift = 0;
     kernel->version++;
     if (compile_s > 0)
-        learn_time(&kernel->build, compile_s, BUILD_SPREAD);
+        learn_time(&kernel->build, compile_s, AL_BUILD_SPREAD);
     if (kernel->curve.runs == 0 && !kernel->curve.cold && compile_s > 0) {
         double hidden_s = MOST_HIDDEN * fmax(compile_s, kernel->rates.compile_s);
         al_curve_learn_cold(&kernel->curve, &belief, &here, clock, run_s - hidden_s, run_s);

@@ -14,6 +14,13 @@
 #define HASH_NONFATAL_OOM 1 /* an entry that did not get in has no table afterwards; nothing exits */
 #include <uthash.h>
 
+/* How far builds of different kernels, and launches, lie apart: variances of the logarithm. */
+#define AL_BUILD_SPREAD  0.25
+#define AL_LAUNCH_SPREAD 0.09
+
+/* Runs of another source under the same name are a hint at most. */
+#define AL_OTHER_CODE_DOUBT 1.0
+
 enum {
     AL_KNOWN_TYPES = ALLOT_C64 + 1
 };
@@ -101,6 +108,7 @@ struct al_model {
     al_known_class *classes; /* by text */
     al_model_link *links;    /* by class */
     al_family *families[AL_KNOWN_TYPES];
+    struct al_keep *keep; /* keep.c; NULL: it is not kept */
     bool has_cpu_rates;
     al_rates cpu_rates; /* measured on this machine */
 };
@@ -110,6 +118,9 @@ struct al_model {
 al_known_class *al_known_class_have(al_model *model, const char *text, allot_kind kind, int workers);
 al_known_kernel *al_known_kernel_have(al_known_class *known, const char *name, allot_type type);
 al_model_link *al_known_link_have(al_model *model, const char *text);
+
+/* al_model_set_rates() with the model's lock held. */
+void al_known_set_rates(al_model *model, const al_rates *measured);
 
 /* ---- What a kernel's fit tells of its class; the kernel's lock is held, the class's is taken ---- */
 

@@ -1,3 +1,4 @@
+#include "placement/keep.h"
 #include "placement/known.h"
 #include <stddef.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ void al_model_destroy(al_model *model)
 {
     if (!model)
         return;
+    al_keep_end(model);
     al_known_class *known, *next;
     HASH_ITER(hh, model->classes, known, next)
     {
@@ -186,14 +188,11 @@ al_model_link *al_known_link_have(al_model *model, const char *text)
     return NULL;
 }
 
-/* Runs of another source under the same name are a hint at most. */
-#define OTHER_CODE_VARIANCE 1.0
-
 static void settle_code(al_known_kernel *kernel, uint64_t code)
 {
     al_spin_lock(&kernel->lock);
     if (code && kernel->code && kernel->code != code) {
-        al_curve_suspect(&kernel->curve, 0, OTHER_CODE_VARIANCE);
+        al_curve_suspect(&kernel->curve, 0, AL_OTHER_CODE_DOUBT);
         kernel->version++;
     }
     kernel->code = code ? code : kernel->code;
@@ -215,6 +214,7 @@ al_model_entry *al_model_find(al_model *model, const al_model_key *key)
 
 al_model_link *al_model_find_link(al_model *model, const char *place_class)
 {
+    al_keep_use(model);
     pthread_mutex_lock(&model->lock);
     al_model_link *link = al_known_link_have(model, place_class);
     pthread_mutex_unlock(&model->lock);
@@ -236,14 +236,19 @@ static void renew_class(al_known_class *known, const al_rates *measured)
     al_spin_unlock(&known->lock);
 }
 
-void al_model_set_rates(al_model *model, const al_rates *measured)
+void al_known_set_rates(al_model *model, const al_rates *measured)
 {
-    pthread_mutex_lock(&model->lock);
     model->has_cpu_rates = true;
     model->cpu_rates = *measured;
     for (al_known_class *first = model->classes; first; first = first->hh.next)
         for (al_known_class *known = first; known; known = known->next)
             if (runs_on_cpus(known->kind))
                 renew_class(known, measured);
+}
+
+void al_model_set_rates(al_model *model, const al_rates *measured)
+{
+    pthread_mutex_lock(&model->lock);
+    al_known_set_rates(model, measured);
     pthread_mutex_unlock(&model->lock);
 }
