@@ -11,7 +11,9 @@ static const allot_candidate three[] = {
       .ready_s = 0,
       .run_s = 412e-6,
       .low_s = 398.4e-6,
-      .total_s = 412e-6 },
+      .spread = 0.073,
+      .total_s = 412e-6,
+      .bound_s = 398.4e-6 },
     { .place = "process", .reason = "used only when asked for" },
     { .place = "opencl:0",
       .possible = true,
@@ -19,8 +21,11 @@ static const allot_candidate three[] = {
       .transfer_s = 87e-9,
       .compile_s = 0.2,
       .run_s = 999.6e-6,
+      .return_s = 3e-6,
       .low_s = 12.34e-6,
-      .total_s = 0.20249969 },
+      .spread = 1.5,
+      .total_s = 0.20250269,
+      .bound_s = 0.2015 },
 };
 
 static const allot_decision pending = {
@@ -51,10 +56,10 @@ static void check_text(const allot_decision *decision, const char *expected)
 
 #define TABLE                                                                                                \
     "axpy f32, 2.00 Mflop, 12.0 MB\n"                                                                        \
-    "    place        ready  transfer   compile       run   at best     total runs seen\n"                   \
-    "  * thread           0         0         0    412 µs    398 µs    412 µs        12\n"                \
+    "    place       ready       in  compile      run      out    total    bound   spread runs seen\n"       \
+    "  * thread          0        0        0   412 µs        0   412 µs   398 µs     ±7 %        12\n"   \
     "    process   no: used only when asked for\n"                                                           \
-    "    opencl:0   1.50 ms     87 ns    200 ms   1.00 ms   12.3 µs    202 ms     guess\n"
+    "    opencl:0  1.50 ms    87 ns   200 ms  1.00 ms  3.00 µs   203 ms   202 ms    ×4.48     guess\n"
 
 static void shows_every_candidate_and_the_choice(void)
 {
@@ -71,16 +76,21 @@ static void says_what_happened(void)
     decision.moved_s = 2e-3;
     decision.bytes_moved = 4000000;
     decision.waited_s = 3.21e-6;
-    check_text(&decision, TABLE "    measured   8.10 µs   2.00 ms         0    430 µs             2.44 ms\n"
-                                "  Before, 3.21 µs from its submission to the choice.\n"
-                                "  4.00 MB moved for it.\n"
-                                "  The run took 430 µs where 412 µs was predicted: 4 % longer.\n"
-                                "  The whole took 2.44 ms where 412 µs was predicted: 5.92 times as long.\n"
-                                "  Chosen: thread (lowest predicted cost).\n");
-    decision.moved_s = decision.queued_s = decision.waited_s = 0;
+    decision.regret_s = -200e-3;
+    decision.policy = "eft";
+    check_text(&decision,
+               TABLE "    measured  8.10 µs  2.00 ms        0   430 µs           2.44 ms\n"
+                     "  Before, 3.21 µs from its submission to the choice.\n"
+                     "  4.00 MB moved for it.\n"
+                     "  The run took 430 µs where 412 µs was predicted: 4 % longer.\n"
+                     "  The whole took 2.44 ms where 412 µs was predicted: 5.92 times as long.\n"
+                     "  Regret: it was over 200 ms sooner than the best other place was predicted to be.\n"
+                     "  Chosen: thread (lowest predicted cost), by policy eft.\n");
+    decision.moved_s = decision.queued_s = decision.waited_s = decision.regret_s = 0;
+    decision.policy = NULL;
     decision.bytes_moved = 0;
     decision.ran_s = 412e-6;
-    check_text(&decision, TABLE "    measured         0         0         0    412 µs              412 µs\n"
+    check_text(&decision, TABLE "    measured        0        0        0   412 µs            412 µs\n"
                                 "  The run took 412 µs where 412 µs was predicted: as predicted.\n"
                                 "  The whole took 412 µs where 412 µs was predicted: as predicted.\n"
                                 "  Chosen: thread (lowest predicted cost).\n");
@@ -93,15 +103,36 @@ static void says_that_it_did_not_succeed(void)
     decision.status = ALLOT_DEVICE;
     decision.chosen = 2;
     decision.ran_s = 1;
-    check_text(&decision,
-               "axpy f32, 2.00 Mflop, 12.0 MB\n"
-               "    place        ready  transfer   compile       run   at best     total runs seen\n"
-               "    thread           0         0         0    412 µs    398 µs    412 µs        12\n"
-               "    process   no: used only when asked for\n"
-               "  * opencl:0   1.50 ms     87 ns    200 ms   1.00 ms   12.3 µs    202 ms     guess\n"
-               "    measured         0         0         0    1.00 s              1.00 s\n"
-               "  It did not succeed: the device reported an error.\n"
-               "  Chosen: opencl:0 (lowest predicted cost).\n");
+    check_text(
+        &decision,
+        "axpy f32, 2.00 Mflop, 12.0 MB\n"
+        "    place       ready       in  compile      run      out    total    bound   spread runs seen\n"
+        "    thread          0        0        0   412 µs        0   412 µs   398 µs     ±7 %        12\n"
+        "    process   no: used only when asked for\n"
+        "  * opencl:0  1.50 ms    87 ns   200 ms  1.00 ms  3.00 µs   203 ms   202 ms    ×4.48     guess\n"
+        "    measured        0        0        0   1.00 s            1.00 s\n"
+        "  It did not succeed: the device reported an error.\n"
+        "  Chosen: opencl:0 (lowest predicted cost).\n");
+}
+
+static void says_for_how_many_a_place_stands(void)
+{
+    const allot_candidate few[] = {
+        { .place = "node:0", .alike = "node", .alike_count = 1024, .possible = true, .samples = 1 },
+        { .place = "node:7", .alike = "node", .alike_count = 1024, .possible = true, .samples = 1 },
+        { .place = "thread", .alike = "thread", .alike_count = 1, .possible = true, .samples = 1 },
+    };
+    const allot_decision decision = { .task = "axpy", .candidate_count = 3, .candidates = few, .why = "so" };
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
+    al_decision_print(&decision, stream);
+    fclose(stream);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "Of 1024 places like node:0 those that"));
+    CU_ASSERT_PTR_NULL(strstr(text, "like node:7"));
+    CU_ASSERT_PTR_NULL(strstr(text, "like thread"));
+    free(text);
 }
 
 static void says_that_no_place_was_possible(void)
@@ -119,12 +150,13 @@ static void says_that_no_place_was_possible(void)
         .chosen = -1,
         .why = "no place can run it",
     };
-    check_text(&decision, "transpose, 12 flop, 1.00 MB\n"
-                          "    place                           ready  transfer   compile       run   at best "
-                          "    total runs seen\n"
-                          "    thread                       no: it has no C variant\n"
-                          "    a-place-with-a-long-name:17  no: cannot run it\n"
-                          "  Chosen: none (no place can run it).\n");
+    check_text(&decision,
+               "transpose, 12 flop, 1.00 MB\n"
+               "    place                          ready       in  compile      run      out    total "
+               "   bound   spread runs seen\n"
+               "    thread                       no: it has no C variant\n"
+               "    a-place-with-a-long-name:17  no: cannot run it\n"
+               "  Chosen: none (no place can run it).\n");
 }
 
 static void bears_any_figures(void)
@@ -158,6 +190,7 @@ int main(void)
         { "shows every candidate and the choice", shows_every_candidate_and_the_choice },
         { "says what happened", says_what_happened },
         { "says that it did not succeed", says_that_it_did_not_succeed },
+        { "says for how many alike a place stands", says_for_how_many_a_place_stands },
         { "says that no place was possible", says_that_no_place_was_possible },
         { "bears any figures", bears_any_figures },
         { NULL, NULL },

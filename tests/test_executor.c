@@ -491,7 +491,7 @@ static void a_launch_is_decided_on_record(void)
         const allot_candidate *each = &decision->candidates[i];
         CHECK(each->possible || each->reason[0]);
         CHECK(strncmp(each->place, "inline", 6) != 0 || !each->possible); /* used only when asked for */
-        double sum = each->ready_s + each->transfer_s + each->compile_s + each->run_s;
+        double sum = each->ready_s + each->transfer_s + each->compile_s + each->run_s + each->return_s;
         CHECK(!each->possible || (each->total_s >= sum * 0.999 && each->total_s <= sum * 1.001 + 1e-12));
     }
     char text[16384] = "";

@@ -1,6 +1,7 @@
 /* Model and policy together, on simulated places whose costs are known: how far from always choosing the
  * best? */
 #include "placement/model.h"
+#include "placement/policies.h"
 #include "placement/policy.h"
 #include "test.h"
 #include <math.h>
@@ -28,6 +29,7 @@ static const simulated places[PLACES] = {
 
 typedef struct trial {
     al_model *model;
+    allot_policy *policy;
     bool built[PLACES];
     uint64_t random;
     double busy_s, explored_s; /* for the policy: runs without builds */
@@ -72,7 +74,9 @@ static allot_candidate candidate_of(trial *run, const simulated *place, allot_wo
                               .compile_s = prediction.compile_s,
                               .run_s = prediction.run_s,
                               .low_s = prediction.low_s,
-                              .total_s = prediction.compile_s + prediction.run_s };
+                              .high_s = prediction.high_s,
+                              .total_s = prediction.compile_s + prediction.run_s,
+                              .bound_s = prediction.compile_s + prediction.low_s };
 }
 
 static void run_task(trial *run, double n)
@@ -84,8 +88,13 @@ static void run_task(trial *run, double n)
         candidates[i] = candidate_of(run, &places[i], work);
         best_s = fmin(best_s, true_run_s(&places[i], n));
     }
-    al_snapshot snapshot = { candidates, PLACES, run->busy_s, run->explored_s };
-    al_choice made = al_policy_choose(&snapshot);
+    allot_snapshot snapshot = { .size = sizeof snapshot,
+                                .candidates = candidates,
+                                .candidate_count = PLACES,
+                                .busy_s = run->busy_s,
+                                .explored_s = run->explored_s };
+    allot_choice made;
+    al_policy_pick(run->policy, &snapshot, &made);
     const simulated *place = &places[made.chosen];
     al_model_key key = key_of(place);
     double luck = noise(run); /* the best place would have had it too */
@@ -104,10 +113,17 @@ static void run_task(trial *run, double n)
 static trial begin(uint64_t seed)
 {
     trial run = { .model = al_model_create(),
+                  .policy = allot_policy_create("eft"),
                   .random = seed * 2654435761u + 1,
                   .first_slow_build_s = INFINITY };
-    CU_ASSERT_PTR_NOT_NULL_FATAL(run.model);
+    CU_ASSERT_FATAL(run.model && run.policy);
     return run;
+}
+
+static void end(trial *run)
+{
+    al_model_destroy(run->model);
+    allot_policy_destroy(run->policy);
 }
 
 static void comes_near_the_best_place_over_all_sizes(void)
@@ -121,7 +137,7 @@ static void comes_near_the_best_place_over_all_sizes(void)
         total_s += run.total_s;
         best_s += run.best_s;
         CU_ASSERT_TRUE(run.chosen[0] > TASKS / 8 && run.chosen[1] > TASKS / 8);
-        al_model_destroy(run.model);
+        end(&run);
     }
     printf("%.2f of the best, at worst %.2f ", total_s / best_s, worst);
     CU_ASSERT_TRUE(total_s < 1.3 * best_s);
@@ -136,7 +152,7 @@ static void small_tasks_never_wait_for_the_slow_compiler(void)
             run_task(&run, pow(10, 1 + 2 * uniform(&run)));
         CU_ASSERT_EQUAL(run.chosen[1] + run.chosen[2], 0); /* 0.2 s of work or less: no budget for a build */
         CU_ASSERT_TRUE(run.total_s < 1.1 * run.best_s);
-        al_model_destroy(run.model);
+        end(&run);
     }
 }
 
@@ -148,7 +164,7 @@ static void the_slow_compiler_gets_its_turn_when_the_budget_allows(void)
     CU_ASSERT_TRUE(run.first_slow_build_s >= 1 && run.first_slow_build_s < 50);
     CU_ASSERT_TRUE(run.explored_s < AL_EXPLORE_SHARE * run.busy_s +
                                         0.7); /* the last trial may cost more than it was expected to */
-    al_model_destroy(run.model);
+    end(&run);
 }
 
 /* A place that was disturbed while it was first tried is not written off. */
@@ -161,7 +177,7 @@ static void a_bad_start_is_forgotten(void)
     for (size_t i = 0; i < 200000 && run.chosen[0] < 100; i++)
         run_task(&run, 1000);
     CU_ASSERT_EQUAL(run.chosen[0], 100);
-    al_model_destroy(run.model);
+    end(&run);
 }
 
 int main(void)

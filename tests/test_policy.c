@@ -1,4 +1,5 @@
 /* Choosing a place: snapshots in, decision out. */
+#include "placement/policies.h"
 #include "placement/policy.h"
 #include "test.h"
 #include <math.h>
@@ -17,7 +18,8 @@ enum {
     {                                                                                                        \
         .possible = true, .samples = (samples_), .ready_s = (ready), .transfer_s = (transfer),               \
         .compile_s = (compile), .run_s = (run), .low_s = (low),                                              \
-        .total_s = (ready) + (transfer) + (compile) + (run)                                                  \
+        .total_s = (ready) + (transfer) + (compile) + (run),                                                 \
+        .bound_s = (ready) + (transfer) + (compile) + (low), .place = "somewhere", .history_ms = -1          \
     }
 #define CANNOT                                                                                               \
     {                                                                                                        \
@@ -34,7 +36,7 @@ typedef struct policy_row {
     const char *why; /* how it begins */
 } policy_row;
 
-static const policy_row rows[] = {
+static const policy_row eft_rows[] = {
     { "no candidate at all", { { .possible = false } }, 0, 0, 0, -1, false, "no place can run it" },
     { "none is possible", { CANNOT, CANNOT }, 2, 1, 0, -1, false, "no place can run it" },
     { "one is possible, however dear", { CANNOT, CAN(0, 9, 9, 9, 9, 9) }, 2, 0, 0, 1, false, "the only one" },
@@ -72,8 +74,24 @@ static const policy_row rows[] = {
       0,
       false,
       "lowest predicted cost" },
-    { "a known place is not explored, hopeful as it may be",
+    { "a known place that may be better is tried within the share of time",
       { CAN(5, 0, 0, 0, 2 * MS, 2 * MS), CAN(1, 0, 0, 0, 3 * MS, 1 * US) },
+      2,
+      1,
+      0,
+      1,
+      true,
+      "explored: at best cheaper, and within" },
+    { "and not beyond it",
+      { CAN(5, 0, 0, 0, 2 * MS, 2 * MS), CAN(1, 0, 0, 0, 3 * MS, 1 * US) },
+      2,
+      0.05,
+      0,
+      0,
+      false,
+      "lowest predicted cost" },
+    { "a known place that is worse even at best is not tried",
+      { CAN(5, 0, 0, 0, 2 * MS, 2 * MS), CAN(9, 0, 0, 0, 3 * MS, 2.5 * MS) },
       2,
       1e6,
       0,
@@ -156,6 +174,22 @@ static const policy_row rows[] = {
       0,
       false,
       "lowest predicted cost" },
+    { "untried, at best cheaper, and expected to be far dearer: not without a budget",
+      { CAN(5, 0, 0, 0, 9 * MS, 9 * MS), CAN(0, 0, 0, 0, 40 * MS, 5 * MS) },
+      2,
+      0,
+      0,
+      0,
+      false,
+      "lowest predicted cost" },
+    { "untried, and even at best far dearer: not with any budget",
+      { CAN(5, 0, 0, 0, 9 * MS, 9 * MS), CAN(0, 0, 0, 0, 90 * MS, 19 * MS) },
+      2,
+      1e6,
+      0,
+      0,
+      false,
+      "lowest predicted cost" },
     { "compiling counts against the hope",
       { CAN(5, 0, 0, 0, 9 * MS, 9 * MS), CAN(0, 0, 0, 8 * MS, 30 * MS, 2 * MS) },
       2,
@@ -183,7 +217,7 @@ static const policy_row rows[] = {
 
     /* Several untried. */
     { "the most hopeful one is tried",
-      { CAN(5, 0, 0, 0, 9 * MS, 9 * MS), CAN(0, 0, 0, 0, 30 * MS, 8 * MS), CAN(0, 0, 0, 0, 40 * MS, 2 * MS) },
+      { CAN(5, 0, 0, 0, 9 * MS, 9 * MS), CAN(0, 0, 0, 0, 30 * MS, 8 * MS), CAN(0, 0, 0, 0, 35 * MS, 2 * MS) },
       3,
       0,
       0,
@@ -192,7 +226,7 @@ static const policy_row rows[] = {
       "explored: untried, and at" },
     { "of the hopeless the cheapest is tried",
       { CAN(5, 0, 0, 0, 9 * MS, 9 * MS), CAN(0, 0, 0, 0, 40 * MS, 10 * MS),
-        CAN(0, 0, 0, 0, 30 * MS, 20 * MS) },
+        CAN(0, 0, 0, 0, 30 * MS, 17 * MS) },
       3,
       10,
       0,
@@ -235,12 +269,36 @@ static const policy_row rows[] = {
       "lowest predicted cost" },
 };
 
-static void decides_each_row_as_it_says(void)
+/* A snapshot of a row's candidates, to be asked as a whole. */
+static allot_snapshot snapshot_of(const allot_candidate *candidates, size_t count, double busy_s,
+                                  double explored_s)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const policy_row *row = &rows[i];
-        al_snapshot snapshot = { row->candidates, row->count, row->busy_s, row->explored_s };
-        al_choice made = al_policy_choose(&snapshot);
+    return (allot_snapshot){ .size = sizeof(allot_snapshot),
+                             .task = "axpy",
+                             .type = "f32",
+                             .argument = "",
+                             .candidates = candidates,
+                             .candidate_count = count,
+                             .busy_s = busy_s,
+                             .explored_s = explored_s };
+}
+
+static allot_choice ask(const char *name, const allot_snapshot *snapshot)
+{
+    allot_choice made = { 0 };
+    allot_policy *policy = allot_policy_create(name);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(policy);
+    al_policy_pick(policy, snapshot, &made);
+    allot_policy_destroy(policy);
+    return made;
+}
+
+static void eft_decides_each_row_as_it_says(void)
+{
+    for (size_t i = 0; i < sizeof eft_rows / sizeof *eft_rows; i++) {
+        const policy_row *row = &eft_rows[i];
+        allot_snapshot snapshot = snapshot_of(row->candidates, row->count, row->busy_s, row->explored_s);
+        allot_choice made = ask("eft", &snapshot);
         bool right = made.chosen == row->chosen && made.explores == row->explores &&
                      strncmp(made.why, row->why, strlen(row->why)) == 0;
         if (!right)
@@ -248,6 +306,363 @@ static void decides_each_row_as_it_says(void)
                    made.explores ? " to explore" : "", made.why);
         CU_ASSERT_TRUE(right);
     }
+}
+
+/* ---- The others: one table, a policy a row ---- */
+
+/* What a policy may look at of a place beside its costs. */
+#define KIND(alike_, ready, transfer, run, tries, samples_, mean, ms)                                        \
+    {                                                                                                        \
+        .possible = true, .place = alike_, .alike = alike_, .samples = 5, .ready_s = (ready),                \
+        .transfer_s = (transfer), .run_s = (run), .low_s = (run), .total_s = (ready) + (transfer) + (run),   \
+        .bound_s = (ready) + (transfer) + (run), .history_tries = (tries), .history_samples = (samples_),    \
+        .history_s = (mean), .history_ms = (ms), .watts = 10                                                 \
+    }
+#define NO                                                                                                   \
+    {                                                                                                        \
+        .possible = false, .place = "none", .alike = "none"                                                  \
+    }
+
+typedef struct other_row {
+    const char *policy, *says;
+    allot_candidate candidates[MOST];
+    size_t count;
+    uint64_t number;
+    int chosen;
+} other_row;
+
+static const other_row other_rows[] = {
+    { "fixed",
+      "the first that can",
+      { NO, KIND("a", 9, 9, 9, 0, 0, 0, -1), KIND("b", 0, 0, 0, 0, 0, 0, -1) },
+      3,
+      7,
+      1 },
+    { "fixed:b",
+      "the one named",
+      { KIND("a", 0, 0, 0, 0, 0, 0, -1), KIND("b", 9, 9, 9, 0, 0, 0, -1) },
+      2,
+      7,
+      1 },
+    { "fixed:c",
+      "the one named is not there: the first",
+      { KIND("a", 9, 0, 0, 0, 0, 0, -1), KIND("b", 0, 0, 0, 0, 0, 0, -1) },
+      2,
+      7,
+      0 },
+
+    { "round_robin",
+      "the first in turn",
+      { KIND("a", 0, 0, 1, 0, 0, 0, -1), NO, KIND("b", 0, 0, 1, 0, 0, 0, -1) },
+      3,
+      4,
+      0 },
+    { "round_robin",
+      "the next, past what cannot",
+      { KIND("a", 0, 0, 1, 0, 0, 0, -1), NO, KIND("b", 0, 0, 1, 0, 0, 0, -1) },
+      3,
+      5,
+      2 },
+
+    { "least_loaded",
+      "the one free first, whatever it costs",
+      { KIND("a", 2, 0, 1, 0, 0, 0, -1), KIND("b", 1, 9, 9, 0, 0, 0, -1) },
+      2,
+      0,
+      1 },
+    { "least_loaded",
+      "of equals the first",
+      { NO, KIND("a", 1, 0, 1, 0, 0, 0, -1), KIND("b", 1, 0, 0, 0, 0, 0, -1) },
+      3,
+      0,
+      1 },
+
+    { "random:7",
+      "a seed's fourth",
+      { KIND("a", 0, 0, 1, 0, 0, 0, -1), KIND("b", 0, 0, 1, 0, 0, 0, -1), KIND("c", 0, 0, 1, 0, 0, 0, -1) },
+      3,
+      4,
+      1 },
+
+    /* dmda: ready + frozen mean + transfer, once all are calibrated. */
+    { "dmda",
+      "calibrates what has fewer than 10 samples",
+      { KIND("a", 0, 0, 1, 10, 10, 1, 1), KIND("b", 0, 0, 9, 3, 3, 9, 9) },
+      2,
+      0,
+      1 },
+    { "dmda",
+      "of those the one free first",
+      { KIND("a", 4, 0, 1, 0, 9, 1, 1), KIND("b", 3, 0, 9, 0, 9, 9, 9) },
+      2,
+      0,
+      1 },
+    { "dmda",
+      "then its own mean decides, not the model's",
+      { KIND("a", 0, 0, 1, 10, 10, 5, 1), KIND("b", 0, 0, 9, 10, 10, 2, 1) },
+      2,
+      0,
+      1 },
+    { "dmda",
+      "with the transfer",
+      { KIND("a", 0, 0, 1, 10, 10, 5, 1), KIND("b", 0, 4, 9, 10, 10, 2, 1) },
+      2,
+      0,
+      0 },
+    { "dmda",
+      "and what is queued",
+      { KIND("a", 4, 0, 1, 10, 10, 1, 1), KIND("b", 0, 0, 9, 10, 10, 2, 1) },
+      2,
+      0,
+      1 },
+
+    { "auto_tune",
+      "what was not tried",
+      { KIND("a", 0, 0, 1, 1, 1, 1, 3), KIND("b", 0, 0, 9, 0, 0, 0, -1) },
+      2,
+      0,
+      1 },
+    { "auto_tune",
+      "in order",
+      { KIND("a", 0, 0, 9, 0, 0, 0, -1), KIND("b", 0, 0, 1, 0, 0, 0, -1) },
+      2,
+      0,
+      0 },
+    { "auto_tune",
+      "then the winner",
+      { KIND("a", 0, 0, 1, 5, 1, 1, 3), KIND("b", 9, 9, 9, 1, 1, 1, 2) },
+      2,
+      0,
+      1 },
+    { "auto_tune",
+      "of equal milliseconds the first",
+      { KIND("a", 0, 0, 9, 5, 1, 1, 0), KIND("b", 0, 0, 1, 1, 1, 1, 0) },
+      2,
+      0,
+      0 },
+    { "auto_tune",
+      "a trial under way has no time yet",
+      { KIND("a", 0, 0, 9, 1, 0, 0, -1), KIND("b", 0, 0, 9, 1, 0, 0, 8) },
+      2,
+      0,
+      1 },
+
+    { "heteroprio",
+      "the kind that runs it fastest, though it is queued",
+      { KIND("cpu", 1, 0, 10, 0, 0, 0, -1), KIND("gpu", 5, 0, 1, 0, 0, 0, -1) },
+      2,
+      0,
+      1 },
+    { "heteroprio",
+      "but for one that is idle and done before",
+      { KIND("cpu", 0, 0, 3, 0, 0, 0, -1), KIND("gpu", 5, 0, 1, 0, 0, 0, -1) },
+      2,
+      0,
+      0 },
+    { "heteroprio",
+      "not for one that is idle and slower still",
+      { KIND("cpu", 0, 0, 10, 0, 0, 0, -1), KIND("gpu", 5, 0, 1, 0, 0, 0, -1) },
+      2,
+      0,
+      1 },
+    { "heteroprio",
+      "of one kind the one free first",
+      { KIND("gpu", 5, 0, 1, 0, 0, 0, -1), KIND("cpu", 0, 0, 10, 0, 0, 0, -1),
+        KIND("gpu", 2, 0, 1, 0, 0, 0, -1) },
+      3,
+      0,
+      2 },
+
+    { "heft",
+      "the earliest finish",
+      { KIND("a", 5, 0, 1, 0, 0, 0, -1), KIND("b", 0, 1, 3, 0, 0, 0, -1) },
+      2,
+      0,
+      1 },
+};
+
+static void the_others_decide_each_row_as_it_says(void)
+{
+    for (size_t i = 0; i < sizeof other_rows / sizeof *other_rows; i++) {
+        const other_row *row = &other_rows[i];
+        allot_snapshot snapshot = snapshot_of(row->candidates, row->count, 0, 0);
+        snapshot.number = row->number;
+        allot_choice made = ask(row->policy, &snapshot);
+        if (made.chosen != row->chosen)
+            printf("\n    %s, %s: chose %d, \"%s\" ", row->policy, row->says, made.chosen, made.why);
+        CU_ASSERT_EQUAL(made.chosen, row->chosen);
+    }
+}
+
+static void a_rank_and_an_acceleration_are_urgency(void)
+{
+    const allot_candidate two[] = { KIND("cpu", 0, 0, 8, 0, 0, 0, -1), KIND("gpu", 0, 0, 2, 0, 0, 0, -1) };
+    allot_snapshot snapshot = snapshot_of(two, 2, 0, 0);
+    snapshot.rank_s = 17;
+    CU_ASSERT_EQUAL(ask("heft", &snapshot).urgency, 17);
+    CU_ASSERT_EQUAL(ask("eft", &snapshot).urgency, 0);
+    CU_ASSERT_EQUAL(ask("heteroprio", &snapshot).urgency, 4); /* 8 s there, 2 s here */
+}
+
+/* ---- What the hints change ---- */
+
+static void a_deadline_ranks_those_behind_that_would_miss_it(void)
+{
+    allot_candidate three[] = { CAN(5, 0, 0, 0, 1, 1), CAN(5, 0, 0, 0, 2, 2), CAN(5, 0, 0, 0, 9, 9) };
+    three[0].watts = 100, three[1].watts = 20, three[2].watts = 1; /* joules: 100, 40, 9 */
+    allot_snapshot snapshot = snapshot_of(three, 3, 0, 0);
+    snapshot.prefer = ALLOT_PREFER_ENERGY;
+    CU_ASSERT_EQUAL(ask("eft", &snapshot).chosen, 2);
+    snapshot.deadline_s = 5;
+    CU_ASSERT_EQUAL(ask("eft", &snapshot).chosen, 1);
+    snapshot.deadline_s = 1.5;
+    CU_ASSERT_EQUAL(ask("eft", &snapshot).chosen, 0);
+    snapshot.deadline_s = 0.5;
+    CU_ASSERT_EQUAL(ask("eft", &snapshot).chosen, 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(ask("eft", &snapshot).why, "meet its deadline"));
+}
+
+static void energy_counts_no_waiting(void)
+{
+    allot_candidate two[] = { CAN(5, 9, 0, 0, 1, 1), CAN(5, 0, 0, 0, 2, 2) };
+    two[0].watts = 10, two[1].watts = 10;
+    allot_snapshot snapshot = snapshot_of(two, 2, 0, 0);
+    CU_ASSERT_EQUAL(ask("eft", &snapshot).chosen, 1);
+    snapshot.prefer = ALLOT_PREFER_ENERGY;
+    CU_ASSERT_EQUAL(ask("eft", &snapshot).chosen, 0);
+}
+
+static void a_deterministic_launch_goes_to_the_first_place_that_can(void)
+{
+    const allot_candidate three[] = { CANNOT, CAN(5, 9, 0, 0, 9, 9), CAN(5, 0, 0, 0, 1, 1) };
+    allot_snapshot snapshot = snapshot_of(three, 3, 1e6, 0);
+    snapshot.deterministic = true;
+    allot_policy_info infos[32] = { 0 };
+    for (size_t i = 0; i < 32; i++)
+        infos[i].size = sizeof infos[i];
+    size_t count = allot_policies(infos, 32);
+    for (size_t i = 0; i < count; i++)
+        CU_ASSERT_EQUAL(ask(infos[i].name, &snapshot).chosen, 1);
+}
+
+/* ---- Names ---- */
+
+static void names_are_found_and_wrong_ones_listed(void)
+{
+    CU_ASSERT_PTR_NULL(allot_policy_create("heftt"));
+    CU_ASSERT_EQUAL(allot_last_status(), ALLOT_NOT_FOUND);
+    CU_ASSERT_PTR_NOT_NULL(strstr(allot_last_error(), "heftt"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(allot_last_error(), "eft, heft, heteroprio, dmda, auto_tune"));
+    CU_ASSERT_PTR_NULL(allot_policy_create(""));
+    CU_ASSERT_PTR_NULL(allot_policy_create(NULL));
+    CU_ASSERT_PTR_NULL(allot_policy_create("random:seven"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(allot_last_error(), "seed"));
+    allot_policy *policy = allot_policy_create("random:42");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(policy);
+    CU_ASSERT_STRING_EQUAL(allot_policy_name(policy), "random");
+    allot_policy_destroy(policy);
+    allot_policy_info first = { .size = sizeof first };
+    CU_ASSERT_TRUE(allot_policies(&first, 1) >= 9);
+    CU_ASSERT_STRING_EQUAL(first.name, "eft");
+    CU_ASSERT_TRUE(allot_policies(NULL, 0) >= 9);
+}
+
+static void choose_the_second(const allot_snapshot *snapshot, void *user, allot_choice *choice)
+{
+    (void)snapshot;
+    choice->chosen = *(int *)user;
+    choice->why = "because";
+}
+
+static void a_user_can_add_one(void)
+{
+    static int answer = 1;
+    const allot_policy_info mine = { .size = sizeof mine,
+                                     .name = "mine",
+                                     .says = "the second",
+                                     .choose = choose_the_second,
+                                     .user = &answer };
+    const allot_candidate two[] = { CAN(5, 0, 0, 0, 1, 1), CAN(5, 0, 0, 0, 9, 9), CANNOT };
+    allot_snapshot snapshot = snapshot_of(two, 3, 0, 0);
+    CU_ASSERT_EQUAL_FATAL(allot_policy_register(&mine), ALLOT_OK);
+    CU_ASSERT_EQUAL(allot_policy_register(&mine), ALLOT_INVALID); /* the name is taken */
+    CU_ASSERT_EQUAL(ask("mine", &snapshot).chosen, 1);
+    CU_ASSERT_STRING_EQUAL(ask("mine", &snapshot).why, "because");
+    for (answer = 2; answer < 4; answer++) { /* what cannot run it, and what is not there */
+        CU_ASSERT_EQUAL(ask("mine", &snapshot).chosen, 0);
+        CU_ASSERT_PTR_NOT_NULL(strstr(ask("mine", &snapshot).why, "no place that can run it"));
+    }
+    answer = 1;
+    allot_policy_info bad = mine;
+    bad.name = "two words";
+    CU_ASSERT_EQUAL(allot_policy_register(&bad), ALLOT_INVALID);
+    bad.name = "eft";
+    CU_ASSERT_EQUAL(allot_policy_register(&bad), ALLOT_INVALID);
+    bad.name = "other", bad.choose = NULL;
+    CU_ASSERT_EQUAL(allot_policy_register(&bad), ALLOT_INVALID);
+    bad.size = 0;
+    CU_ASSERT_EQUAL(allot_policy_register(&bad), ALLOT_INVALID);
+    CU_ASSERT_EQUAL(allot_policy_register(NULL), ALLOT_INVALID);
+}
+
+/* ---- Policies with a history ---- */
+
+static int choose_and_run(allot_policy *policy, const allot_snapshot *snapshot, const double took_s[])
+{
+    allot_choice made;
+    CU_ASSERT_EQUAL(allot_policy_choose(policy, snapshot, &made), ALLOT_OK);
+    allot_policy_learn(policy, snapshot, made.chosen, took_s[made.chosen], took_s[made.chosen]);
+    return made.chosen;
+}
+
+static void dmda_calibrates_and_then_freezes(void)
+{
+    allot_candidate two[] = { CAN(0, 0, 0, 0, 1, 1), CAN(0, 0, 0, 0, 1, 1) };
+    two[0].place = two[0].alike = "a", two[1].place = two[1].alike = "b";
+    allot_snapshot snapshot = snapshot_of(two, 2, 0, 0);
+    allot_policy *policy = allot_policy_create("dmda");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(policy);
+    int chosen[2] = { 0, 0 };
+    for (int i = 0; i < 20; i++)
+        chosen[choose_and_run(policy, &snapshot, (double[]){ 3, 2 })]++;
+    CU_ASSERT_TRUE(chosen[0] == 10 && chosen[1] == 10);
+    for (int i = 0; i < 50; i++) /* ten times slower now, and it never notices */
+        CU_ASSERT_EQUAL(choose_and_run(policy, &snapshot, (double[]){ 3, 20 }), 1);
+    snapshot.flops = 2; /* another size: from the start */
+    CU_ASSERT_EQUAL(choose_and_run(policy, &snapshot, (double[]){ 3, 20 }), 0);
+    allot_policy_destroy(policy);
+}
+
+static void auto_tune_never_demotes_its_winner(void)
+{
+    allot_candidate two[] = { CAN(0, 0, 0, 0, 1, 1), CAN(0, 0, 0, 0, 1, 1) };
+    two[0].place = two[0].alike = "a", two[1].place = two[1].alike = "b";
+    allot_snapshot snapshot = snapshot_of(two, 2, 0, 0);
+    allot_policy *policy = allot_policy_create("auto_tune");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(policy);
+    CU_ASSERT_EQUAL(choose_and_run(policy, &snapshot, (double[]){ 3, 2 }), 0);
+    CU_ASSERT_EQUAL(choose_and_run(policy, &snapshot, (double[]){ 3, 2 }), 1);
+    for (int i = 0; i < 50; i++)
+        CU_ASSERT_EQUAL(choose_and_run(policy, &snapshot, (double[]){ 3, 20 }), 1);
+    allot_policy_destroy(policy);
+}
+
+static void bad_arguments_are_refused(void)
+{
+    allot_snapshot snapshot = snapshot_of(NULL, 0, 0, 0), bad = snapshot;
+    allot_choice made;
+    allot_policy *policy = allot_policy_create("dmda");
+    bad.size = 0;
+    CU_ASSERT_EQUAL(allot_policy_choose(NULL, &snapshot, &made), ALLOT_INVALID);
+    CU_ASSERT_EQUAL(allot_policy_choose(policy, NULL, &made), ALLOT_INVALID);
+    CU_ASSERT_EQUAL(allot_policy_choose(policy, &bad, &made), ALLOT_INVALID);
+    CU_ASSERT_EQUAL(allot_policy_choose(policy, &snapshot, NULL), ALLOT_INVALID);
+    CU_ASSERT_EQUAL(allot_policy_choose(policy, &snapshot, &made), ALLOT_OK);
+    CU_ASSERT_EQUAL(made.chosen, -1);
+    allot_policy_learn(policy, &snapshot, 0, 1, 1);
+    allot_policy_learn(NULL, &snapshot, 0, 1, 1);
+    allot_policy_destroy(policy);
+    allot_policy_destroy(NULL);
 }
 
 /* ---- Any snapshot ---- */
@@ -264,37 +679,81 @@ static uint64_t random_below(uint64_t limit)
 
 static double random_seconds(void)
 {
-    static const double odd[] = { 0, NAN, INFINITY, -1 };
+    static const double odd[] = { 0, NAN, INFINITY, -1, -INFINITY };
     if (random_below(10) == 0)
-        return odd[random_below(4)];
+        return odd[random_below(5)];
     return ldexp((double)random_below(1000), -(int)random_below(30));
 }
 
 static allot_candidate random_candidate(void)
 {
+    static const char *const names[] = { "a", "b", "c" };
     allot_candidate candidate = CAN(random_below(2) * random_below(9), random_seconds(), random_seconds(),
                                     random_seconds(), random_seconds(), random_seconds());
     candidate.possible = random_below(3) > 0;
+    candidate.place = candidate.alike = names[random_below(3)];
+    candidate.watts = random_seconds();
+    candidate.history_tries = random_below(3);
+    candidate.history_samples = random_below(12);
+    candidate.history_s = random_seconds();
+    candidate.history_ms = random_seconds();
     return candidate;
 }
 
 /* What must hold of any choice. */
-static bool sound(const al_snapshot *snapshot, al_choice made)
+static bool sound(const allot_snapshot *snapshot, const allot_choice *made, bool is_eft)
 {
     bool any = false;
-    for (size_t i = 0; i < snapshot->count; i++)
+    for (size_t i = 0; i < snapshot->candidate_count; i++)
         any = any || snapshot->candidates[i].possible;
-    if (made.chosen < 0)
-        return !any && made.chosen == -1 && !made.explores;
-    if ((size_t)made.chosen >= snapshot->count)
+    if (made->chosen < 0)
+        return !any && made->chosen == -1 && !made->explores;
+    if ((size_t)made->chosen >= snapshot->candidate_count || !snapshot->candidates[made->chosen].possible ||
+        isnan(made->urgency) || !made->why)
         return false;
-    const allot_candidate *chosen = &snapshot->candidates[made.chosen];
-    if (!chosen->possible || (made.explores && chosen->samples > 0))
-        return false;
-    for (size_t i = 0; i < snapshot->count && !made.explores; i++)
-        if (snapshot->candidates[i].possible && snapshot->candidates[i].total_s < chosen->total_s)
+    bool by_cost = is_eft && !made->explores && snapshot->prefer == ALLOT_PREFER_TIME &&
+                   !snapshot->deterministic && snapshot->deadline_s == 0;
+    for (size_t i = 0; by_cost && i < snapshot->candidate_count; i++)
+        if (snapshot->candidates[i].possible &&
+            snapshot->candidates[i].total_s < snapshot->candidates[made->chosen].total_s)
             return false; /* not to explore, and yet not the cheapest */
     return true;
+}
+
+static allot_snapshot random_snapshot(allot_candidate *candidates)
+{
+    size_t count = random_below(MOST + 1);
+    for (size_t i = 0; i < count; i++)
+        candidates[i] = random_candidate();
+    allot_snapshot snapshot = snapshot_of(candidates, count, random_seconds(), random_seconds());
+    snapshot.number = random_below(1000);
+    snapshot.rank_s = random_seconds();
+    snapshot.deadline_s = random_below(4) ? 0 : random_seconds();
+    snapshot.prefer = random_below(4) ? ALLOT_PREFER_TIME : ALLOT_PREFER_ENERGY;
+    snapshot.deterministic = random_below(20) == 0;
+    return snapshot;
+}
+
+static void check_policy(const char *name)
+{
+    allot_policy *policy = allot_policy_create(name);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(policy);
+    size_t wrong = 0, different = 0;
+    for (int i = 0; i < 50000; i++) {
+        allot_candidate candidates[MOST];
+        allot_choice made, again;
+        allot_snapshot snapshot = random_snapshot(candidates);
+        al_policy_pick(policy, &snapshot, &made);
+        al_policy_pick(policy, &snapshot, &again);
+        wrong += !sound(&snapshot, &made, strcmp(name, "eft") == 0);
+        different += made.chosen != again.chosen || made.explores != again.explores ||
+                     strcmp(made.why, again.why) != 0 || made.urgency != again.urgency;
+    }
+    if (wrong || different)
+        printf("\n    %s: %zu wrong, %zu not repeated ", name, wrong, different);
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT_EQUAL(different, 0);
+    allot_policy_destroy(policy);
 }
 
 static void never_chooses_what_cannot_run_it(void)
@@ -303,26 +762,33 @@ static void never_chooses_what_cannot_run_it(void)
     uint64_t seed = text ? strtoull(text, NULL, 10) : (uint64_t)time(NULL);
     printf("TEST_SEED=%llu ", (unsigned long long)seed);
     random_state = seed * 2 + 1;
-    size_t wrong = 0, different = 0;
-    for (int i = 0; i < 200000; i++) {
-        allot_candidate candidates[MOST];
-        al_snapshot snapshot = { candidates, random_below(MOST + 1), random_seconds(), random_seconds() };
-        for (size_t j = 0; j < snapshot.count; j++)
-            candidates[j] = random_candidate();
-        al_choice made = al_policy_choose(&snapshot), again = al_policy_choose(&snapshot);
-        wrong += !sound(&snapshot, made);
-        different += made.chosen != again.chosen || made.explores != again.explores ||
-                     strcmp(made.why, again.why) != 0;
-    }
-    CU_ASSERT_EQUAL(wrong, 0);
-    CU_ASSERT_EQUAL(different, 0);
+    allot_policy_info infos[32] = { 0 };
+    for (size_t i = 0; i < 32; i++)
+        infos[i].size = sizeof infos[i];
+    size_t count = allot_policies(infos, 32);
+    CU_ASSERT_TRUE(count >= 9 && count <= 32);
+    for (size_t i = 0; i < count; i++)
+        check_policy(infos[i].name);
 }
 
 int main(void)
 {
     static const test_fact facts[] = {
-        { "decides each row as it says", decides_each_row_as_it_says },
-        { "never chooses what cannot run it, and always the same", never_chooses_what_cannot_run_it },
+        { "eft decides each row as it says", eft_decides_each_row_as_it_says },
+        { "the others decide each row as it says", the_others_decide_each_row_as_it_says },
+        { "a rank and an acceleration are urgency", a_rank_and_an_acceleration_are_urgency },
+        { "a deadline ranks those behind that would miss it",
+          a_deadline_ranks_those_behind_that_would_miss_it },
+        { "energy counts no waiting", energy_counts_no_waiting },
+        { "a deterministic launch goes to the first place that can",
+          a_deterministic_launch_goes_to_the_first_place_that_can },
+        { "names are found, and wrong ones answered with a list", names_are_found_and_wrong_ones_listed },
+        { "a user can add one", a_user_can_add_one },
+        { "dmda calibrates and then freezes", dmda_calibrates_and_then_freezes },
+        { "auto_tune never demotes its winner", auto_tune_never_demotes_its_winner },
+        { "bad arguments are refused", bad_arguments_are_refused },
+        { "no policy chooses what cannot run it, and each always the same",
+          never_chooses_what_cannot_run_it },
         { NULL, NULL },
     };
     return test_main("policy", facts);

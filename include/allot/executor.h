@@ -41,6 +41,11 @@ typedef struct allot_options {
     const char *model;     /* the file in which the cost model is kept from run to run (model.h); "off": it is
                               not; NULL: as the environment's ALLOT_MODEL says, else one of this machine in the
                               user's cache folder; of a simulated machine it is not kept then. Copied */
+    const char *policy;    /* by which launches are placed, "heft" or "random:42": allot_policies() (policy.h)
+                              lists them. NULL: the environment variable ALLOT_POLICY, else "eft". Copied */
+    double core_watts, device_watts; /* the power of a busy CPU and of a busy device that is not the CPU, for
+                                        ALLOT_PREFER_ENERGY; 0: 5 and 75. Not measured: what a server's core
+                                        and a modest graphics processor draw, give or take a factor of two */
 } allot_options;
 
 /* Fills *options with the defaults. */

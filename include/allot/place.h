@@ -40,6 +40,24 @@ ALLOT_API const char *allot_kind_name(allot_kind kind);
 
 typedef struct allot_array allot_array; /* array.h */
 
+/* What keeps a task from going faster. */
+typedef enum allot_bound {
+    ALLOT_UNBOUND = 0, /* not said: taken for ALLOT_CPU_BOUND */
+    ALLOT_CPU_BOUND,   /* computing: it keeps the CPUs or the device that it runs on busy */
+    ALLOT_IO_BOUND     /* waiting, for files or the network. On the thread place a plain function runs as
+                          between allot_blocking_begin() and _end(): another worker does the work meanwhile.
+                          Elsewhere, and for launches, it only says that CPUs stay free: what is placed after it
+                          does not expect to wait for it */
+} allot_bound;
+
+/* What a launch should cost least of. */
+typedef enum allot_preference {
+    ALLOT_PREFER_TIME = 0, /* the time until its end */
+    ALLOT_PREFER_ENERGY    /* the energy: the power of a place (allot_options.core_watts and device_watts, not
+                              measured) times the time that the launch keeps it busy; what waits in a queue costs
+                              none, and neither do idle places. Policies "eft" and "heft" heed it */
+} allot_preference;
+
 typedef struct allot_hints {
     size_t size;          /* sizeof(allot_hints), filled by ALLOT_HINTS and allot_hints_init */
     allot_kind place;     /* the kind of place; ALLOT_ANYWHERE: chosen */
@@ -67,6 +85,16 @@ typedef struct allot_hints {
     /* On machines with several memory nodes a task of the thread place goes first to workers of one: */
     const allot_array *near; /* that on which this array's first page lies; NULL: any */
     int near_node;           /* this one, as the kernel numbers them, plus 1; 0: any */
+    /* The task runs in a worker process, so that its crash is an error here: as place = ALLOT_PROCESS.
+     * Refused with ALLOT_UNSUPPORTED where `place` or `place_id` ask for another place, an OpenCL device too:
+     * a driver's crash is this process's. */
+    bool isolate;
+    allot_bound bound;
+    uint64_t memory_bytes; /* the most memory that it will need, its arrays counted: places that have less
+                              cannot run it. 0: what its arrays need */
+    double flops, bytes;   /* of a launch: the work that placement reckons with in place of the kernel's own
+                              account; 0: that. Negative or not finite: ALLOT_INVALID */
+    allot_preference prefer;
     /* How often an attempt that fails, by the death of its worker or by an error of its own, is made again on
      * the same place, before the task ends with the last error. Only for tasks that are declared idempotent:
      * else it is refused (ALLOT_INVALID), since what a failed attempt has done before is not undone. The task
@@ -150,30 +178,51 @@ ALLOT_API const allot_library *allot_libraries(size_t *count);
 
 /* ---- Decisions: the record of one placement ---- */
 
-/* Seconds. A place that could not run the task has only its reason. */
+/* One place as the policy saw it. Times in seconds. A place that could not run the task has only its reason.
+ *
+ * Places that are alike (thousands of nodes) are one class, of which only those are candidates that are worth
+ * a look: the one that is free first, and those that hold data of the task already. */
 typedef struct allot_candidate {
-    char place[32];
+    const char *place;  /* its id */
+    const char *reason; /* why not; "" if possible */
+    const char *alike;  /* the name of its class; its id where it is like no other */
+    size_t alike_count; /* places of the class, this one counted */
+    allot_kind kind;
     bool possible;
-    char reason[160];  /* why not; "" if possible */
+    bool shares_cpus;
     uint64_t samples;  /* runs of this kernel, type and size class that the prediction rests on; 0: a guess
-                          from flops and bytes */
+                          from other sizes, or from flops and bytes */
     double ready_s;    /* until the place is free: what is queued there and on places that share its cores */
     double transfer_s; /* to bring what is not current there */
     double compile_s;  /* of a variant not built yet */
-    double run_s;      /* expected, with what it takes to set the place going */
-    double low_s;      /* optimistic: the least it may cost for all that is known */
-    double total_s;    /* ready + transfer + compile + run */
+    double run_s;      /* expected, with what it takes to set an idle place going */
+    double return_s;   /* to bring back what the host will read, as far as is known */
+    double total_s;    /* ready + transfer + compile + run + return */
+    double low_s;      /* optimistic run: nine times of ten the average lies between low_s and high_s */
+    double high_s;     /* pessimistic run */
+    double spread;     /* how far single runs lie apart: standard deviation of their logarithm, so that 0.1 is
+                          about 10 % */
+    double bound_s;    /* the bound by which it is tried: the total with the optimistic run */
+    double watts;      /* power while it runs; see ALLOT_PREFER_ENERGY */
+    /* Runs of this kernel, type and very size there, for the policies that need them; else 0: */
+    uint64_t history_tries;   /* chosen so often */
+    uint64_t history_samples; /* of them over, at most 10, and no outliers: then history_s is frozen */
+    double history_s;         /* their mean */
+    double history_ms;        /* the least whole time of one in whole milliseconds; below 0: none is over */
 } allot_candidate;
 
 typedef struct allot_decision {
     size_t size;         /* sizeof(allot_decision) as the library knows it */
-    char task[64];       /* the kernel's or the task's name */
-    char type[8];        /* "f32" */
-    double flops, bytes; /* the kernel's own account of the work */
+    const char *task;    /* the kernel's or the task's name */
+    const char *type;    /* "f32" */
+    double flops, bytes; /* the account of the work: the kernel's own, or the hints' */
     size_t candidate_count;
     const allot_candidate *candidates; /* in the order of allot_places() */
     int chosen;                        /* index of the candidate; -1: none */
-    char why[160]; /* "lowest predicted cost", "explored: ...", "asked for", "the only one" */
+    const char *why;    /* "lowest predicted cost", "explored: ...", "asked for", "the only one" */
+    bool explores;      /* tried although another looked cheaper */
+    const char *policy; /* that chose */
+    const struct allot_snapshot *snapshot; /* all that it saw: policy.h */
     /* What happened; all 0 until the task is done. */
     bool done;
     allot_status status;
@@ -183,6 +232,9 @@ typedef struct allot_decision {
     double ran_s; /* the variant itself */
     uint64_t bytes_moved;
     double waited_s; /* from submission to the decision */
+    double regret_s; /* what it took from the decision to its end, less the predicted total of the best other
+                        candidate; below 0: that would have been worse, as far as is known. What the other
+                        would really have taken nobody has measured. 0 if there was no other */
 } allot_decision;
 
 /* The decision behind a launch. NULL for a plain function, which is not decided but goes where its hints say

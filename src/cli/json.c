@@ -33,14 +33,38 @@ json_t *al_json_count(uint64_t value)
 
 static json_t *candidate_json(const allot_candidate *candidate)
 {
-    if (!candidate->possible)
-        return json_pack("{so sb so}", "place", al_json_text(candidate->place), "possible", 0, "reason",
-                         al_json_text(candidate->reason));
-    return json_pack("{so sb so so so so so so so}", "place", al_json_text(candidate->place), "possible", 1,
-                     "samples", al_json_count(candidate->samples), "ready_s",
-                     al_json_real(candidate->ready_s), "transfer_s", al_json_real(candidate->transfer_s),
-                     "compile_s", al_json_real(candidate->compile_s), "run_s", al_json_real(candidate->run_s),
-                     "low_s", al_json_real(candidate->low_s), "total_s", al_json_real(candidate->total_s));
+    json_t *object =
+        json_pack("{so so sb}", "place", al_json_text(candidate->place), "kind",
+                  al_json_text(allot_kind_name(candidate->kind)), "possible", (int)candidate->possible);
+    if (!candidate->possible) {
+        json_object_set_new(object, "reason", al_json_text(candidate->reason));
+        return object;
+    }
+    const struct {
+        const char *name;
+        double value;
+    } reals[] = { { "ready_s", candidate->ready_s },     { "transfer_s", candidate->transfer_s },
+                  { "compile_s", candidate->compile_s }, { "run_s", candidate->run_s },
+                  { "return_s", candidate->return_s },   { "total_s", candidate->total_s },
+                  { "low_s", candidate->low_s },         { "high_s", candidate->high_s },
+                  { "spread", candidate->spread },       { "bound_s", candidate->bound_s },
+                  { "watts", candidate->watts } };
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
+        json_object_set_new(object, reals[i].name, al_json_real(reals[i].value));
+    json_object_set_new(object, "samples", al_json_count(candidate->samples));
+    json_object_set_new(object, "alike", al_json_text(candidate->alike));
+    json_object_set_new(object, "alike_count", al_json_count(candidate->alike_count));
+    return object;
+}
+
+static json_t *outcome_json(const allot_decision *decision)
+{
+    return json_pack("{sb so so so so so so so}", "done", (int)decision->done, "status",
+                     al_json_text(allot_status_name(decision->status)), "queued_s",
+                     al_json_real(decision->queued_s), "moved_s", al_json_real(decision->moved_s),
+                     "compiled_s", al_json_real(decision->compiled_s), "ran_s", al_json_real(decision->ran_s),
+                     "bytes_moved", al_json_count(decision->bytes_moved), "regret_s",
+                     al_json_real(decision->regret_s));
 }
 
 json_t *al_json_decision(const allot_decision *decision)
@@ -51,15 +75,12 @@ json_t *al_json_decision(const allot_decision *decision)
     for (size_t i = 0; i < decision->candidate_count; i++)
         json_array_append_new(candidates, candidate_json(&decision->candidates[i]));
     bool chosen = decision->chosen >= 0 && (size_t)decision->chosen < decision->candidate_count;
-    return json_pack("{so so so so so so so s{sb so so so so so so}}", "task", al_json_text(decision->task),
-                     "type", al_json_text(decision->type), "flops", al_json_real(decision->flops), "bytes",
-                     al_json_real(decision->bytes), "candidates", candidates, "chosen",
-                     chosen ? al_json_text(decision->candidates[decision->chosen].place) : json_null(), "why",
-                     al_json_text(decision->why), "outcome", "done", (int)decision->done, "status",
-                     al_json_text(allot_status_name(decision->status)), "queued_s",
-                     al_json_real(decision->queued_s), "moved_s", al_json_real(decision->moved_s),
-                     "compiled_s", al_json_real(decision->compiled_s), "ran_s", al_json_real(decision->ran_s),
-                     "bytes_moved", al_json_count(decision->bytes_moved));
+    return json_pack(
+        "{so so so so so so so so sb so}", "task", al_json_text(decision->task), "type",
+        al_json_text(decision->type), "flops", al_json_real(decision->flops), "bytes",
+        al_json_real(decision->bytes), "policy", al_json_text(decision->policy), "candidates", candidates,
+        "chosen", chosen ? al_json_text(decision->candidates[decision->chosen].place) : json_null(), "why",
+        al_json_text(decision->why), "explores", (int)decision->explores, "outcome", outcome_json(decision));
 }
 
 bool al_json_print(json_t *value, FILE *stream)

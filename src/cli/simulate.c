@@ -21,7 +21,7 @@ enum {
 
 typedef struct simulate {
     /* As asked for. */
-    const char *machine, *workload, *gantt;
+    const char *machine, *workload, *gantt, *policy;
     size_t seed, tiles, repeats;
     bool json, flat;
     /* What it takes. */
@@ -38,6 +38,7 @@ typedef struct simulate {
 } simulate;
 
 static const struct argp_option options[] = {
+    { "policy", 'P', "NAME", 0, "By which launches are placed, like heft, dmda or random:42 (default: eft)", 0 },
     { "seed", OPTION_SEED, "N", 0, "Of the noise (default: the machine's)", 0 },
     { "tiles", OPTION_TILES, "N", 0, "How large a generated workload is, in its own terms", 0 },
     { "repeat", 'r', "R", 0, "Runs one after the other; what is learned stays (default 1)", 0 },
@@ -63,6 +64,9 @@ static bool set_file(simulate *self, const char *word)
 static bool take(simulate *self, int key, const char *argument)
 {
     switch (key) {
+    case 'P':
+        self->policy = argument;
+        return true;
     case OPTION_SEED:
         return al_option_count(&self->seed, "--seed", argument, self->problem);
     case OPTION_TILES:
@@ -154,9 +158,11 @@ static bool run_all(simulate *self)
 
 static bool open_machine(simulate *self)
 {
-    self->executor = allot_open(ALLOT_OPTIONS(.machine = self->machine_path, .machine_seed = self->seed));
-    if (!self->executor)
-        return al_problem_set(self->problem, AL_EXIT_FAILED, "%s", allot_open_error());
+    self->executor = allot_open(ALLOT_OPTIONS(.machine = self->machine_path, .machine_seed = self->seed,
+                                              .policy = self->policy));
+    if (!self->executor) /* the machine was read before */
+        return al_problem_set(self->problem, self->policy ? AL_EXIT_USAGE : AL_EXIT_FAILED, "%s",
+                              allot_open_error());
     return al_play_make(&self->play, self->executor, &self->scenario, self->problem);
 }
 

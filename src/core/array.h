@@ -43,6 +43,7 @@ struct al_memory {
     _Atomic bool
         shares_host; /* its copies of arrays with pages of their own are those pages: nothing moves */
     const al_memory_ops *ops;
+    struct al_place *owner;       /* whose memory it is: places/place.h; here only a name */
     const _Atomic int64_t *clock; /* by which its operations are timed; NULL: the real one */
     pthread_mutex_t lock;         /* guards `copies` and `leaving`; no other lock is taken under it */
     al_copy *copies;
@@ -78,6 +79,11 @@ struct allot_array {
     char *poison;       /* the root cause; NULL when memory was out */
     bool lost;          /* memory was out when ranges had to be noted: nothing can be read any more */
     allot_array_stats stats;
+    /* The host's habit, by which the way back is reckoned with: of so many times that it was written
+     * elsewhere it was mapped to be read so often before it was written again. Both fade. */
+    _Atomic uint32_t written, read_back; /* changed with the lock held */
+    bool unread;                         /* written elsewhere since it was last mapped */
+    _Atomic int host_waits;              /* threads that wait to map it for reading */
 
     al_spans turns;              /* who uses which bytes: executor/graph.c; guarded by the graph's lock */
     struct al_mapping *mappings; /* guarded by the graph's lock */
@@ -116,7 +122,28 @@ void al_array_publish(allot_array *array, al_memory *memory, size_t begin, size_
 /* Says that [begin, end) should have been written and was not. */
 void al_array_poison(allot_array *array, size_t begin, size_t end, const char *root_cause);
 
-/* How many bytes al_array_acquire would have to move to read [begin, end) in `memory`. */
-size_t al_array_missing(allot_array *array, al_memory *memory, size_t begin, size_t end);
+/* Copies that are looked at one by one. */
+#define AL_COPIES_SEEN 4
+
+/* Which bytes of a part of an array would have to move, asked once for all places. */
+typedef struct al_whereabouts {
+    size_t bytes, host_lacks;
+    bool has_pages; /* memories that share the host's pages need no copy */
+    size_t count;   /* of copies; of further ones nothing is known */
+    struct al_seen_copy {
+        const al_memory *memory;
+        size_t lacks;
+        bool shares_pages;
+    } copies[AL_COPIES_SEEN];
+} al_whereabouts;
+
+void al_array_whereabouts(allot_array *array, size_t begin, size_t end, al_whereabouts *where);
+
+/* The share of what is written elsewhere that the host is expected to read: 1 while it waits for it. */
+double al_array_read_back_share(allot_array *array);
+
+/* The host is about to read all of the array; says so before it waits, and afterwards that it has. */
+void al_array_host_waits(allot_array *array);
+void al_array_host_reads(allot_array *array);
 
 #endif

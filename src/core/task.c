@@ -6,6 +6,7 @@
 #include "core/call.h"
 #include "core/launch.h"
 #include "core/map.h"
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,6 +181,18 @@ static double seconds(int64_t ns)
     return (double)ns * 1e-9;
 }
 
+/* What it took, less what the best of the others was predicted to take. */
+static double regret_s(const allot_decision *decision, double actual_s)
+{
+    double best_s = INFINITY;
+    for (size_t i = 0; i < decision->candidate_count; i++) {
+        const allot_candidate *candidate = &decision->candidates[i];
+        if (candidate->possible && (int)i != decision->chosen && candidate->total_s < best_s)
+            best_s = candidate->total_s;
+    }
+    return best_s < INFINITY ? actual_s - best_s : 0;
+}
+
 /* Before the task is seen to be done, so that who sees it may read the outcome. */
 static void record_outcome(const al_task *task, allot_status status)
 {
@@ -196,6 +209,7 @@ static void record_outcome(const al_task *task, allot_status status)
     decision->compiled_s = seconds(launch->compiled_ns);
     decision->ran_s = seconds(launch->ran_ns);
     more->ended_ns = al_task_now_ns(task);
+    decision->regret_s = regret_s(decision, seconds(more->ended_ns - more->decided_ns));
     decision->done = true;
 }
 

@@ -1,6 +1,7 @@
 #include "executor/arm.h"
 #include "executor/choose.h"
 #include "executor/control.h"
+#include "executor/learn.h"
 #include "executor/map.h"
 #include "executor/retry.h"
 #include <stdio.h>
@@ -34,7 +35,7 @@ static void retire(al_terms *terms)
     if (ordered && allot_future_status(&task->future) != ALLOT_OK)
         poison_outputs(task);
     al_graph_release(&terms->node);
-    al_choose_learn(task->gate->executor, task);
+    al_learn(task->gate->executor, task);
     if (al_task_launch(task))
         al_launch_release_arrays(al_task_launch(task));
 }

@@ -1,19 +1,14 @@
-/* Choosing the place of a task: candidates from its hints and the places, costs from the model, the choice
- * from the policy. */
+/* Choosing the place of a task: who could run it (eligible.h), what it would cost there (price.h), the
+ * policy's choice over that snapshot (placement/policy.h), kept as a record (record.h). */
 #ifndef AL_EXECUTOR_CHOOSE_H
 #define AL_EXECUTOR_CHOOSE_H
 
 #include "executor/executor.h"
 
-/* The place for a task, charged with its predicted cost; a launch gets its decision. NULL with status and
- * failure if none can run it. */
-al_place *al_choose(allot_executor *executor, al_task *task, allot_status *status, al_failure *failure);
-
-/* True if only a device can take the task, whether any is known yet or not: because its hints name one, or
- * because no other place can run it. */
+/* True if the task's place cannot be chosen before devices have been looked for. */
 bool al_choose_needs_devices(const allot_executor *executor, const al_task *task);
 
-/* The task is over: takes its charge off the place and teaches the model what it cost. */
-void al_choose_learn(allot_executor *executor, al_task *task);
+/* The place for a task whose dependencies are met: open, or NULL with *status and the failure set. */
+al_place *al_choose(allot_executor *executor, al_task *task, allot_status *status, al_failure *failure);
 
 #endif

@@ -1,8 +1,10 @@
 /* The search for devices: slow, so it runs in a thread of its own when a task could first use one, beside the
  * tasks of other places. */
+#include "base/log.h"
 #include "core/loading.h"
 #include "executor/executor.h"
 #include "executor/arm.h"
+#include "executor/classes.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,10 +13,11 @@
 /* A device is listed once it has been brought up, or set aside with the reason. */
 static void add_place(allot_executor *executor, al_place *place)
 {
-    size_t count = atomic_load(&executor->place_count);
-    executor->places[count] = place;
     al_executor_ensure_open(executor, place);
-    atomic_store_explicit(&executor->place_count, count + 1, memory_order_release);
+    if (!al_executor_list(executor, place)) {
+        al_log(AL_LOG_WARNING, "out of memory: place %s is left out", place->id);
+        place->ops->close(place);
+    }
 }
 
 static void discover_slow(allot_executor *executor)

@@ -2,12 +2,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "executor/callback.h"
+#include "executor/classes.h"
 #include "executor/control.h"
 #include "executor/retry.h"
 #include "placement/keep.h"
 #include "places/sim/sim.h"
 #include "topology/citizen.h"
 #include "topology/topology.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,6 +115,10 @@ static bool check_most(const allot_options *options)
     return false;
 }
 
+/* See allot_options.core_watts. */
+#define DEFAULT_CORE_WATTS   5.0
+#define DEFAULT_DEVICE_WATTS 75.0
+
 #define ALL_KINDS                                                                                            \
     (ALLOT_KIND_BIT(ALLOT_INLINE) | ALLOT_KIND_BIT(ALLOT_THREAD) | ALLOT_KIND_BIT(ALLOT_PROCESS) |           \
      ALLOT_KIND_BIT(ALLOT_OPENCL))
@@ -140,19 +146,45 @@ static bool read_options(const allot_options *given, allot_options *options)
            check_count("options.threads_max", options->threads_max) && check_most(options);
 }
 
+/* Where plain functions can go without a look at their hints. */
+static void find_direct(allot_executor *executor)
+{
+    char why[256];
+    const al_task plain = { .place_id = "" };
+    for (size_t i = 0; i < atomic_load(&executor->place_count); i++) {
+        al_place *place = executor->places[i];
+        bool pool = place->kind == ALLOT_THREAD || place->kind == ALLOT_PROCESS;
+        if (pool && !executor->direct[place->kind] && place->ops->can_run(place, &plain, why, sizeof why))
+            executor->direct[place->kind] = place;
+    }
+    executor->direct[ALLOT_ANYWHERE] = executor->direct[ALLOT_THREAD];
+}
+
+static bool list_found(allot_executor *executor, al_place **found, size_t count)
+{
+    size_t listed = 0;
+    while (listed < count && al_executor_list(executor, found[listed]))
+        listed++;
+    for (size_t i = listed; i < count; i++)
+        found[i]->ops->close(found[i]);
+    return listed == count || al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
+}
+
 static bool discover_quick(allot_executor *executor)
 {
+    al_place *found[AL_PLACES_MAX];
     char message[256] = "";
     size_t count = 0;
     for (const al_place_kind *const *kind = al_place_kinds; *kind; kind++)
         if (!(*kind)->slow && executor->kinds & ALLOT_KIND_BIT((*kind)->kind))
-            count += (*kind)->discover(&executor->config, executor->places + count,
-                                       executor->place_capacity - count, message, sizeof message);
-    atomic_store(&executor->place_count, count);
+            count += (*kind)->discover(&executor->config, found + count, AL_PLACES_MAX - count, message,
+                                       sizeof message);
     /* Without a thread place, those that wait to be asked for are all there is: then they take everything. */
     for (size_t i = 0; i < count && !(executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD)); i++)
-        executor->places[i]->only_by_name = false;
-    return !message[0] || al_last_error(ALLOT_NO_MEMORY, "allot_open: %s", message);
+        found[i]->only_by_name = false;
+    bool listed = list_found(executor, found, count);
+    find_direct(executor);
+    return listed && (!message[0] || al_last_error(ALLOT_NO_MEMORY, "allot_open: %s", message));
 }
 
 static void destroy(allot_executor *executor)
@@ -160,12 +192,29 @@ static void destroy(allot_executor *executor)
     size_t count = atomic_load(&executor->place_count);
     for (size_t i = 0; i < count; i++)
         executor->places[i]->ops->close(executor->places[i]);
+    al_book_fini(&executor->book);
+    al_classes_fini(executor);
+    allot_policy_destroy(executor->policy);
     al_model_destroy(executor->model);
     al_gate_destroy(executor->gate);
     pthread_cond_destroy(&executor->changed);
     pthread_mutex_destroy(&executor->lock);
     free(executor->places);
     free(executor);
+}
+
+static bool take_policy(allot_executor *executor, const char *name)
+{
+    const char *chosen = getenv("ALLOT_POLICY");
+    if (name && *name)
+        chosen = name;
+    executor->policy = allot_policy_create(chosen && *chosen ? chosen : "eft");
+    if (executor->policy)
+        return true;
+    char error[700];
+    snprintf(error, sizeof error, "%s", allot_last_error());
+    return al_last_error(allot_last_status(), "allot_open: %s: %s",
+                         chosen == name ? "options.policy" : "ALLOT_POLICY", error);
 }
 
 /* Callbacks may submit: time waits for them, but for those that wait themselves. */
@@ -178,11 +227,17 @@ static bool time_may_pass(void *of)
 /* The places of a simulated machine, which takes `sim` over. */
 static bool discover_simulated(allot_executor *executor, al_sim *sim)
 {
-    if (!al_sim_places(sim, executor->places)) {
+    size_t count = al_sim_place_count(sim);
+    al_place **found = calloc(count ? count : 1, sizeof(al_place *));
+    if (!found || !al_sim_places(sim, found)) {
+        free(found);
         al_sim_discard(sim);
         return al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
     }
-    atomic_store(&executor->place_count, al_sim_place_count(sim));
+    bool listed = list_found(executor, found, count);
+    free(found);
+    if (!listed)
+        return false;
     executor->gate->clock = al_sim_clock(sim);
     al_sim_hold_time(sim, time_may_pass, executor);
     return true;
@@ -219,11 +274,17 @@ static allot_executor *create(const allot_options *options, al_sim *sim)
     executor->gate = al_gate_create(executor);
     executor->place_capacity = sim ? al_sim_place_count(sim) : AL_PLACES_MAX;
     executor->places = calloc(executor->place_capacity, sizeof(al_place *));
-    bool there = kept && executor->gate && executor->places;
-    if (!there) {
-        al_sim_discard(sim);
+    executor->classes = calloc(executor->place_capacity, sizeof *executor->classes);
+    executor->cpus.width = threads;
+    executor->core_watts = options->core_watts > 0 ? options->core_watts : DEFAULT_CORE_WATTS;
+    executor->device_watts = options->device_watts > 0 ? options->device_watts : DEFAULT_DEVICE_WATTS;
+    al_book_init(&executor->book, executor->place_capacity);
+    bool there = kept && executor->gate && executor->places && executor->classes;
+    if (!there)
         al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
-    }
+    there = there && take_policy(executor, options->policy);
+    if (!there)
+        al_sim_discard(sim);
     if (!there || !(sim ? discover_simulated(executor, sim) : discover_quick(executor))) {
         destroy(executor);
         return NULL;

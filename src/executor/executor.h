@@ -2,14 +2,17 @@
 #ifndef AL_EXECUTOR_EXECUTOR_H
 #define AL_EXECUTOR_EXECUTOR_H
 
+#include "executor/book.h"
 #include "executor/service.h"
 #include "executor/terms.h"
-#include "placement/model.h"
+#include "placement/policy.h"
 #include "places/place.h"
 #include <allot/executor.h>
 
 /* What an executor has room for beside the places that its options alone bring (a simulated machine's). */
 #define AL_PLACES_MAX 64
+
+#define AL_DIRECT_KINDS (ALLOT_PROCESS + 1) /* those that there is one place of at most */
 
 typedef enum al_devices {
     AL_DEVICES_UNKNOWN,   /* nobody needed them yet */
@@ -25,7 +28,16 @@ struct allot_executor {
                           read without a lock */
     size_t place_capacity;
     _Atomic size_t place_count; /* only grows; release after the entry is written */
+    al_place *direct[AL_DIRECT_KINDS]; /* where plain functions go whose hints say that kind and nothing else;
+                                          ALLOT_ANYWHERE: that have none. NULL: it is to be looked into */
+    struct al_class **classes;  /* of places that are alike, as many at most; executor/classes.h */
+    _Atomic size_t class_count; /* only grows; release after the entry is written */
+    al_load cpus;               /* of the places that share them */
     al_model *model;
+    al_book book;         /* the model's entries for each kernel and place */
+    allot_policy *policy; /* by which launches are placed */
+    double core_watts, device_watts;
+    _Atomic uint64_t decisions; /* made so far */
     al_service callbacks, timers;
     int pins; /* threads that use a place for a task that was unfinished when they came; see al_executor_pin
                */

@@ -70,8 +70,12 @@ void *allot_array_map(allot_array *array, allot_access access)
     al_mapping *mapping = create(array, access);
     if (!mapping)
         return al_last_error(ALLOT_NO_MEMORY, "allot_array_map: out of memory");
+    if (access & ALLOT_READ)
+        al_array_host_waits(array);
     al_node_arrive(&mapping->node);
     al_wait_until(is_granted, mapping, INT64_MAX);
+    if (access & ALLOT_READ)
+        al_array_host_reads(array);
     al_failure failure = { 0 };
     allot_status status = al_array_acquire(array, NULL, 0, array->size_bytes, access, NULL, NULL, &failure);
     if (status != ALLOT_OK) {

@@ -38,6 +38,10 @@ static void fill_hints(al_terms *terms, const allot_hints *hints)
 {
     terms->kind = hints->place;
     terms->forbid = hints->forbid;
+    terms->bound = hints->bound;
+    terms->more.io_bound = hints->bound == ALLOT_IO_BOUND;
+    terms->prefer = hints->prefer;
+    terms->memory_bytes = hints->memory_bytes;
     terms->more.priority = hints->priority;
     terms->more.node = hints->near_node > 0 ? hints->near_node - 1 : -1;
     if (hints->near && !hints->near_node)

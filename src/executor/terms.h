@@ -33,16 +33,20 @@ struct al_terms {
     uint32_t forbid;
     int64_t deadline_ns; /* the moment; INT64_MAX: none */
     int64_t grace_ns;
-    al_job timer; /* of the deadline; holds the task while it is set */
+    allot_bound bound;
+    allot_preference prefer;
+    uint64_t memory_bytes; /* 0: what its arrays need */
+    al_job timer;          /* of the deadline; holds the task while it is set */
     bool timer_set;
-    int retries, attempts; /* how often it may be tried again, and how often it was */
+    struct al_place *decided;     /* the place that a decision chose; NULL: none was made */
+    struct al_model_entry *entry; /* what the model knows of it there; NULL: memory was out */
+    int64_t predicted_ns;         /* what it was expected to cost there */
+    bool alone;                   /* nothing was queued before it on these CPUs or this device */
+    int retries, attempts;        /* how often it may be tried again, and how often it was */
     int64_t retry_delay_ns;
     al_job retry;             /* of the next attempt */
     allot_status last_status; /* of the last attempt, while it is tried again */
     al_failure last;
-    struct al_place *decided; /* the place that a decision chose; NULL: none was made */
-    int64_t predicted_ns;     /* what it was expected to cost there */
-    bool alone;               /* nothing was queued before it on these CPUs or this device */
     bool explores;
     al_terms *next, *previous; /* the executor's list of arming tasks, guarded by its lock */
     bool listed;               /* in that list */

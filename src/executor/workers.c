@@ -44,17 +44,15 @@ allot_status allot_resize(allot_executor *executor, const char *place, int min, 
 
 /* ---- Blocking ---- */
 
-static _Thread_local int blocking; /* how many begins without an end */
-
 void allot_blocking_begin(void)
 {
-    if (al_worker_mine && !al_forked() && blocking++ == 0)
+    if (al_worker_mine && !al_forked())
         al_crew_blocking(al_worker_mine, true);
 }
 
 void allot_blocking_end(void)
 {
-    if (al_worker_mine && !al_forked() && blocking > 0 && --blocking == 0)
+    if (al_worker_mine && !al_forked() && al_worker_mine->blocking > 0)
         al_crew_blocking(al_worker_mine, false);
 }
 

@@ -1,5 +1,6 @@
 #include "placement/decision.h"
 #include <math.h>
+#include <string.h>
 
 /* One text of a cell or a figure. */
 typedef struct text {
@@ -63,8 +64,7 @@ static void print_left(FILE *stream, const char *words, int width)
 /* ---- The table ---- */
 
 enum {
-    CELLS = 6,
-    CELL_WIDTH = 10,
+    CELL_WIDTH = 9,
     LEAST_PLACE_WIDTH = 8
 };
 
@@ -80,20 +80,33 @@ static int place_width(const allot_decision *decision)
 
 static void print_head(FILE *stream, int width)
 {
-    static const char *const heads[] = { "ready",   "transfer", "compile",  "run",
-                                         "at best", "total",    "runs seen" };
+    static const char *const heads[] = { "ready", "in",    "compile", "run",      "out",
+                                         "total", "bound", "spread",  "runs seen" };
     fputs("    ", stream);
     print_left(stream, "place", width);
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        print_right(stream, heads[i], CELL_WIDTH);
+        print_right(stream, heads[i], CELL_WIDTH + (i == 8)); /* the last is the longest */
     fputc('\n', stream);
 }
 
-static void print_cells(FILE *stream, const char *name, int width, const double seconds[CELLS])
+static void print_cells(FILE *stream, const char *name, int width, const double *seconds, size_t count)
 {
     print_left(stream, name, width);
-    for (size_t i = 0; i < CELLS; i++)
+    for (size_t i = 0; i < count; i++)
         print_right(stream, seconds[i] < 0 ? "" : duration(seconds[i]).bytes, CELL_WIDTH);
+}
+
+/* Of a logarithm: small ones are shares. */
+static text spread_of(const allot_candidate *candidate)
+{
+    text result = { "" };
+    if (!(candidate->spread > 0))
+        return result;
+    if (candidate->spread < 1)
+        snprintf(result.bytes, sizeof result.bytes, "±%.0f %%", 100 * candidate->spread);
+    else
+        snprintf(result.bytes, sizeof result.bytes, "×%.3g", exp(fmin(candidate->spread, 100)));
+    return result;
 }
 
 static void print_candidate(FILE *stream, const allot_candidate *candidate, int width, bool chosen)
@@ -101,15 +114,18 @@ static void print_candidate(FILE *stream, const allot_candidate *candidate, int 
     fputs(chosen ? "  * " : "    ", stream);
     if (!candidate->possible) {
         print_left(stream, candidate->place, width);
-        fprintf(stream, "  no: %s\n", candidate->reason[0] ? candidate->reason : "cannot run it");
+        fprintf(stream, "  no: %s\n",
+                candidate->reason && candidate->reason[0] ? candidate->reason : "cannot run it");
         return;
     }
-    const double seconds[CELLS] = { candidate->ready_s, candidate->transfer_s, candidate->compile_s,
-                                    candidate->run_s,   candidate->low_s,      candidate->total_s };
-    print_cells(stream, candidate->place, width, seconds);
+    const double seconds[] = { candidate->ready_s, candidate->transfer_s, candidate->compile_s,
+                               candidate->run_s,   candidate->return_s,   candidate->total_s,
+                               candidate->bound_s };
+    print_cells(stream, candidate->place, width, seconds, sizeof seconds / sizeof *seconds);
+    print_right(stream, spread_of(candidate).bytes, CELL_WIDTH);
     char runs[24];
     snprintf(runs, sizeof runs, "%llu", (unsigned long long)candidate->samples);
-    print_right(stream, candidate->samples ? runs : "guess", CELL_WIDTH);
+    print_right(stream, candidate->samples ? runs : "guess", CELL_WIDTH + 1);
     fputc('\n', stream);
 }
 
@@ -132,15 +148,24 @@ static void print_error(FILE *stream, const char *what, double measured_s, doubl
         fprintf(stream, "%.0f %% %s.\n", 100 * fabs(ratio - 1), ratio > 1 ? "longer" : "shorter");
 }
 
+/* Against what was predicted, which nobody has measured: so it is called. */
+static void print_regret(FILE *stream, const allot_decision *decision)
+{
+    if (decision->regret_s == 0 || !isfinite(decision->regret_s))
+        return;
+    fprintf(stream, "  Regret: it was over %s %s than the best other place was predicted to be.\n",
+            duration(fabs(decision->regret_s)).bytes, decision->regret_s > 0 ? "later" : "sooner");
+}
+
 static void print_outcome(FILE *stream, const allot_decision *decision, const allot_candidate *chosen,
                           int width)
 {
     double whole_s = decision->queued_s + decision->moved_s + decision->compiled_s + decision->ran_s;
-    const double seconds[CELLS] = {
+    const double seconds[] = {
         decision->queued_s, decision->moved_s, decision->compiled_s, decision->ran_s, -1, whole_s
     };
     fputs("    ", stream);
-    print_cells(stream, "measured", width, seconds);
+    print_cells(stream, "measured", width, seconds, sizeof seconds / sizeof *seconds);
     fputc('\n', stream);
     if (decision->waited_s > 0)
         fprintf(stream, "  Before, %s from its submission to the choice.\n",
@@ -152,13 +177,38 @@ static void print_outcome(FILE *stream, const allot_decision *decision, const al
         return;
     }
     print_error(stream, "run", decision->ran_s, chosen->run_s);
-    print_error(stream, "whole", whole_s, chosen->total_s);
+    print_error(stream, "whole", whole_s, chosen->total_s - chosen->return_s);
+    print_regret(stream, decision);
+}
+
+static bool is_alike(const allot_candidate *one, const allot_candidate *other)
+{
+    return one->alike && other->alike && strcmp(one->alike, other->alike) == 0;
+}
+
+/* Of many places that are alike only some are listed. */
+static void print_alike(FILE *stream, const allot_decision *decision)
+{
+    for (size_t i = 0; i < decision->candidate_count; i++) {
+        const allot_candidate *candidate = &decision->candidates[i];
+        size_t listed = 0;
+        bool first = true;
+        for (size_t j = 0; j < decision->candidate_count && candidate->alike_count > 1; j++) {
+            bool same = is_alike(&decision->candidates[j], candidate);
+            listed += same;
+            first = first && !(same && j < i);
+        }
+        if (first && listed < candidate->alike_count && listed)
+            fprintf(stream,
+                    "  Of %zu places like %s those that are free first or have the data are listed.\n",
+                    candidate->alike_count, candidate->place);
+    }
 }
 
 static void print_title(FILE *stream, const allot_decision *decision)
 {
-    fputs(decision->task[0] ? decision->task : "task", stream);
-    if (decision->type[0])
+    fputs(decision->task && decision->task[0] ? decision->task : "task", stream);
+    if (decision->type && decision->type[0])
         fprintf(stream, " %s", decision->type);
     if (decision->flops > 0)
         fprintf(stream, ", %s", quantity(decision->flops, "flop").bytes);
@@ -177,8 +227,11 @@ void al_decision_print(const allot_decision *decision, FILE *stream)
         print_candidate(stream, &decision->candidates[i], width, placed && i == (size_t)decision->chosen);
     if (placed && decision->done)
         print_outcome(stream, decision, &decision->candidates[decision->chosen], width);
-    fprintf(stream, "  Chosen: %s (%s).\n", placed ? decision->candidates[decision->chosen].place : "none",
-            decision->why);
+    print_alike(stream, decision);
+    fprintf(stream, "  Chosen: %s (%s)%s%s.\n",
+            placed ? decision->candidates[decision->chosen].place : "none", decision->why,
+            decision->policy && *decision->policy ? ", by policy " : "",
+            decision->policy ? decision->policy : "");
     if (placed && !decision->done)
         fputs("  It is not done yet.\n", stream);
 }

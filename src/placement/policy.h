@@ -1,27 +1,22 @@
-/* Choosing a place: a pure function over a snapshot of candidates. */
+/* Policies by name: the table of those that there are, and one in use with its argument and its history.
+ *
+ * The functions themselves are pure; their files are policy_*.c, their table is policies.h. What holds of all
+ * stands here once: a single candidate is no choice, a deterministic launch goes to the first, and nothing is
+ * ever chosen that is not possible. */
 #ifndef AL_PLACEMENT_POLICY_H
 #define AL_PLACEMENT_POLICY_H
 
-#include <allot/place.h>
+#include <allot/policy.h>
 
-typedef struct al_snapshot {
-    const allot_candidate *candidates; /* ready_s already counts what is queued on places that share cores */
-    size_t count;
-    double busy_s;     /* time that launches have run so far, all places together */
-    double explored_s; /* how much of it was spent on trying places for knowledge's sake */
-} al_snapshot;
+/* Asks the policy's function; no history is looked at or kept. Never allocates, never locks. */
+void al_policy_pick(const allot_policy *policy, const allot_snapshot *snapshot, allot_choice *choice);
 
-typedef struct al_choice {
-    int chosen;    /* index; -1: no candidate is possible */
-    bool explores; /* tried although another looked cheaper: its time counts as explored */
-    char why[160];
-} al_choice;
+/* ALLOT_POLICY_HISTORY, ALLOT_POLICY_RANK. */
+uint32_t al_policy_needs(const allot_policy *policy);
 
-/* The most of the busy time that exploration may take. */
-#define AL_EXPLORE_SHARE 0.05
-
-/* Lowest predicted total wins. A place without samples is tried when its optimistic total beats the best
- * known place's expected total, or when its expected total fits what is left of the exploration budget. */
-al_choice al_policy_choose(const al_snapshot *snapshot);
+/* Fills the history_* of candidates of this task; and notes that one was chosen. Only where a history is
+ * needed. Without memory there is none. */
+void al_policy_recall(allot_policy *policy, const allot_snapshot *snapshot, allot_candidate *candidates);
+void al_policy_note(allot_policy *policy, const allot_snapshot *snapshot, int chosen);
 
 #endif

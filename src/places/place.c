@@ -52,6 +52,8 @@ bool al_place_start(al_place *place, al_task *task)
     if (task->more && (atomic_load_explicit(&task->more->decision, memory_order_relaxed) ||
                        atomic_load_explicit(&al_trace_on, memory_order_relaxed)))
         task->more->started_ns = al_task_now_ns(task);
+    if (task->more && atomic_load_explicit(&task->more->charged_ns, memory_order_relaxed))
+        al_load_begin(place->load, task->more->charged_ns, task->more->charged_workers);
     return true;
 }
 
@@ -75,13 +77,21 @@ bool al_place_runs_c(const al_place *place, const al_task *task, char *why, size
     return false;
 }
 
+void al_place_charge(al_place *place, al_task *task, int64_t predicted_ns, int workers, int64_t now_ns)
+{
+    predicted_ns = predicted_ns > 0 ? predicted_ns : 1; /* 0 says that nothing is charged */
+    task->more->charged_workers = workers;
+    atomic_store_explicit(&task->more->charged_ns, predicted_ns, memory_order_relaxed);
+    al_load_charge(place->load, predicted_ns, workers, now_ns);
+}
+
 void al_place_discharge(al_place *place, al_task *task)
 {
     if (!task->more)
         return;
     int64_t charged_ns = atomic_load_explicit(&task->more->charged_ns, memory_order_relaxed);
     if (charged_ns && atomic_compare_exchange_strong(&task->more->charged_ns, &charged_ns, 0))
-        atomic_fetch_sub_explicit(&place->backlog_ns, charged_ns, memory_order_relaxed);
+        al_load_discharge(place->load, charged_ns, task->more->charged_workers, al_task_now_ns(task));
 }
 
 void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure,
@@ -115,6 +125,8 @@ void al_place_set_aside(al_place *place, const char *reason)
         atomic_store(&place->state, ALLOT_PLACE_ASIDE);
     }
     pthread_mutex_unlock(&lock);
+    if (first && place->own_load.ready)
+        al_ready_withdraw(place->own_load.ready, &place->own_load);
     if (first)
         al_log(AL_LOG_WARNING, "place %s is set aside: %s", place->id, reason);
 }

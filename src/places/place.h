@@ -6,6 +6,7 @@
 #include "core/array.h"
 #include "core/call.h"
 #include "core/task.h"
+#include "places/load.h"
 #include <allot/observe.h>
 
 typedef struct al_place al_place;
@@ -71,18 +72,22 @@ struct al_place {
                              DRIVER": they teach the cost model together. NULL: the id */
     al_memory *memory;    /* where this place's copies of arrays live; NULL: it works on the host's memory */
     bool shares_cpus;     /* runs on the CPUs that the thread place uses: one resource for placement */
-    bool only_by_name;    /* never a candidate unless the hints ask for it */
-    int width;            /* how much it can do at once: configured workers, compute units. Never changes */
-    _Atomic int workers;  /* threads or processes that it has now */
+    int node;            /* of memory, where it computes, as the kernel numbers them, plus 1; 0: everywhere */
+    bool only_by_name;   /* never a candidate unless the hints ask for it */
+    int width;           /* how much it can do at once: configured workers, compute units. Never changes */
+    _Atomic int workers; /* threads or processes that it has now */
     al_counts counts[AL_LANES];
     /* Kept by the executor, not by the place: */
     _Atomic int state; /* allot_place_state; below 0 while it is brought up */
     char message[256]; /* why it is aside; written once, before state */
+    al_load
+        *load; /* of what it works with: its own, or the CPUs', which places share; NULL: not listed yet */
+    al_load own_load;
+    struct al_class *alike; /* executor/classes.h; here only a name */
+    size_t index;           /* among the executor's places */
     /* Takes over a task whose attempt has failed, to enqueue it again later; false: it ends so. NULL: never.
      */
     bool (*retry)(al_place *place, al_task *task, allot_status status, al_failure *failure);
-    _Atomic int64_t
-        backlog_ns; /* predicted run time of the decided launches that are queued or running here */
 };
 
 /* What an executor tells the kinds when it looks for places. */
@@ -140,7 +145,9 @@ allot_call al_place_call(const al_place *place, al_task *task);
 /* The can_run of a place that runs C: plain functions, and launches that have a C variant. */
 bool al_place_runs_c(const al_place *place, const al_task *task, char *why, size_t why_size);
 
-/* Takes what a decided task was expected to cost off the place's backlog; does nothing the second time. */
+/* Charges a decided task that is expected to keep `workers` of the place's load busy for predicted_ns. */
+void al_place_charge(al_place *place, al_task *task, int64_t predicted_ns, int workers, int64_t now_ns);
+/* Takes that off the load; does nothing the second time. */
 void al_place_discharge(al_place *place, al_task *task);
 
 /* Sets the place aside for good reason (a lost device): the executor gives it no more tasks. */

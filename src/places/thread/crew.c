@@ -286,6 +286,8 @@ allot_status al_crew_resize(al_pool *pool, int min, int max, al_failure *failure
 void al_crew_blocking(al_worker *worker, bool blocked)
 {
     al_pool *pool = worker->pool;
+    if (blocked ? worker->blocking++ > 0 : --worker->blocking > 0)
+        return;
     pthread_mutex_lock(&pool->crew_lock);
     atomic_fetch_add(&pool->blocked, blocked ? 1 : -1);
     reckon(pool);

@@ -46,7 +46,12 @@ static void run(al_worker *worker, al_task *task, bool waits)
         al_gang_begin(pool, task);
         return;
     }
+    bool waits_outside = __builtin_expect(task->more && task->more->io_bound, false);
+    if (waits_outside)
+        al_crew_blocking(worker, true);
     allot_status status = al_task_call(task, &failure);
+    if (waits_outside)
+        al_crew_blocking(worker, false);
     if (!waits)
         al_park_before_end(worker);
     al_place_complete(&pool->base, task, status, &failure, 0);

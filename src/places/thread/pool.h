@@ -46,6 +46,7 @@ typedef struct al_worker {
     struct al_worker *below;              /* in the stack of those who sleep */
     bool is_sentinel;                     /* guarded by the pool's park lock */
     /* ---- crew.c ---- */
+    int blocking; /* how many beginnings without an end; its own */
     pthread_t thread;
     enum {
         AL_WORKER_NONE,
@@ -161,6 +162,7 @@ void al_crew_stop(al_pool *pool);
 /* Starts one more worker if there are fewer than there should be at work. */
 void al_crew_grow(al_pool *pool);
 allot_status al_crew_resize(al_pool *pool, int min, int max, al_failure *failure);
+/* By the worker itself; pairs may nest. */
 void al_crew_blocking(al_worker *worker, bool blocked);
 /* True if the worker has to leave now: there are too many, or with `idle` more than need be. It has left
  * then. */

@@ -1,0 +1,159 @@
+#include "executor/eligible.h"
+#include "executor/classes.h"
+#include <stdio.h>
+#include <string.h>
+
+/* ---- The hints ---- */
+
+static const char *asks_for_kind(allot_kind kind)
+{
+    switch (kind) {
+#define ASKS(name, value, text)                                                                              \
+    case ALLOT_##name:                                                                                       \
+        return "the hints ask for " text;
+        ALLOT_KIND_LIST(ASKS)
+#undef ASKS
+    case ALLOT_ANYWHERE:
+        break;
+    }
+    return "the hints ask for another place";
+}
+
+static const char *forbids_kind(allot_kind kind)
+{
+    switch (kind) {
+#define FORBIDS(name, value, text)                                                                           \
+    case ALLOT_##name:                                                                                       \
+        return "the hints forbid " text;
+        ALLOT_KIND_LIST(FORBIDS)
+#undef FORBIDS
+    case ALLOT_ANYWHERE:
+        break;
+    }
+    return "the hints forbid it";
+}
+
+static const char *hints_against(const al_place *place, const al_terms *terms, char room[AL_REASON_MAX])
+{
+    bool named = terms->place_id != NULL, asked = terms->kind != ALLOT_ANYWHERE;
+    if (named && strcmp(terms->place_id, place->id) != 0) {
+        snprintf(room, AL_REASON_MAX, "the hints ask for %s", terms->place_id);
+        return room;
+    }
+    if (asked && terms->kind != place->kind)
+        return asks_for_kind(terms->kind);
+    if (terms->forbid & ALLOT_KIND_BIT(place->kind))
+        return forbids_kind(place->kind);
+    if (place->only_by_name && !named && !asked)
+        return "used only when asked for";
+    return NULL;
+}
+
+bool al_eligible_names_device(const al_terms *terms)
+{
+    return terms->kind == ALLOT_OPENCL || (terms->place_id && strncmp(terms->place_id, "opencl", 6) == 0);
+}
+
+/* ---- The place ---- */
+
+/* A deterministic launch that went now to the CPU and now to a device would have other bits each time. */
+static bool strays(const al_place *place, const al_task *task)
+{
+    const al_launch *launch = al_task_launch(task);
+    return place->kind == ALLOT_OPENCL && launch && launch->deterministic && launch->kernel->desc.cpu &&
+           !al_eligible_names_device(al_terms_of(task));
+}
+
+static bool too_small(const al_place *place, const al_terms *terms, char room[AL_REASON_MAX])
+{
+    uint64_t has_bytes = place->alike->memory_bytes;
+    if (!terms->memory_bytes || terms->memory_bytes <= has_bytes)
+        return false;
+    snprintf(room, AL_REASON_MAX, "it has %llu bytes of memory, and the hints say that %llu are needed",
+             (unsigned long long)has_bytes, (unsigned long long)terms->memory_bytes);
+    return true;
+}
+
+const char *al_eligible_not(const al_place *place, const al_task *task, char room[AL_REASON_MAX])
+{
+    const al_terms *terms = al_terms_of(task);
+    const char *against = hints_against(place, terms, room);
+    if (against)
+        return against;
+    if (atomic_load_explicit(&((al_place *)place)->state, memory_order_acquire) == ALLOT_PLACE_ASIDE) {
+        snprintf(room, AL_REASON_MAX, "set aside: %.120s", place->message);
+        return room;
+    }
+    if (too_small(place, terms, room))
+        return room;
+    room[0] = '\0';
+    if (!place->ops->can_run(place, task, room, AL_REASON_MAX))
+        return room[0] ? room : "it cannot run it";
+    return strays(place, task) ? "a deterministic launch leaves the CPU's places only when asked to" : NULL;
+}
+
+/* ---- What is wrong if nobody can ---- */
+
+static size_t place_count(const allot_executor *executor)
+{
+    return atomic_load_explicit(&executor->place_count, memory_order_acquire);
+}
+
+static void list_places(const allot_executor *executor, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < place_count(executor) && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", executor->places[i]->id);
+}
+
+static bool is_named(const allot_executor *executor, const char *place_id)
+{
+    for (size_t i = 0; i < place_count(executor); i++)
+        if (strcmp(executor->places[i]->id, place_id) == 0)
+            return true;
+    return false;
+}
+
+/* No place is what the hints ask for. */
+static allot_status not_there(const allot_executor *executor, const al_terms *terms, al_failure *failure)
+{
+    char ids[256];
+    const char *asked = terms->place_id ? terms->place_id : allot_kind_name(terms->kind);
+    list_places(executor, ids, sizeof ids);
+    if (terms->place_id && is_named(executor, terms->place_id))
+        return al_failure_set(failure, ALLOT_NO_PLACE,
+                              "the hints contradict each other: place_id '%s', place %s", terms->place_id,
+                              allot_kind_name(terms->kind));
+    if (al_eligible_names_device(terms))
+        return al_failure_set(failure, ALLOT_NO_DEVICE, "%s: no such device (places: %s)%s%s", asked, ids,
+                              executor->devices_message[0] ? ": " : "", executor->devices_message);
+    if (terms->place_id)
+        return al_failure_set(failure, ALLOT_NOT_FOUND, "no place is called '%s': there are %s", asked, ids);
+    if (!ids[0])
+        return al_failure_set(failure, ALLOT_NO_PLACE, "the executor has no place; its devices: %s",
+                              executor->devices_message[0] ? executor->devices_message : "not looked for");
+    return al_failure_set(
+        failure, ALLOT_NO_PLACE,
+        "the hints leave no place: there are %s, of which process and inline run only what asks for them",
+        ids);
+}
+
+allot_status al_eligible_nobody(allot_executor *executor, const al_task *task, al_failure *failure)
+{
+    char room[AL_REASON_MAX], reasons[1024] = "";
+    size_t asked_for = 0, used = 0;
+    for (size_t i = 0; i < place_count(executor); i++) {
+        const al_place *place = executor->places[i];
+        if (hints_against(place, al_terms_of(task), room))
+            continue;
+        asked_for++;
+        const char *why = al_eligible_not(place, task, room);
+        if (why && used < sizeof reasons)
+            used += (size_t)snprintf(reasons + used, sizeof reasons - used, "%s%s: %s", used ? "; " : "",
+                                     place->id, why);
+    }
+    if (!asked_for)
+        return not_there(executor, al_terms_of(task), failure);
+    return al_failure_set(failure, ALLOT_NO_PLACE, "%s cannot run: %s", al_task_name(task), reasons);
+}

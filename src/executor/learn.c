@@ -1,0 +1,60 @@
+#include "executor/learn.h"
+#include "executor/classes.h"
+#include <allot/policy.h>
+
+static double seconds(int64_t ns)
+{
+    return (double)ns * 1e-9;
+}
+
+/* What it took beside the variant's own time, transfers and compilation. Only one that found its place idle
+ * shows that; below 0: it did not. */
+static double launch_s(const al_task *task)
+{
+    const al_launch *launch = al_task_launch(task);
+    int64_t whole_ns =
+        task->more->ended_ns - task->more->decided_ns - (int64_t)launch->moved.ns - launch->compiled_ns;
+    if (!al_terms_of(task)->alone)
+        return -1;
+    return whole_ns > launch->ran_ns ? seconds(whole_ns - launch->ran_ns) : 0;
+}
+
+static void learn_transfers(const al_place *place, const al_moved *moved)
+{
+    if (moved->count && place->alike->link)
+        al_model_link_learn(place->alike->link, AL_TO_PLACE, moved->bytes, moved->count,
+                            seconds((int64_t)moved->ns));
+}
+
+static void count_time(allot_executor *executor, const al_terms *terms, int64_t spent_ns)
+{
+    atomic_fetch_add_explicit(&executor->busy_ns, spent_ns, memory_order_relaxed);
+    if (terms->explores)
+        atomic_fetch_add_explicit(&executor->explored_ns, spent_ns - terms->predicted_ns,
+                                  memory_order_relaxed);
+}
+
+static void learn_run(allot_executor *executor, const al_task *task)
+{
+    const al_terms *terms = al_terms_of(task);
+    const al_launch *launch = al_task_launch(task);
+    const allot_decision *decision = atomic_load_explicit(&task->more->decision, memory_order_relaxed);
+    al_size size = al_size_of(launch->work);
+    al_run run = { seconds(launch->ran_ns), seconds(launch->compiled_ns), launch_s(task) };
+    if (terms->entry)
+        al_entry_learn(terms->entry, &size, &run);
+    learn_transfers(terms->decided, &launch->moved);
+    double whole_s = run.run_s + run.compile_s + seconds((int64_t)launch->moved.ns);
+    allot_policy_learn(executor->policy, decision->snapshot, decision->chosen, run.run_s, whole_s);
+    count_time(executor, terms, launch->ran_ns + launch->compiled_ns);
+}
+
+void al_learn(allot_executor *executor, al_task *task)
+{
+    al_terms *terms = al_terms_of(task);
+    if (!terms->decided)
+        return;
+    al_place_discharge(terms->decided, task); /* one that never ran */
+    if (allot_future_status(&task->future) == ALLOT_OK && al_task_launch(task)->items)
+        learn_run(executor, task);
+}

@@ -1,0 +1,11 @@
+/* Learning from launches that are over: what they took goes to the model and to the policy's history, and
+ * time spent on trials to their account. */
+#ifndef AL_EXECUTOR_LEARN_H
+#define AL_EXECUTOR_LEARN_H
+
+#include "executor/executor.h"
+
+/* A task that was decided, or not, is over; also one that never ran. */
+void al_learn(allot_executor *executor, al_task *task);
+
+#endif

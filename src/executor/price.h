@@ -1,0 +1,39 @@
+/* The price: what a launch is expected to cost on a place, part by part.
+ *
+ * total = until the place is free + moving in what is not current there + compiling if it never ran there +
+ * the run
+ * + moving out what the host is expected to read. Each way of each link has figures of its own; what one
+ * device has and another needs goes by the host. Places that share the CPUs wait for each other, but for
+ * workers that are free. Memory of another node is as much slower as the kernel says that node is farther. */
+#ifndef AL_EXECUTOR_PRICE_H
+#define AL_EXECUTOR_PRICE_H
+
+#include "executor/classes.h"
+
+/* What holds for every place, found out once a launch. */
+typedef struct al_price {
+    allot_executor *executor;
+    const al_task *task;
+    const al_launch *launch;
+    al_size size;
+    al_page *page; /* NULL when memory was out */
+    int64_t now_ns;
+    double return_bytes, return_bytes_unshared; /* that the host is expected to read; in arrays that a memory
+                                                   cannot share with it */
+    double read_bytes;
+    size_t read_count;
+    al_whereabouts reads[AL_PARAMS_MAX];
+} al_price;
+
+void al_price_begin(al_price *price, allot_executor *executor, const al_task *task);
+
+/* Fills every figure of a candidate that can run it. */
+void al_price_of(const al_price *price, const al_place *place, allot_candidate *candidate);
+
+/* Places that hold some of what the launch reads, at most `capacity`; returns how many. */
+size_t al_price_holders(const al_price *price, al_place **holders, size_t capacity);
+
+/* How many of its load's workers the launch would keep busy there. */
+int al_price_workers(const al_price *price, const al_place *place);
+
+#endif

@@ -1,0 +1,230 @@
+#include "executor/record.h"
+#include "executor/eligible.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DRAFTS = 32,        /* candidates that need no memory of their own while they are gathered */
+    TEXTS_BYTES = 2048, /* of reasons that are not static; what does not fit is left unexplained */
+    HOLDERS = 16
+};
+
+/* Candidates while they are gathered: how many there will be is known only at the end. */
+typedef struct draft {
+    const al_price *price;
+    size_t count, capacity;
+    bool out_of_memory;
+    allot_candidate *candidates;
+    al_place **places;
+    size_t text_bytes;
+    allot_candidate few_candidates[DRAFTS];
+    al_place *few_places[DRAFTS];
+    char texts[TEXTS_BYTES];
+} draft;
+
+static void draft_init(draft *made, const al_price *price)
+{
+    made->price = price;
+    made->count = made->text_bytes = 0;
+    made->capacity = DRAFTS;
+    made->out_of_memory = false;
+    made->candidates = made->few_candidates;
+    made->places = made->few_places;
+}
+
+static void draft_fini(draft *made)
+{
+    if (made->candidates == made->few_candidates)
+        return;
+    free(made->candidates);
+    free(made->places);
+}
+
+static void grow(draft *made)
+{
+    size_t capacity = 4 * made->capacity;
+    allot_candidate *candidates = malloc(capacity * sizeof *candidates);
+    al_place **places = malloc(capacity * sizeof(al_place *));
+    if (!candidates || !places) {
+        free(candidates);
+        free(places);
+        made->out_of_memory = true;
+        return;
+    }
+    memcpy(candidates, made->candidates, made->count * sizeof *candidates);
+    memcpy(places, made->places, made->count * sizeof(al_place *));
+    draft_fini(made);
+    made->candidates = candidates;
+    made->places = places;
+    made->capacity = capacity;
+}
+
+/* ---- One candidate ---- */
+
+static const char *keep_text(draft *made, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    if (size > sizeof made->texts - made->text_bytes)
+        return "it cannot run it";
+    char *kept = made->texts + made->text_bytes;
+    made->text_bytes += size;
+    return memcpy(kept, text, size);
+}
+
+static bool is_listed(const draft *made, size_t from, const al_place *place)
+{
+    for (size_t i = from; i < made->count; i++)
+        if (made->places[i] == place)
+            return true;
+    return false;
+}
+
+/* False if it cannot run the task. */
+static bool add(draft *made, al_place *place, size_t alike_count)
+{
+    char room[AL_REASON_MAX];
+    if (made->count == made->capacity)
+        grow(made);
+    if (made->out_of_memory)
+        return false;
+    allot_candidate *candidate = &made->candidates[made->count];
+    const char *why = al_eligible_not(place, made->price->task, room);
+    made->places[made->count++] = place;
+    memset(candidate, 0, sizeof *candidate);
+    candidate->place = place->id;
+    candidate->alike = place->alike->name;
+    candidate->alike_count = alike_count;
+    candidate->kind = place->kind;
+    candidate->shares_cpus = place->shares_cpus;
+    candidate->possible = !why;
+    candidate->history_ms = -1;
+    candidate->reason = !why ? "" : why == room ? keep_text(made, room) : why;
+    if (!why)
+        al_price_of(made->price, place, candidate);
+    return !why;
+}
+
+/* ---- All of them ---- */
+
+/* Of a class of many: those that have the data already. */
+static void add_holders(draft *made, const al_class *alike, size_t first, size_t alike_count)
+{
+    al_place *holders[HOLDERS];
+    size_t count = al_price_holders(made->price, holders, HOLDERS);
+    for (size_t i = 0; i < count; i++)
+        if (holders[i]->alike == alike && !is_listed(made, first, holders[i]))
+            add(made, holders[i], alike_count);
+}
+
+static void add_class(draft *made, al_class *alike)
+{
+    al_place *worth[AL_CLASS_FEW];
+    size_t alike_count, first = made->count, count = al_class_look(alike, worth, &alike_count);
+    bool possible = false;
+    for (size_t i = 0; i < count; i++)
+        possible = add(made, worth[i], alike_count) || possible;
+    if (alike_count > AL_CLASS_FEW && possible)
+        add_holders(made, alike, first, alike_count);
+}
+
+/* The one that the hints name, if it is one of many and not listed for its own sake. */
+static void add_named(draft *made)
+{
+    const allot_executor *executor = made->price->executor;
+    const char *named = al_terms_of(made->price->task)->place_id;
+    size_t count = atomic_load_explicit(&executor->place_count, memory_order_acquire);
+    for (size_t i = 0; named && i < count; i++) {
+        al_place *place = executor->places[i];
+        if (strcmp(place->id, named) == 0 && !is_listed(made, 0, place))
+            add(made, place, place->alike->count);
+    }
+}
+
+/* ---- The block ---- */
+
+static al_record *settle(draft *made)
+{
+    size_t candidates = made->count * sizeof(allot_candidate), places = made->count * sizeof(al_place *);
+    al_record *record = malloc(sizeof *record + candidates + places + made->text_bytes);
+    if (!record)
+        return NULL;
+    record->places = (al_place **)((char *)record->candidates + candidates);
+    char *texts = (char *)record->places + places;
+    memcpy(record->candidates, made->candidates, candidates);
+    memcpy(record->places, made->places, places);
+    memcpy(texts, made->texts, made->text_bytes);
+    for (size_t i = 0; i < made->count && made->text_bytes; i++) {
+        const char **reason = &record->candidates[i].reason;
+        if (*reason >= made->texts && *reason < made->texts + made->text_bytes)
+            *reason = texts + (*reason - made->texts);
+    }
+    return record;
+}
+
+static double left_s(int64_t deadline_ns, int64_t now_ns)
+{
+    if (deadline_ns == INT64_MAX)
+        return 0;
+    return deadline_ns > now_ns ? (double)(deadline_ns - now_ns) * 1e-9 : 1e-9;
+}
+
+static void describe(al_record *record, const al_price *price, size_t count)
+{
+    allot_executor *executor = price->executor;
+    const al_terms *terms = al_terms_of(price->task);
+    const al_launch *launch = price->launch;
+    record->snapshot = (allot_snapshot){
+        .size = sizeof record->snapshot,
+        .task = al_task_name(price->task),
+        .type = allot_type_name(launch->type),
+        .flops = launch->work.flops,
+        .bytes = launch->work.bytes,
+        .candidate_count = count,
+        .candidates = record->candidates,
+        .argument = "",
+        .number = atomic_fetch_add_explicit(&executor->decisions, 1, memory_order_relaxed),
+        .busy_s = (double)atomic_load_explicit(&executor->busy_ns, memory_order_relaxed) * 1e-9,
+        .explored_s = (double)atomic_load_explicit(&executor->explored_ns, memory_order_relaxed) * 1e-9,
+        .deadline_s = left_s(terms->deadline_ns, price->now_ns),
+        .rank_s = terms->node.rank_s,
+        .prefer = terms->prefer,
+        .deterministic = launch->deterministic,
+    };
+    record->decision = (allot_decision){
+        .size = sizeof record->decision,
+        .task = record->snapshot.task,
+        .type = record->snapshot.type,
+        .flops = launch->work.flops,
+        .bytes = launch->work.bytes,
+        .candidate_count = count,
+        .candidates = record->candidates,
+        .chosen = -1,
+        .why = "",
+        .policy = allot_policy_name(executor->policy),
+        .snapshot = &record->snapshot,
+    };
+}
+
+al_record *al_record_create(const al_price *price)
+{
+    draft made;
+    draft_init(&made, price);
+    size_t classes = atomic_load_explicit(&price->executor->class_count, memory_order_acquire);
+    for (size_t i = 0; i < classes; i++)
+        add_class(&made, price->executor->classes[i]);
+    add_named(&made);
+    al_record *record = made.out_of_memory ? NULL : settle(&made);
+    if (record)
+        describe(record, price, made.count);
+    draft_fini(&made);
+    return record;
+}
+
+void al_record_set_aside(al_record *record, size_t index)
+{
+    record->candidates[index].possible = false;
+    char reason[AL_REASON_MAX];
+    snprintf(reason, sizeof reason, "set aside: %.120s", record->places[index]->message);
+    record->candidates[index].reason = al_intern(reason); /* it may outlive the place, and is rare */
+}

@@ -1,0 +1,167 @@
+/* eft: earliest finish time, aware of where the data is, with a bounded share of trials.
+ *
+ * The lowest expected total wins. Beside it stands the optimistic total, the bound: a place whose bound is
+ * below the best expectation may be the better one for all that is known, and is tried:
+ *  - at once if it was never seen at this size and is expected to cost no more than a few times the best;
+ *  - else when its expected total fits what is left of the share of busy time that is kept for trying.
+ * A place never seen whose bound is somewhat above the best is tried within the share too, for a bound may
+ * err; but one whose bound is far above is not worth it. A compiler's time is paid once: it must fit the
+ * share, and is left out of the bound there.
+ *
+ * Of places that would end the task before its deadline and places that would not, only the former are looked
+ * at, if there are any. Who prefers energy compares joules in the same way. */
+#include "placement/policies.h"
+
+#define FREE_TRIAL_MOST                                                                                      \
+    4.0 /* times the best expectation: what a trial outside the share may be expected to cost */
+#define TRIAL_BOUND_MOST                                                                                     \
+    2.0 /* times the best expectation: a bound beyond that is no reason to try. The prior's optimism is in   \
+           it */
+
+enum measure {
+    EXPECTED,  /* the total */
+    AT_BEST,   /* the total with the optimistic run */
+    ONCE_BUILT /* the same, as if it were compiled */
+};
+
+static double seconds_of(const allot_candidate *candidate, enum measure measure)
+{
+    if (measure == EXPECTED)
+        return candidate->total_s;
+    double bound_s = candidate->ready_s + candidate->transfer_s + candidate->low_s + candidate->return_s;
+    return measure == AT_BEST ? bound_s + candidate->compile_s : bound_s;
+}
+
+/* In seconds, or in joules. */
+static double cost(const allot_snapshot *snapshot, size_t index, enum measure measure)
+{
+    const allot_candidate *candidate = &snapshot->candidates[index];
+    double seconds = seconds_of(candidate, measure);
+    if (snapshot->prefer == ALLOT_PREFER_ENERGY)
+        seconds = (seconds - candidate->ready_s) * candidate->watts;
+    return al_cost(seconds);
+}
+
+static bool meets(const allot_snapshot *snapshot, const allot_candidate *candidate)
+{
+    return candidate->possible && candidate->total_s <= snapshot->deadline_s;
+}
+
+static bool can_meet(const allot_snapshot *snapshot)
+{
+    bool any = false;
+    for (size_t i = 0; i < snapshot->candidate_count && snapshot->deadline_s > 0; i++)
+        any = any || meets(snapshot, &snapshot->candidates[i]);
+    return any;
+}
+
+/* What one pass over the candidates finds. */
+typedef struct contest {
+    bool late;   /* nothing meets the deadline, or there is none: all are looked at */
+    int best;    /* by expectation */
+    int hopeful; /* of the others the one with the least bound */
+    int modest;  /* of those without samples the one with the least expectation */
+    double best_cost;
+} contest;
+
+static bool counts(const allot_snapshot *snapshot, const contest *field, size_t index)
+{
+    const allot_candidate *candidate = &snapshot->candidates[index];
+    return candidate->possible && (field->late || meets(snapshot, candidate));
+}
+
+static void find_best(const allot_snapshot *snapshot, contest *field)
+{
+    for (size_t i = 0; i < snapshot->candidate_count; i++) {
+        if (!counts(snapshot, field, i))
+            continue;
+        double own = cost(snapshot, i, EXPECTED);
+        if (field->best < 0 || own < field->best_cost) {
+            field->best = (int)i;
+            field->best_cost = own;
+        }
+    }
+}
+
+static void find_trials(const allot_snapshot *snapshot, contest *field)
+{
+    double hopeful_cost = INFINITY, modest_cost = INFINITY;
+    for (size_t i = 0; i < snapshot->candidate_count; i++) {
+        if (!counts(snapshot, field, i) || (int)i == field->best)
+            continue;
+        double at_best = cost(snapshot, i, AT_BEST), expected = cost(snapshot, i, EXPECTED);
+        if (at_best < hopeful_cost) {
+            field->hopeful = (int)i;
+            hopeful_cost = at_best;
+        }
+        if (snapshot->candidates[i].samples == 0 && expected < modest_cost &&
+            cost(snapshot, i, ONCE_BUILT) <= TRIAL_BOUND_MOST * field->best_cost) {
+            field->modest = (int)i;
+            modest_cost = expected;
+        }
+    }
+    if (!(hopeful_cost < field->best_cost))
+        field->hopeful = -1;
+}
+
+static bool fits_share(const allot_snapshot *snapshot, int index)
+{
+    return al_cost(snapshot->candidates[index].total_s) <=
+           AL_EXPLORE_SHARE * snapshot->busy_s - snapshot->explored_s;
+}
+
+static bool is_cheap_trial(const allot_snapshot *snapshot, const contest *field)
+{
+    return snapshot->candidates[field->hopeful].samples == 0 &&
+           cost(snapshot, (size_t)field->hopeful, EXPECTED) <= FREE_TRIAL_MOST * field->best_cost;
+}
+
+static bool any_known(const allot_snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->candidate_count; i++)
+        if (snapshot->candidates[i].possible && snapshot->candidates[i].samples)
+            return true;
+    return false;
+}
+
+static void explore(allot_choice *choice, int chosen, const char *why)
+{
+    choice->chosen = chosen;
+    choice->explores = true;
+    choice->why = why;
+}
+
+/* Where nothing has run, the least expected total is safe also against compilers: a place is chosen only if
+ * its compiling and running together are expected to take less than the others need. */
+static void settle(const allot_snapshot *snapshot, const contest *field, allot_choice *choice)
+{
+    bool energy = snapshot->prefer == ALLOT_PREFER_ENERGY;
+    choice->chosen = field->best;
+    if (snapshot->candidates[field->best].samples == 0)
+        choice->why = energy ? "lowest predicted energy, by a guess: no run like it there yet"
+                             : "lowest predicted cost, by a guess: no run like it there yet";
+    else if (snapshot->deadline_s > 0 && field->late)
+        choice->why = "lowest predicted cost: no place is expected to meet its deadline";
+    else
+        choice->why = energy ? "lowest predicted energy" : "lowest predicted cost";
+}
+
+void al_policy_eft(const allot_snapshot *snapshot, void *user, allot_choice *choice)
+{
+    (void)user;
+    contest field = { .late = !can_meet(snapshot), .best = -1, .hopeful = -1, .modest = -1 };
+    find_best(snapshot, &field);
+    if (field.best < 0)
+        return;
+    settle(snapshot, &field, choice);
+    if (!any_known(snapshot))
+        return;
+    find_trials(snapshot, &field);
+    if (field.hopeful >= 0 && is_cheap_trial(snapshot, &field))
+        explore(choice, field.hopeful, "explored: untried, and at best cheaper than what is known");
+    else if (field.hopeful >= 0 && fits_share(snapshot, field.hopeful))
+        explore(choice, field.hopeful,
+                "explored: at best cheaper, and within the share of time kept for trying");
+    else if (field.modest >= 0 && fits_share(snapshot, field.modest))
+        explore(choice, field.modest, "explored: untried, and within the share of time kept for trying");
+}
