@@ -15,9 +15,9 @@ typedef struct reader {
 
 static bool expect(const reader *read, const char *where, const char *key, const char *expected)
 {
-    const char *dot = where[0] && key[0] ? "." : "";
-    return al_problem_set(read->problem, AL_EXIT_INPUT, "%s: %s%s%s: expected %s", read->path, where, dot,
-                          key, expected);
+    const char *dot = where[0] && key[0] ? "." : "", *colon = where[0] || key[0] ? ": " : "";
+    return al_problem_set(read->problem, AL_EXIT_INPUT, "%s: %s%s%s%sexpected %s", read->path, where, dot,
+                          key, colon, expected);
 }
 
 static bool check_keys(const reader *read, json_t *object, const char *where, const char *const *keys)

@@ -38,7 +38,8 @@ typedef struct simulate {
 } simulate;
 
 static const struct argp_option options[] = {
-    { "policy", 'P', "NAME", 0, "By which launches are placed, like heft, dmda or random:42 (default: eft)", 0 },
+    { "policy", 'P', "NAME", 0, "By which launches are placed, like heft, dmda or random:42 (default: eft)",
+      0 },
     { "seed", OPTION_SEED, "N", 0, "Of the noise (default: the machine's)", 0 },
     { "tiles", OPTION_TILES, "N", 0, "How large a generated workload is, in its own terms", 0 },
     { "repeat", 'r', "R", 0, "Runs one after the other; what is learned stays (default 1)", 0 },
@@ -158,8 +159,8 @@ static bool run_all(simulate *self)
 
 static bool open_machine(simulate *self)
 {
-    self->executor = allot_open(ALLOT_OPTIONS(.machine = self->machine_path, .machine_seed = self->seed,
-                                              .policy = self->policy));
+    self->executor = allot_open(
+        ALLOT_OPTIONS(.machine = self->machine_path, .machine_seed = self->seed, .policy = self->policy));
     if (!self->executor) /* the machine was read before */
         return al_problem_set(self->problem, self->policy ? AL_EXIT_USAGE : AL_EXIT_FAILED, "%s",
                               allot_open_error());
