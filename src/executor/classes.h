@@ -11,10 +11,16 @@
 
 typedef struct al_class {
     const char *name;
-    size_t capacity, count; /* guarded, with the members, by ready.lock */
+    al_place *first;        /* member; never changes */
+    _Atomic size_t count;   /* written, like all of the next two, with ready.lock held */
+    size_t capacity;
     al_place **members;     /* in the order in which they were listed, which is that of their slots */
     al_ready ready;
     al_model_link *link; /* to the host; NULL when memory was out */
+    _Atomic uint64_t transfers; /* learned so far, plus 1 */
+    /* The last answer each way, since launches that follow each other mostly move alike: the question's hash
+     * above the seconds as a float, in one word so that no lock is needed. */
+    _Atomic uint64_t answers[2];
     uint64_t memory_bytes;
     double watts;
 } al_class;
@@ -25,6 +31,10 @@ bool al_executor_list(allot_executor *executor, al_place *place);
 
 /* Up to AL_CLASS_FEW members worth a look; returns how many. *alike receives how many there are. */
 size_t al_class_look(al_class *alike, al_place *worth[AL_CLASS_FEW], size_t *count);
+
+/* Time to move bytes between the host and a member, in `count` pieces; 0 where nothing is known. */
+double al_class_link_s(al_class *alike, al_direction direction, uint64_t bytes, uint64_t count);
+void al_class_learn_link(al_class *alike, al_direction direction, uint64_t bytes, uint64_t count, double seconds);
 
 void al_classes_fini(allot_executor *executor);
 

@@ -60,8 +60,7 @@ static double fetch_s(const al_whereabouts *where, const al_memory *but, size_t 
         if (copy->memory == but || copy->lacks >= where->bytes)
             continue;
         const al_place *owner = copy->memory->owner;
-        bool moves = !copy->shares_pages && owner && owner->alike->link;
-        return moves ? al_model_link_s(owner->alike->link, AL_FROM_PLACE, bytes, 1) : 0;
+        return copy->shares_pages || !owner ? 0 : al_class_link_s(owner->alike, AL_FROM_PLACE, bytes, 1);
     }
     return 0;
 }
@@ -89,18 +88,18 @@ static double transfer_s(const al_price *price, const al_place *place)
         bytes += place->memory ? own : 0;
         count += place->memory && own;
     }
-    if (count && place->alike->link)
-        seconds += al_model_link_s(place->alike->link, AL_TO_PLACE, bytes, count);
+    if (count)
+        seconds += al_class_link_s(place->alike, AL_TO_PLACE, bytes, count);
     return seconds;
 }
 
 static double return_s(const al_price *price, const al_place *place)
 {
-    if (!place->memory || !place->alike->link)
+    if (!place->memory)
         return 0;
     bool shares = atomic_load_explicit(&place->memory->shares_host, memory_order_relaxed);
     double bytes = shares ? price->return_bytes_unshared : price->return_bytes;
-    return bytes >= 1 ? al_model_link_s(place->alike->link, AL_FROM_PLACE, (uint64_t)bytes, 1) : 0;
+    return bytes >= 1 ? al_class_link_s(place->alike, AL_FROM_PLACE, (uint64_t)bytes, 1) : 0;
 }
 
 /* What its reads cost more there because their node is another. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-    DRAFTS = 32,        /* candidates that need no memory of their own while they are gathered */
+    DRAFTS = 64,        /* candidates that need no memory of their own while they are gathered */
     TEXTS_BYTES = 2048, /* of reasons that are not static; what does not fit is left unexplained */
     HOLDERS = 16
 };
