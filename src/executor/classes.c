@@ -139,19 +139,21 @@ size_t al_class_look(al_class *alike, al_place *worth[AL_CLASS_FEW], size_t *cou
 
 /* ---- Links ---- */
 
-/* Another question with the same hash gets this one's answer, once in four thousand million times. */
-static uint32_t hash_of(uint64_t version, uint64_t bytes, uint64_t count)
+/* Another question with the same hash gets this one's answer, once in a thousand million times. */
+static uint32_t hash_of(const al_class *alike, al_direction direction, uint64_t bytes, uint64_t count)
 {
-    uint64_t mixed = (bytes ^ count << 48 ^ version << 32) * UINT64_C(0x9e3779b97f4a7c15);
-    return (uint32_t)(mixed >> 32) | 1; /* 0 is no answer */
+    uint64_t version = atomic_load_explicit(&((al_class *)alike)->transfers, memory_order_relaxed);
+    uint64_t question = bytes ^ count << 48 ^ version << 32 ^ (uint64_t)direction << 63;
+    return (uint32_t)(question * UINT64_C(0x9e3779b97f4a7c15) >> 32) | 1; /* 0 is no answer */
 }
 
 double al_class_link_s(al_class *alike, al_direction direction, uint64_t bytes, uint64_t count)
 {
     if (!alike->link || !bytes)
         return 0;
-    uint32_t hash = hash_of(atomic_load_explicit(&alike->transfers, memory_order_relaxed), bytes, count), bits;
-    uint64_t last = atomic_load_explicit(&alike->answers[direction], memory_order_relaxed);
+    uint32_t hash = hash_of(alike, direction, bytes, count), bits;
+    _Atomic uint64_t *answer = &alike->answers[hash >> 1 & (AL_CLASS_ANSWERS - 1)];
+    uint64_t last = atomic_load_explicit(answer, memory_order_relaxed);
     float seconds;
     if (last >> 32 == hash) {
         bits = (uint32_t)last;
@@ -160,11 +162,12 @@ double al_class_link_s(al_class *alike, al_direction direction, uint64_t bytes, 
     }
     seconds = (float)al_model_link_s(alike->link, direction, bytes, count);
     memcpy(&bits, &seconds, sizeof bits);
-    atomic_store_explicit(&alike->answers[direction], (uint64_t)hash << 32 | bits, memory_order_relaxed);
+    atomic_store_explicit(answer, (uint64_t)hash << 32 | bits, memory_order_relaxed);
     return (double)seconds;
 }
 
-void al_class_learn_link(al_class *alike, al_direction direction, uint64_t bytes, uint64_t count, double seconds)
+void al_class_learn_link(al_class *alike, al_direction direction, uint64_t bytes, uint64_t count,
+                         double seconds)
 {
     if (!alike->link)
         return;

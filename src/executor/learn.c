@@ -22,7 +22,8 @@ static double launch_s(const al_task *task)
 static void learn_transfers(const al_place *place, const al_moved *moved)
 {
     if (moved->count)
-        al_class_learn_link(place->alike, AL_TO_PLACE, moved->bytes, moved->count, seconds((int64_t)moved->ns));
+        al_class_learn_link(place->alike, AL_TO_PLACE, moved->bytes, moved->count,
+                            seconds((int64_t)moved->ns));
 }
 
 static void count_time(allot_executor *executor, const al_terms *terms, int64_t spent_ns)

@@ -4,11 +4,30 @@
 
 /* ---- Once a launch ---- */
 
+/* The first copy, but one's own, that has some of it. */
+static const struct al_seen_copy *source_of(const al_whereabouts *where, const al_memory *but)
+{
+    for (size_t i = 0; i < where->count; i++)
+        if (where->copies[i].memory != but && where->copies[i].lacks < where->bytes)
+            return &where->copies[i];
+    return NULL;
+}
+
+static double fetch_s(const struct al_seen_copy *source, size_t bytes)
+{
+    const al_place *owner = source ? source->memory->owner : NULL;
+    return !owner || source->shares_pages ? 0 : al_class_link_s(owner->alike, AL_FROM_PLACE, bytes, 1);
+}
+
 static void add_read(al_price *price, const al_argument *argument)
 {
-    al_array_whereabouts(argument->view.array, argument->begin, argument->end,
-                         &price->reads[price->read_count]);
-    price->read_bytes += (double)price->reads[price->read_count].bytes;
+    al_whereabouts *where = &price->reads[price->read_count];
+    struct al_price_read *way = &price->ways[price->read_count];
+    al_array_whereabouts(argument->view.array, argument->begin, argument->end, where);
+    const struct al_seen_copy *source = where->host_lacks ? source_of(where, NULL) : NULL;
+    way->source = source ? source->memory : NULL;
+    way->fetch_s = fetch_s(source, where->host_lacks);
+    price->read_bytes += (double)where->bytes;
     price->read_count++;
 }
 
@@ -52,19 +71,6 @@ static const struct al_seen_copy *copy_in(const al_whereabouts *where, const al_
     return NULL;
 }
 
-/* From the first copy elsewhere that has some of it to the host. */
-static double fetch_s(const al_whereabouts *where, const al_memory *but, size_t bytes)
-{
-    for (size_t i = 0; i < where->count; i++) {
-        const struct al_seen_copy *copy = &where->copies[i];
-        if (copy->memory == but || copy->lacks >= where->bytes)
-            continue;
-        const al_place *owner = copy->memory->owner;
-        return copy->shares_pages || !owner ? 0 : al_class_link_s(owner->alike, AL_FROM_PLACE, bytes, 1);
-    }
-    return 0;
-}
-
 static size_t lacks(const al_whereabouts *where, al_memory *memory)
 {
     const struct al_seen_copy *copy = copy_in(where, memory);
@@ -75,6 +81,18 @@ static size_t lacks(const al_whereabouts *where, al_memory *memory)
                : where->bytes;
 }
 
+/* To the host first, from wherever it is, of what it lacks too. */
+static double first_s(const al_price *price, size_t index, const al_memory *memory, size_t bytes)
+{
+    const al_whereabouts *where = &price->reads[index];
+    const struct al_price_read *way = &price->ways[index];
+    if (!bytes || !way->source)
+        return 0;
+    if (bytes == where->host_lacks && way->source != memory)
+        return way->fetch_s;
+    return fetch_s(source_of(where, memory), bytes);
+}
+
 static double transfer_s(const al_price *price, const al_place *place)
 {
     double seconds = 0;
@@ -82,9 +100,7 @@ static double transfer_s(const al_price *price, const al_place *place)
     for (size_t i = 0; i < price->read_count; i++) {
         const al_whereabouts *where = &price->reads[i];
         size_t own = place->memory ? lacks(where, place->memory) : where->host_lacks;
-        size_t fetched = own < where->host_lacks ? own : where->host_lacks;
-        if (fetched)
-            seconds += fetch_s(where, place->memory, fetched);
+        seconds += first_s(price, i, place->memory, own < where->host_lacks ? own : where->host_lacks);
         bytes += place->memory ? own : 0;
         count += place->memory && own;
     }

@@ -22,6 +22,10 @@ typedef struct al_price {
                                                    cannot share with it */
     double read_bytes;
     size_t read_count;
+    struct al_price_read {
+        const al_memory *source; /* from which the host would get what it lacks; NULL: it lacks nothing */
+        double fetch_s;          /* what that would take */
+    } ways[AL_PARAMS_MAX];
     al_whereabouts reads[AL_PARAMS_MAX];
 } al_price;
 
