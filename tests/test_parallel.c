@@ -384,6 +384,14 @@ static bool refused(allot_status actual, allot_status expected, const char *text
 
 #define REFUSED(call, status, text) CHECK(refused((call), (status), (text)))
 
+static void an_empty_range_may_be_large(void)
+{
+    allot_executor *e = open_crew(2);
+    const allot_ndrange huge = { .rank = 3, .size = { SIZE_MAX / 2, 3, 0 } };
+    CHECK_STATUS(allot_parallel_for(e, huge, body_fine, NULL, NULL), ALLOT_OK);
+    CHECK_STATUS(allot_close(e), ALLOT_OK);
+}
+
 static void bad_loops_are_refused(void)
 {
     allot_executor *e = open_crew(2);
@@ -1002,6 +1010,7 @@ static const test_fact facts[] = {
     { "the first error is told, with its message, and the pool goes on", the_first_error_is_told },
     { "nothing is begun after an error", nothing_is_begun_after_an_error },
     { "an error ends the rows of others", an_error_ends_the_rows_of_others },
+    { "an empty range may be large in other dimensions", an_empty_range_may_be_large },
     { "bad loops are refused with a text", bad_loops_are_refused },
     { "bad reductions and branches are refused with a text", bad_reductions_and_branches_are_refused },
     { "without threads the caller does it all", without_threads_the_caller_does_it_all },

@@ -125,6 +125,25 @@ static void a_blocking_task_lets_others_run(void)
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
 }
 
+static allot_status begin_blocking(allot_call *call, const void *in, void *out)
+{
+    (void)call, (void)in, (void)out;
+    allot_blocking_begin();
+    allot_blocking_begin();
+    return ALLOT_OK;
+}
+
+static void a_task_ends_what_it_leaves_open(void)
+{
+    allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 1));
+    for (int i = 0; i < 50; i++) {
+        CHECK_STATUS(finish(allot_submit(executor, begin_blocking, NULL, 0, 0, NULL)), ALLOT_OK);
+        CHECK_STATUS(allot_spawn_many(executor, begin_blocking, NULL, 0, 5, NULL, NULL), ALLOT_OK);
+    }
+    await_workers(executor, 1);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
 /* ---- Priorities ---- */
 
 static _Atomic int order[300];
@@ -330,6 +349,7 @@ static const test_fact facts[] = {
     { "G15 idle workers leave and come back", idle_workers_leave_and_come_back },
     { "B2 there are never more workers than the most", there_are_never_more_than_the_most },
     { "a blocking task lets others run on a pool of one", a_blocking_task_lets_others_run },
+    { "a task's end ends its blocking", a_task_ends_what_it_leaves_open },
     { "high priority goes before normal before low", high_goes_before_normal_before_low },
     { "nothing starves", nothing_starves },
     { "an idle pool uses no CPU", an_idle_pool_uses_no_cpu },

@@ -189,8 +189,8 @@ ALLOT_API allot_status allot_resize(allot_executor *executor, const char *place,
 
 /* Around what blocks for something else than futures (reading a socket, a lock, a child process) in a task of
  * the thread place: meanwhile another worker, started if need be, does this one's work, so that the CPUs stay
- * busy. Pairs may nest. In other threads they do nothing. There are never more than ALLOT_WORKERS_MAX
- * threads. */
+ * busy. Pairs may nest; the task's end ends those that are open. In other threads they do nothing. There are
+ * never more than ALLOT_WORKERS_MAX threads. */
 ALLOT_API void allot_blocking_begin(void);
 ALLOT_API void allot_blocking_end(void);
 

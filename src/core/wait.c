@@ -1,14 +1,18 @@
 #include "core/wait.h"
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/yield.h"
 #include "core/collector.h"
 #include "core/future.h"
 #include <limits.h>
 #include <unistd.h>
 
-#define SPIN_NS                                                                                              \
-    20000 /* how long a waiter spins before it sleeps, at most: about what one wake costs (docs: limits) */
-#define SPIN_MIN_NS 1000 /* at least: what it costs to go to sleep */
+/* How long a waiter spins before it sleeps. */
+#define SPIN_NS      20000  /* at first: about what one wake costs (docs: limits) */
+#define SPIN_MIN_NS  1000   /* at least: what it costs to go to sleep */
+#define SPIN_MOST_NS 100000 /* at most: a sleeping worker's wake and its task fit in */
+#define NEXT_DOOR_NS 10000  /* who sleeps for less was woken on the CPU that it kept the other one from */
+#define TRY_AGAIN    256    /* one spin in so many, though the last ones did not pay */
 
 #define COLLECT_NS                                                                                           \
     100000 /* the same for one that collects: a sleeping worker's wake and its call fit in, so that          \
@@ -46,6 +50,15 @@ static bool help(al_helper *const helpers[2])
     return (helpers[0] && helpers[0]->help(helpers[0])) || (helpers[1] && helpers[1]->help(helpers[1]));
 }
 
+/* Who is counted as idle should not run long tasks: he looks whether there is one, if he can. */
+static bool sees_work(al_helper *const helpers[2])
+{
+    for (int i = 0; i < 2; i++)
+        if (helpers[i] && (helpers[i]->any ? helpers[i]->any(helpers[i]) : helpers[i]->help(helpers[i])))
+            return true;
+    return false;
+}
+
 static void tell_idle(al_helper *const helpers[2], bool idle)
 {
     for (int i = 0; i < 2; i++)
@@ -62,7 +75,7 @@ static void help_or_sleep(bool (*ready)(void *of), void *of, int64_t deadline_ns
     tell_idle(helpers, true);
     uint32_t seen = al_epoch_read();
     /* Work that came before idle(true) did not bump the epoch: look once more. */
-    if (!ready(of) && !help(helpers))
+    if (!ready(of) && !sees_work(helpers))
         al_epoch_wait(seen, deadline_ns);
     tell_idle(helpers, false);
 }
@@ -91,10 +104,34 @@ static bool may_spin(void)
     return atomic_load_explicit(&processors, memory_order_relaxed) > 1;
 }
 
-/* This thread's patience: whole again when a spin paid, halved when it did not; and now and then, for what
- * made it not pay may be over. */
+/* This thread's patience: whole again when a spin paid, halved when it did not; and tried again now and then,
+ * for what made it not pay may be over. */
 static _Thread_local int64_t patience_ns __attribute__((tls_model("initial-exec"))) = SPIN_NS;
 static _Thread_local unsigned impatient __attribute__((tls_model("initial-exec")));
+
+static void spun(bool in_vain)
+{
+    if (!in_vain)
+        patience_ns = patience_ns > SPIN_NS ? patience_ns : SPIN_NS;
+    else if (++impatient % TRY_AGAIN == 0)
+        patience_ns = SPIN_NS;
+    else
+        patience_ns = patience_ns / 2 > SPIN_MIN_NS ? patience_ns / 2 : SPIN_MIN_NS;
+}
+
+/* After a spin in vain. Waiter and worker may have come to wake each other by turns, each of them asleep by
+ * the time the other one is up: this ends only if one stays awake for as long as a wake takes. Unless that
+ * was in vain just now. */
+static void slept(int64_t ns, bool waited_long)
+{
+    static _Thread_local unsigned sulking __attribute__((tls_model("initial-exec")));
+    if (waited_long)
+        sulking = TRY_AGAIN;
+    else if (sulking)
+        sulking--;
+    else if (ns > NEXT_DOOR_NS && ns < SPIN_MOST_NS)
+        patience_ns = SPIN_MOST_NS;
+}
 
 static bool spin(const allot_future *future, int64_t deadline_ns)
 {
@@ -102,7 +139,8 @@ static bool spin(const allot_future *future, int64_t deadline_ns)
         return false;
     al_collecting collecting;
     al_collecting_begin(&collecting);
-    int64_t end_ns = al_clock_now_ns() + (collecting.count ? COLLECT_NS : patience_ns);
+    int64_t most_ns = collecting.count ? COLLECT_NS : patience_ns, now_ns = al_clock_now_ns(),
+            end_ns = now_ns + most_ns;
     if (deadline_ns < end_ns)
         end_ns = deadline_ns;
     bool done;
@@ -111,9 +149,10 @@ static bool spin(const allot_future *future, int64_t deadline_ns)
             al_collecting_step(&collecting);
             al_pause();
         }
-    } while (!done && al_clock_now_ns() < end_ns);
-    bool again = done || ++impatient % 32 == 0;
-    patience_ns = again ? SPIN_NS : patience_ns / 2 > SPIN_MIN_NS ? patience_ns / 2 : SPIN_MIN_NS;
+        if (!done)
+            now_ns = al_yield(al_clock_now_ns());
+    } while (!done && now_ns < end_ns);
+    spun(!done);
     al_collecting_end(&collecting);
     return done;
 }
@@ -121,8 +160,10 @@ static bool spin(const allot_future *future, int64_t deadline_ns)
 /* For a thread that does not help: spins a little, then sleeps on the state word itself. */
 static bool wait_outside(allot_future *future, int64_t deadline_ns)
 {
+    bool long_spin = patience_ns == SPIN_MOST_NS;
     if (spin(future, deadline_ns))
         return true;
+    int64_t start_ns = al_clock_now_ns();
     while (al_future_flag(future, AL_FUTURE_WAITED)) {
         if (al_clock_passed(deadline_ns))
             return al_future_state_is_done(al_future_state_of(future));
@@ -130,6 +171,7 @@ static bool wait_outside(allot_future *future, int64_t deadline_ns)
         if (!al_future_state_is_done((allot_state)(word & AL_FUTURE_STATE_MASK)))
             al_futex_wait(al_future_futex(future), (uint32_t)word, deadline_ns, AL_FUTEX_PRIVATE);
     }
+    slept(al_clock_now_ns() - start_ns, long_spin);
     return true;
 }
 

@@ -23,6 +23,7 @@ typedef struct al_helper {
     /* Runs the very task that this thread is about to wait for, if it is the one that the thread queued last
      * and nobody has begun it. */
     bool (*reclaim)(struct al_helper *self, allot_future *future);
+    bool (*any)(struct al_helper *self); /* true if there is one. NULL: only help() can tell */
     void (*idle)(struct al_helper *self,
                  bool idle); /* told before and after it sleeps on the epoch: new work must bump it */
 } al_helper;

@@ -146,6 +146,20 @@ static bool read_options(const allot_options *given, allot_options *options)
            check_count("options.threads_max", options->threads_max) && check_most(options);
 }
 
+/* Where plain functions can go without a look at their hints. */
+static void find_direct(allot_executor *executor)
+{
+    char why[256];
+    const al_task plain = { .place_id = "" };
+    for (size_t i = 0; i < atomic_load(&executor->place_count); i++) {
+        al_place *place = executor->places[i];
+        bool pool = place->kind == ALLOT_THREAD || place->kind == ALLOT_PROCESS;
+        if (pool && !executor->direct[place->kind] && place->ops->can_run(place, &plain, why, sizeof why))
+            executor->direct[place->kind] = place;
+    }
+    executor->direct[ALLOT_ANYWHERE] = executor->direct[ALLOT_THREAD];
+}
+
 static bool list_found(allot_executor *executor, al_place **found, size_t count)
 {
     size_t listed = 0;
@@ -169,6 +183,7 @@ static bool discover_quick(allot_executor *executor)
     for (size_t i = 0; i < count && !(executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD)); i++)
         found[i]->only_by_name = false;
     bool listed = list_found(executor, found, count);
+    find_direct(executor);
     return listed && (!message[0] || al_last_error(ALLOT_NO_MEMORY, "allot_open: %s", message));
 }
 

@@ -12,6 +12,8 @@
 /* What an executor has room for beside the places that its options alone bring (a simulated machine's). */
 #define AL_PLACES_MAX 64
 
+#define AL_DIRECT_KINDS (ALLOT_PROCESS + 1) /* those that there is one place of at most */
+
 typedef enum al_devices {
     AL_DEVICES_UNKNOWN,   /* nobody needed them yet */
     AL_DEVICES_SEARCHING, /* the search thread runs */
@@ -26,6 +28,8 @@ struct allot_executor {
                           read without a lock */
     size_t place_capacity;
     _Atomic size_t place_count; /* only grows; release after the entry is written */
+    al_place *direct[AL_DIRECT_KINDS]; /* where plain functions go whose hints say that kind and nothing else;
+                                          ALLOT_ANYWHERE: that have none. NULL: it is to be looked into */
     struct al_class **classes;  /* of places that are alike, as many at most; executor/classes.h */
     _Atomic size_t class_count; /* only grows; release after the entry is written */
     al_load cpus;               /* of the places that share them */

@@ -25,6 +25,9 @@ static allot_status check_range(const char *caller, allot_ndrange range, al_fail
         return al_failure_set(failure, ALLOT_INVALID, "%s: the range has %zu dimensions: 1 to 3 are possible",
                               caller, range.rank);
     for (size_t d = 0; d < range.rank; d++)
+        if (!range.size[d]) /* nothing to do, however large the others are */
+            return ALLOT_OK;
+    for (size_t d = 0; d < range.rank; d++)
         if (__builtin_mul_overflow(items, range.size[d], &items))
             return al_failure_set(failure, ALLOT_TOO_LARGE, "%s: the range has more than 2^64 indices",
                                   caller);

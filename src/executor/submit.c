@@ -139,13 +139,28 @@ static allot_future *accept(allot_executor *executor, al_task *task, al_launch *
     return future;
 }
 
-/* With no hints it is not decided, it goes to the thread place, which is the first if there is one. (An
- * executor of devices alone has no place at all until they are found.) A trace wants to know more of a task
- * than it carries itself. */
-static inline bool is_plain(const allot_executor *executor, const allot_hints *given)
+/* Hints that say no more than the kind of a place, as most do that are given. */
+static bool says_place_only(const allot_hints *given)
 {
-    return !given && executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD) &&
-           !atomic_load_explicit(&al_trace_on, memory_order_relaxed);
+    static const allot_hints nothing;
+    const size_t kind_ends = offsetof(allot_hints, place_id);
+    return given->size == sizeof *given && (unsigned)given->place < AL_DIRECT_KINDS &&
+           memcmp((const char *)given + kind_ends, (const char *)&nothing + kind_ends,
+                  sizeof nothing - kind_ends) == 0;
+}
+
+/* With no hints, or with no more than a kind of place that there is one of, a call is not decided: it goes
+ * there at once, NULL: no. A trace wants to know more of a task than it carries itself, and what is wrong
+ * with a place is said on the longer way. */
+static inline al_place *direct_place(const allot_executor *executor, const allot_hints *given)
+{
+    if (atomic_load_explicit(&al_trace_on, memory_order_relaxed))
+        return NULL;
+    if (!given)
+        return executor->direct[ALLOT_ANYWHERE];
+    al_place *place = says_place_only(given) ? executor->direct[given->place] : NULL;
+    return place && atomic_load_explicit(&place->state, memory_order_acquire) == ALLOT_PLACE_READY ? place
+                                                                                                   : NULL;
 }
 
 /* A call that is submitted, once or many times. */
@@ -157,7 +172,7 @@ typedef struct submission {
     allot_hints *hints;  /* room for them, read if they were given */
     uint32_t references; /* that its task begins with: 1 without a future */
     uint64_t flags;      /* AL_FUTURE_SPAWNED or none */
-    bool plain;          /* asked once, before the hints are read or not: a trace may start meanwhile */
+    al_place *direct;    /* asked once, before the hints are read or not: a trace may start meanwhile */
 } submission;
 
 static allot_status check_submission(submission *what, const void *in, al_failure *failure)
@@ -174,8 +189,8 @@ static allot_status check_submission(submission *what, const void *in, al_failur
 /* What most calls are: nothing to say against it, and no hints to be read. */
 static inline bool is_fine(submission *what, const void *in)
 {
-    what->plain = what->executor && is_plain(what->executor, what->given);
-    return what->executor && what->function && (in || !what->in_size) && !al_forked() && what->plain;
+    what->direct = what->executor ? direct_place(what->executor, what->given) : NULL;
+    return what->direct && what->function && (in || !what->in_size) && !al_forked();
 }
 
 /* With the gate entered; NULL when memory is out. */
@@ -187,14 +202,14 @@ static inline allot_future *submit_one(submission *what, const void *in)
         return NULL;
     if (what->flags)
         atomic_fetch_or_explicit(&task->future.word, what->flags, memory_order_relaxed);
-    if (__builtin_expect(!what->plain, false))
+    if (__builtin_expect(!what->direct, false))
         return accept(executor, task, NULL, what->hints, 0);
     allot_future *future = &task->future;
     task->gate = executor->gate;
-    if (__builtin_expect(!al_executor_ensure_open(executor, executor->places[0]), false))
+    if (__builtin_expect(!al_executor_ensure_open(executor, what->direct), false))
         al_arm_fail(task, ALLOT_NO_PLACE, &(al_failure){ 0 });
     else
-        al_arm_dispatch(task, executor->places[0]);
+        al_arm_dispatch(task, what->direct);
     return future; /* without a reference of the caller's it may be gone */
 }
 
@@ -202,7 +217,7 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
                            size_t out_size, const allot_hints *given)
 {
     allot_hints hints;
-    submission what = { executor, function, in_size, out_size, given, &hints, 2, 0, false };
+    submission what = { executor, function, in_size, out_size, given, &hints, 2, 0, NULL };
     al_failure failure = { 0 };
     allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
     if (status == ALLOT_OK && !al_gate_enter_task(executor->gate))
@@ -213,11 +228,16 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
     return future ? future : abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
 }
 
-/* Plain calls: counted in, queued and announced at once. */
+static bool goes_to_threads(const submission *what)
+{
+    return what->direct && what->direct->kind == ALLOT_THREAD;
+}
+
+/* Calls that go to the thread place: counted in, queued and announced at once. */
 static void submit_run(submission *what, const unsigned char *in, size_t count, allot_future **futures)
 {
     allot_executor *executor = what->executor;
-    al_place *place = executor->places[0];
+    al_place *place = what->direct;
     bool open = al_executor_ensure_open(executor, place);
     al_task *tasks[RUN];
     size_t made = 0;
@@ -242,13 +262,13 @@ void allot_submit_many(allot_executor *executor, allot_function function, const 
                        size_t out_size, size_t count, const allot_hints *given, allot_future **futures)
 {
     allot_hints hints;
-    submission what = { executor, function, in_size, out_size, given, &hints, 2, 0, false };
+    submission what = { executor, function, in_size, out_size, given, &hints, 2, 0, NULL };
     al_failure failure = { 0 };
     if (!futures || !count)
         return;
     allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
     size_t begun = 0;
-    for (size_t run; what.plain && status == ALLOT_OK && begun < count; begun += run) {
+    for (size_t run; goes_to_threads(&what) && status == ALLOT_OK && begun < count; begun += run) {
         run = count - begun < RUN ? count - begun : RUN;
         if (!al_gate_enter_tasks(executor->gate, run))
             break;
@@ -275,7 +295,7 @@ static allot_status spawn_one(submission *what, const void *in, al_failure *fail
 {
     if (!al_gate_enter_task(what->executor->gate))
         return al_failure_set(failure, ALLOT_SHUTDOWN, "%s", allot_status_text(ALLOT_SHUTDOWN));
-    if (__builtin_expect(what->plain, true)) {
+    if (__builtin_expect(what->direct != NULL, true)) {
         if (submit_one(what, in))
             return ALLOT_OK;
         al_gate_abandon_task(what->executor->gate);
@@ -293,19 +313,19 @@ static allot_status spawn_one(submission *what, const void *in, al_failure *fail
     return refused ? status : ALLOT_OK;
 }
 
-/* Plain calls, as many at once as one batch may have; how many of them it took on. None: one by one will tell
- * why. */
+/* Calls that go to the thread place, as many at once as one batch may have; how many of them it took on.
+ * None: one by one will tell why. */
 static size_t spawn_batch(submission *what, const void *in, size_t count)
 {
     allot_executor *executor = what->executor;
     count = count < AL_BATCH_CALLS ? count : AL_BATCH_CALLS;
-    if (!what->plain || count < 2 || !al_gate_enter_tasks(executor->gate, count))
+    if (!goes_to_threads(what) || count < 2 || !al_gate_enter_tasks(executor->gate, count))
         return 0;
     al_task *batch = NULL;
-    if (al_executor_ensure_open(executor, executor->places[0]))
+    if (al_executor_ensure_open(executor, what->direct))
         batch = al_batch_create(executor->gate, what->function, in, what->in_size, count);
     if (batch)
-        al_arm_dispatch(batch, executor->places[0]);
+        al_arm_dispatch(batch, what->direct);
     else
         al_gate_abandon_tasks(executor->gate, count);
     return batch ? count : 0;
@@ -315,7 +335,7 @@ allot_status allot_spawn_many(allot_executor *executor, allot_function function,
                               size_t in_size, size_t count, const allot_hints *given, size_t *spawned)
 {
     allot_hints hints;
-    submission what = { executor, function, in_size, 0, given, &hints, 1, AL_FUTURE_SPAWNED, false };
+    submission what = { executor, function, in_size, 0, given, &hints, 1, AL_FUTURE_SPAWNED, NULL };
     al_failure failure = { 0 };
     allot_status status = is_fine(&what, in) ? ALLOT_OK : check_submission(&what, in, &failure);
     size_t done = 0;

@@ -130,3 +130,21 @@ bool al_inject_has(const al_inject *inject, al_band band)
     return band == AL_BAND_NORMAL &&
            atomic_load_explicit((_Atomic size_t *)&inject->mail, memory_order_relaxed);
 }
+
+static size_t length_of(const al_inject *inject, al_band band)
+{
+    uint64_t active = atomic_load_explicit((_Atomic uint64_t *)&inject->active[band], memory_order_acquire);
+    size_t length = 0;
+    for (; active; active &= active - 1)
+        length += al_deque_length(atomic_load_explicit(
+            (al_deque * _Atomic *)&inject->queues[band][__builtin_ctzll(active)], memory_order_acquire));
+    return length;
+}
+
+size_t al_inject_length(const al_inject *inject)
+{
+    size_t length = atomic_load_explicit((_Atomic size_t *)&inject->mail, memory_order_relaxed);
+    for (al_band band = 0; band < AL_BANDS; band++)
+        length += length_of(inject, band);
+    return length;
+}

@@ -55,4 +55,7 @@ al_task *al_inject_take_mail(al_inject *inject, int node);
 
 bool al_inject_has(const al_inject *inject, al_band band);
 
+/* How many there are in all, or were a moment ago. */
+size_t al_inject_length(const al_inject *inject);
+
 #endif

@@ -7,7 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BATCH 16 /* answers taken under one hold of the lock */
+#define BATCH    32 /* answers taken under one hold of the lock */
+#define SURPRISE 8  /* a call that took so many times as long as usual */
+
+/* This thread completes what it took: the tasks that follow are given out by the submission alone. */
+static _Thread_local bool collecting __attribute__((tls_model("initial-exec")));
 
 /* ---- Completing ---- */
 
@@ -53,17 +57,27 @@ void al_ended_complete(al_process *place, al_ended *ended)
 
 /* ---- Taking ---- */
 
+/* The mean of the last calls. One alone that took much longer, for it lost its CPU, counts as a little
+ * longer; two in a row are the new measure. */
 static void note_time(al_worker *worker, int64_t ran_ns)
 {
-    worker->typical_ns = worker->typical_ns ? (7 * worker->typical_ns + ran_ns) / 8 : ran_ns + 1;
+    bool surprise = worker->typical_ns && ran_ns / SURPRISE > worker->typical_ns;
+    if (!worker->typical_ns || (surprise && worker->surprised))
+        worker->typical_ns = ran_ns + 1;
+    else
+        worker->typical_ns =
+            (7 * worker->typical_ns + (surprise ? 2 * worker->typical_ns : ran_ns)) / 8 + (ran_ns != 0);
+    worker->surprised = surprise;
 }
 
 static void copy_result(const al_worker *worker, const al_job *job, uint64_t turn)
 {
     const al_task *task = job->task;
     if (!job->split && job->parcel < 0 && task->out_size)
-        memcpy(al_task_out(task), al_page_body(worker->page, turn)->bytes + al_slot_out_offset(task->in_size),
-               task->out_size);
+        al_copy_small(al_task_out(task),
+                      al_page_bytes(worker->page, turn, task->in_size, task->out_size) +
+                          al_slot_out_offset(task->in_size),
+                      task->out_size);
 }
 
 bool al_worker_answered(al_process *place, al_worker *worker, al_ended *ended)
@@ -90,27 +104,18 @@ bool al_worker_answered(al_process *place, al_worker *worker, al_ended *ended)
 }
 
 /* With the lock held: takes up to BATCH answers and gives the workers what is next. */
-static size_t take_answers(al_process *place, al_ended *ended, _Atomic uint32_t **bell, bool *attend)
+static size_t take_answers(al_process *place, al_ended *ended, al_bells *bells)
 {
     size_t count = 0;
     for (al_worker *worker = place->workers; worker && count < BATCH; worker = worker->next) {
         size_t before = count;
-        if (worker->head == worker->tail)
-            continue;
         while (count < BATCH && al_worker_answered(place, worker, &ended[count]))
             count++;
-        if (count == before)
-            continue;
-        _Atomic uint32_t *rung = al_process_feed(place, worker);
-        if (worker->head == worker->tail && !place->queue.first && worker->state == AL_WORKER_READY &&
-            !worker->held)
-            rung = al_process_steal(place, worker);
-        if (rung && *bell) /* two sleepers at once are rare */
-            al_page_wake(rung);
-        else if (rung)
-            *bell = rung;
-        *attend |= worker->head == worker->tail && place->queue.first;
+        if (count != before)
+            al_process_feed(place, worker, bells);
     }
+    if (count)
+        al_process_distribute(place, bells);
     return count;
 }
 
@@ -118,16 +123,27 @@ static size_t take_answers(al_process *place, al_ended *ended, _Atomic uint32_t 
 static bool collect_and_unlock(al_process *place)
 {
     al_ended ended[BATCH];
-    _Atomic uint32_t *bell = NULL;
-    bool attend = false;
-    size_t count = take_answers(place, ended, &bell, &attend);
+    al_bells bells = { .count = 0 };
+    size_t count = take_answers(place, ended, &bells);
     pthread_mutex_unlock(&place->lock);
-    al_page_wake(bell);
-    if (attend)
-        al_process_attend(place);
+    al_bells_ring(place, &bells);
+    bool outer = collecting;
+    collecting = true;
     for (size_t i = 0; i < count; i++)
         al_ended_complete(place, &ended[i]);
+    collecting = outer;
     return count > 0;
+}
+
+/* Without the lock, which submitting threads want. */
+bool al_process_sees_answers(al_process *place)
+{
+    for (al_worker *worker = place->workers; worker; worker = worker->next) {
+        uint64_t turn = atomic_load_explicit(&worker->tail, memory_order_relaxed);
+        if (atomic_load(&al_page_slot(worker->page, turn)->word) == al_slot_word(turn, AL_SLOT_DONE))
+            return true;
+    }
+    return false;
 }
 
 bool al_process_collect(al_process *place)
@@ -136,6 +152,15 @@ bool al_process_collect(al_process *place)
         return false;
     pthread_mutex_lock(&place->lock);
     return collect_and_unlock(place);
+}
+
+void al_process_pump(al_process *place)
+{
+    if (collecting || !atomic_load_explicit(&place->given, memory_order_relaxed) ||
+        pthread_mutex_trylock(&place->lock) != 0)
+        return;
+    if (collect_and_unlock(place))
+        atomic_fetch_add_explicit(&place->pumped, 1, memory_order_relaxed);
 }
 
 /* ---- Collecting by threads that wait ---- */
@@ -155,7 +180,7 @@ static bool rearm(al_process *place)
 {
     pthread_mutex_lock(&place->lock);
     al_keeper_arm(place);
-    bool waits = place->queue.first != NULL;
+    bool waits = al_process_queued(place) != 0;
     pthread_mutex_unlock(&place->lock);
     return waits;
 }

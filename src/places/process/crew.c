@@ -225,7 +225,7 @@ void al_process_stop(al_process *place, al_task *task, int64_t grace_ns)
 {
     al_ended last = { .parcel = -1 };
     pthread_mutex_lock(&place->lock);
-    al_job *job = task->more->slot;
+    al_job *job = al_job_of(place, task);
     if (job && job->state == AL_JOB_SPREAD) {
         al_split *split = job->split;
         for (size_t i = 0; i < split->parts && !last.task; i++)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #define SPIN_NS  50000               /* how long it looks for answers before it sleeps */
+#define NAP_NS   100000              /* how long it leaves them to submitting threads without looking */
 #define CLOSE_NS INT64_C(1000000000) /* what workers get to exit by themselves */
 #define RETRY_NS INT64_C(100000000)  /* after a worker could not be started, while others work */
 #define LOOK_NS  1000000             /* how long deaths go unseen while answers come without a pause */
@@ -106,6 +108,25 @@ static void serve(al_process *place, al_worker *worker, al_job *job)
     al_ended_complete(place, &ended);
 }
 
+static void refuse_without_memory(al_process *place, al_task *task)
+{
+    if (al_place_start(&place->base, task))
+        al_place_complete(&place->base, task, ALLOT_NO_MEMORY, NULL, 0);
+}
+
+/* True if no worker can call its function. */
+static bool refuse_unknown(al_process *place, al_job *job)
+{
+    al_failure failure = { 0 };
+    pthread_mutex_lock(&place->lock);
+    bool known = al_job_resolve(place, job, &failure);
+    pthread_mutex_unlock(&place->lock);
+    if (!known)
+        al_job_refuse(place, job, ALLOT_INVALID, &failure);
+    al_failure_fini(&failure);
+    return !known;
+}
+
 /* Starts a task that was first in the queue and goes on with it. Not with the lock held: a cancelled launch
  * may be freed here, and its arrays with it. */
 static void start(al_process *place, al_job *job)
@@ -130,24 +151,29 @@ static void start(al_process *place, al_job *job)
 
 typedef enum step {
     STEP_NONE,
+    STEP_REFUSE,
     STEP_SERVE,
     STEP_START,
     STEP_HIRE
 } step;
 
 /* With the lock held: what to do next, with which worker and job (both held then). */
-static step next_step(al_process *place, al_worker **worker, al_job **job)
+static step next_step(al_process *place, al_worker **worker, al_job **job, al_task **refused)
 {
+    *refused = al_process_fetch(place);
+    if (*refused)
+        return STEP_REFUSE;
     if (!place->queue.first)
         return STEP_NONE;
     *worker = al_process_free_worker(place);
     if (!*worker) {
-        bool room = place->worker_count < (size_t)place->limit && place->starting < place->queue.count;
+        bool room = place->worker_count < (size_t)place->limit && place->starting < al_process_queued(place);
         bool may = !place->worker_count || place->retry_ns <= al_clock_now_ns();
         return room && may ? STEP_HIRE : STEP_NONE;
     }
     *job = take_first(place);
-    if ((*job)->state == AL_JOB_TAKEN || (al_task_launch((*job)->task) && !(*job)->split))
+    if ((*job)->state == AL_JOB_TAKEN || (al_task_launch((*job)->task) && !(*job)->split) ||
+        (*job)->symbol.module == AL_MODULES_MAX)
         return STEP_START;
     (*job)->state = AL_JOB_HELD;
     (*worker)->held = true;
@@ -178,15 +204,18 @@ static void look_after(al_process *place)
     for (bool more = true; more;) {
         al_worker *worker = NULL;
         al_job *job = NULL;
+        al_task *refused = NULL;
         pthread_mutex_lock(&place->lock);
-        step next = place->closing ? STEP_NONE : next_step(place, &worker, &job);
+        step next = place->closing ? STEP_NONE : next_step(place, &worker, &job, &refused);
         bool stale = place->arrays_stale;
         pthread_mutex_unlock(&place->lock);
         if (stale)
             al_forget_stale(place);
-        if (next == STEP_SERVE)
+        if (next == STEP_REFUSE)
+            refuse_without_memory(place, refused);
+        else if (next == STEP_SERVE)
             serve(place, worker, job);
-        else if (next == STEP_START)
+        else if (next == STEP_START && !refuse_unknown(place, job))
             start(place, job);
         more = next != STEP_NONE && (next != STEP_HIRE || hire(place));
     }
@@ -196,11 +225,10 @@ static void look_after(al_process *place)
 
 void al_keeper_arm(al_process *place)
 {
-    uint32_t notify = al_keeper_wants_notice(place);
+    bool notify = al_keeper_wants_notice(place);
     for (al_worker *worker = place->workers; worker; worker = worker->next)
-        for (uint64_t turn = worker->tail; turn != worker->head; turn++)
-            atomic_store(&al_page_slot(worker->page, turn)->notify,
-                         notify); /* pairs with the worker's run() */
+        if (notify || worker->armed)
+            al_worker_arm(worker, notify);
 }
 
 /* Before sleeping. True: something was left in the queue for a worker that was awake, and another could run
@@ -209,7 +237,7 @@ static bool arm(al_process *place)
 {
     pthread_mutex_lock(&place->lock);
     al_keeper_arm(place);
-    bool left = place->queue.first && al_process_free_worker(place);
+    bool left = al_process_queued(place) && al_process_free_worker(place);
     pthread_mutex_unlock(&place->lock);
     return left;
 }
@@ -277,16 +305,29 @@ static int timeout_ms(al_process *place, int64_t until_ns)
     return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns) / 1000000 + 1);
 }
 
+/* Waits for events, at the latest until a moment. A nap is shorter than what epoll counts in. */
+static int await(al_process *place, struct epoll_event *events, int64_t until_ns)
+{
+    if (!atomic_load(&place->napping))
+        return epoll_wait(place->epoll_fd, events, EVENTS, timeout_ms(place, until_ns));
+    struct pollfd any = { .fd = place->epoll_fd, .events = POLLIN };
+    const struct timespec nap = { 0, NAP_NS };
+    if (timeout_ms(place, until_ns) != 0 && ppoll(&any, 1, &nap, NULL) <= 0)
+        return 0;
+    return epoll_wait(place->epoll_fd, events, EVENTS, 0);
+}
+
 /* Sleeps until something happens that it has to see to, at the latest until a moment. */
-static void sleep_until(al_process *place, int64_t until_ns)
+static void sleep_until(al_process *place, int64_t until_ns, bool naps)
 {
     struct epoll_event events[EVENTS];
+    atomic_store(&place->napping, naps);
     atomic_store(&place->asleep, true); /* seq_cst: pairs with al_process_attend() */
     if (arm(place))
         atomic_store(&place->attention, true);
     int count = 0;
-    if (!atomic_load(&place->attention) && !al_process_collect(place))
-        count = epoll_wait(place->epoll_fd, events, EVENTS, timeout_ms(place, until_ns));
+    if (!atomic_load(&place->attention) && (naps || !al_process_collect(place)))
+        count = await(place, events, until_ns);
     atomic_store(&place->asleep, false);
     handle(place, events, count);
     if (place->retry_ns && place->retry_ns <= al_clock_now_ns()) {
@@ -297,22 +338,11 @@ static void sleep_until(al_process *place, int64_t until_ns)
 
 /* ---- The thread ---- */
 
-/* Without the lock, which submitting threads want: only this thread removes workers. */
-static bool sees_answers(al_process *place)
-{
-    for (al_worker *worker = place->workers; worker; worker = worker->next) {
-        uint64_t turn = atomic_load_explicit(&worker->tail, memory_order_relaxed);
-        if (atomic_load(&al_page_slot(worker->page, turn)->word) == al_slot_word(turn, AL_SLOT_DONE))
-            return true;
-    }
-    return false;
-}
-
 /* Nothing else is of interest any more. */
 static void sleep_for_deaths(al_process *place, int64_t until_ns)
 {
     atomic_store(&place->attention, false);
-    sleep_until(place, until_ns);
+    sleep_until(place, until_ns, false);
 }
 
 static void dismiss(al_process *place)
@@ -330,14 +360,24 @@ static void dismiss(al_process *place)
         sleep_for_deaths(place, INT64_MAX);
 }
 
+/* Whether submitting threads have collected since this was asked last: while they do they had better. */
+static bool others_collect(al_process *place, uint32_t *seen)
+{
+    uint32_t pumped = atomic_load_explicit(&place->pumped, memory_order_relaxed), before = *seen;
+    *seen = pumped;
+    return pumped != before;
+}
+
 static void *keep(void *of)
 {
     al_process *place = of;
     int64_t busy_ns = 0, looked_ns = 0;
+    uint32_t pumped = 0;
     if (place->cpus_known) /* workers inherit it; this thread may have been started from a bound one */
         sched_setaffinity(0, sizeof place->cpus, &place->cpus);
     while (!atomic_load(&place->closing)) {
-        bool busy = sees_answers(place) && al_process_collect(place);
+        bool others = others_collect(place, &pumped);
+        bool busy = !others && al_process_sees_answers(place) && al_process_collect(place);
         if (atomic_load(&place->attention) && atomic_exchange(&place->attention, false)) {
             look_after(place);
             busy = true;
@@ -345,9 +385,9 @@ static void *keep(void *of)
         int64_t now_ns = al_clock_now_ns();
         if (busy)
             busy_ns = now_ns;
-        bool idle = now_ns - busy_ns > SPIN_NS || atomic_load(&place->collectors);
+        bool idle = others || now_ns - busy_ns > SPIN_NS || atomic_load(&place->collectors);
         if (idle || now_ns - looked_ns > LOOK_NS) {
-            sleep_until(place, idle ? INT64_MAX : 0);
+            sleep_until(place, idle ? INT64_MAX : 0, others);
             looked_ns = al_clock_now_ns();
         }
         for (int i = 0; !busy && i < 16; i++)

@@ -1,14 +1,25 @@
-/* The process place: a queue of jobs in private memory, and workers whose slots they are put into.
+/* The process place: tasks in queues of their submitters, and workers whose slots they are put into.
  *
- * Who may do what: any thread puts jobs into the queue, gives simple ones straight to a worker that is free,
- * and collects answers; each under the one lock. The keeper, the place's own thread, does what takes long or
+ *   job.c      what the place keeps of a call, and how it ends
+ *   feed.c     which worker gets what, and when
+ *   collect.c  the answers
+ *   prepare.c  what must reach a worker before a call can
+ *   crew.c     the life of workers
+ *   keeper.c   the place's own thread
+ *
+ * Who may do what: any thread puts tasks into its own queue, without a lock. Under the one lock any thread
+ * gives simple ones to workers that have room, and takes answers, many at a time: a submitting thread now and
+ * then while its tasks stream, a waiting one until its future is done. The keeper does what takes long or
  * needs a descriptor: it starts and buries workers, tells them of modules and arrays, prepares launches and
- * large arguments, ends what is to be stopped, and collects when nobody else does. */
+ * large arguments, ends what is to be stopped, and collects when nobody else does. While others do, it looks
+ * every 100 microseconds whether they still do: that is how long an answer may lie there that nobody waits
+ * for. */
 #ifndef AL_PLACES_PROCESS_POOL_H
 #define AL_PLACES_PROCESS_POOL_H
 
 #include "core/collector.h"
 #include "core/launch.h"
+#include "places/inject.h"
 #include "places/place.h"
 #include "places/process/slot.h"
 #include "places/process/spawn.h"
@@ -31,8 +42,8 @@ typedef enum al_job_state {
     AL_JOB_SPREAD   /* a launch whose parts are jobs of their own */
 } al_job_state;
 
-/* One call: a plain function's task, a launch, or a part of one. task->more->slot is a task's own job, while
- * it has one. */
+/* One call that is not in a submitter's queue any more: a plain function's task, a launch, or a part of one.
+ * task->more->slot is a task's own job, while it has one, of tasks that have `more`. */
 struct al_job {
     al_job *next, *previous; /* of the queue */
     al_task *task;
@@ -42,7 +53,8 @@ struct al_job {
     al_symbol symbol;
     al_worker *worker; /* given to */
     uint64_t turn;
-    int parcel; /* descriptor of what does not fit the slot; -1: none */
+    uint64_t sequence; /* calls given before it, to all workers */
+    int parcel;        /* descriptor of what does not fit the slot; -1: none */
 };
 
 /* A launch that has been cut into parts. */
@@ -70,6 +82,7 @@ struct al_worker {
     al_words words;   /* the keeper's own, as is: */
     int64_t words_ns; /* when it is listened to again; 0: it is */
     bool held;        /* the keeper prepares a job for it */
+    bool armed;       /* it was told to notify the keeper of its next answer, and may have done so since */
     _Atomic uint64_t head,
         tail; /* turns: the next to give, the oldest not collected; the keeper looks without the lock */
     al_job *jobs[AL_SLOTS];
@@ -83,7 +96,8 @@ struct al_worker {
     uint32_t party;  /* its number among those who use sync objects; 0: it has asked for none */
     int64_t kill_ns; /* when SIGKILL is due; INT64_MAX: never */
     int64_t start_ns;
-    int64_t typical_ns; /* what a call took lately */
+    int64_t typical_ns; /* what a call took lately; 0: there was none */
+    bool surprised;     /* the last one took much longer */
 };
 
 typedef struct al_job_queue {
@@ -99,8 +113,16 @@ struct al_process {
     al_symbols symbols;
     al_spawner spawner;
 
+    al_inject inject; /* tasks that nobody has looked at. Pushed without the lock, taken with it */
+    /* Submitters are to distribute at once: a worker is free, or one may be added. Not: the next answer will
+     * take their tasks along. Written with the lock held. */
+    _Atomic bool wanted;
+
     pthread_mutex_t lock; /* guards all below but what is said to be the keeper's or atomic */
-    al_job_queue queue;
+    al_job_queue queue;   /* what came before what is still in `inject` */
+    unsigned turn;        /* of the submitters' queues */
+    uint64_t taken, normal_due, low_due;
+    uint64_t sequence, overtaken_due;
     al_worker *workers; /* changed by the keeper only */
     size_t worker_count, starting;
     al_job *spare;     /* jobs to use again */
@@ -109,9 +131,11 @@ struct al_process {
 
     al_collector collector;
     _Atomic bool closing;
-    _Atomic bool attention; /* the keeper has something to do besides collecting */
-    _Atomic bool asleep;    /* the keeper sleeps: whoever sets `attention` writes to wake_fd */
-    _Atomic uint32_t given; /* jobs in slots */
+    _Atomic bool attention;  /* the keeper has something to do besides collecting */
+    _Atomic bool asleep;     /* the keeper sleeps: whoever sets `attention` writes to wake_fd */
+    _Atomic bool napping;    /* it sleeps for a moment only, and need not be told of answers */
+    _Atomic uint32_t given;  /* jobs in slots */
+    _Atomic uint32_t pumped; /* how often submitting threads have collected answers */
     _Atomic uint32_t
         collectors; /* threads that collect now: workers need not wake the keeper while there are any */
 
@@ -130,21 +154,38 @@ static inline al_process *al_process_from(al_place *place)
     return place->kind == ALLOT_PROCESS ? (al_process *)place : NULL;
 }
 
-/* ---- pool.c: the queue and the slots; collect.c: the answers; any thread ---- */
+/* ---- pool.c: any thread, with no lock held ---- */
 
 void al_process_enqueue(al_process *place, al_task *task);
 al_task *al_process_withdraw(al_process *place, al_task *which);
 
-/* Takes the answers that are there and completes their tasks; true if there were any. */
-bool al_process_collect(al_process *place);
-
-/* Sets up the place's collector, for threads that wait. */
-void al_process_collector_init(al_collector *collector);
-
 /* Wakes the keeper, or makes it look once more before it sleeps. */
 void al_process_attend(al_process *place);
 
-/* ---- Between pool.c and the keeper; with the lock held ---- */
+/* What is to be done once the lock is free. */
+#define AL_BELLS 8
+typedef struct al_bells {
+    size_t count;
+    _Atomic uint32_t *of[AL_BELLS]; /* workers to be woken */
+    bool attend;                    /* the keeper is needed */
+} al_bells;
+
+void al_bells_add(al_bells *bells, _Atomic uint32_t *bell); /* NULL: none */
+void al_bells_ring(al_process *place, const al_bells *bells);
+
+/* ---- collect.c: any thread, with no lock held ---- */
+
+/* Takes the answers that are there and completes their tasks; true if there were any. */
+bool al_process_collect(al_process *place);
+
+/* The same for a thread that does something else, and only if nobody holds the lock. */
+void al_process_pump(al_process *place);
+
+/* The keeper: whether there are any. */
+bool al_process_sees_answers(al_process *place);
+
+/* Sets up the place's collector, for threads that wait. */
+void al_process_collector_init(al_collector *collector);
 
 /* A call that has ended and whose task, if it was the last of it, is to be completed once the lock is free.
  */
@@ -157,9 +198,47 @@ typedef struct al_ended {
     int parcel; /* holds the result; -1: none */
 } al_ended;
 
+/* Completes what al_job_end() or al_worker_answered() ended. */
+void al_ended_complete(al_process *place, al_ended *ended);
+
+/* With the lock held: takes the next answer from a worker; false if there is none. */
+bool al_worker_answered(al_process *place, al_worker *worker, al_ended *ended);
+
+/* ---- job.c; with the lock held ---- */
+
 void al_job_queue_append(al_job_queue *queue, al_job *job);
 void al_job_queue_prepend(al_job_queue *queue, al_job *job);
 void al_job_queue_remove(al_job_queue *queue, al_job *job);
+
+/* A job for a task that has not started; NULL when memory is out. */
+al_job *al_job_create(al_process *place, al_task *task);
+
+/* Lets go of a job without a task. */
+void al_job_discard(al_process *place, al_job *job);
+
+/* False if its function cannot be called by a worker; the failure says why. */
+bool al_job_resolve(al_process *place, al_job *job, al_failure *failure);
+
+/* The job of a task that has started; NULL: it has none any more. */
+al_job *al_job_of(const al_process *place, const al_task *task);
+
+/* Ends a job that is in no queue and no slot any more. */
+al_ended al_job_end(al_process *place, al_job *job, allot_status status, al_failure *failure);
+
+/* With no lock held: ends a job whose task may not have started yet. */
+void al_job_refuse(al_process *place, al_job *job, allot_status status, al_failure *failure);
+
+/* ---- feed.c; with the lock held ---- */
+
+/* How many tasks and parts wait for a worker. */
+size_t al_process_queued(const al_process *place);
+
+/* Takes a task that nobody has looked at, low priority first; NULL: there is none. */
+al_task *al_process_take_any(al_process *place);
+
+/* Makes sure that there is a job in the queue if there is a task. Returns a task that there was no memory
+ * for. */
+al_task *al_process_fetch(al_process *place);
 
 /* A worker that can take a job now, better one that is awake; NULL if there is none. */
 al_worker *al_process_free_worker(al_process *place);
@@ -168,35 +247,18 @@ al_worker *al_process_free_worker(al_process *place);
  */
 _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *job);
 
-/* Gives simple jobs, those that need no message before, from the queue's head to this worker as far as it has
- * room for them. Returns what to wake. */
-_Atomic uint32_t *al_process_feed(al_process *place, al_worker *worker);
+/* Gives the worker what it has room for: simple jobs, those that need no message before, or, if nothing is
+ * queued, what others have not begun. */
+void al_process_feed(al_process *place, al_worker *worker, al_bells *bells);
 
-/* Lets an idle worker run what another has in its slots and has not begun. */
-_Atomic uint32_t *al_process_steal(al_process *place, al_worker *worker);
+/* Feeds workers that are free, and says whether submitters are wanted from now on. */
+void al_process_distribute(al_process *place, al_bells *bells);
 
 /* Turns whose jobs were taken back or collected are over once they are the oldest. */
 void al_worker_pass_over(al_worker *worker);
 
-/* Lets go of a job without a task. */
-void al_job_discard(al_process *place, al_job *job);
-
 /* Takes a job back that its worker has not begun; false if it has. */
 bool al_process_take_back(al_process *place, al_job *job);
-
-/* Ends a job that is in no queue and no slot any more. */
-al_ended al_job_end(al_process *place, al_job *job, allot_status status, al_failure *failure);
-
-/* Takes the next answer from a worker; false if there is none. */
-bool al_worker_answered(al_process *place, al_worker *worker, al_ended *ended);
-
-/* ---- With no lock held ---- */
-
-/* Ends a job whose task may not have started yet. */
-void al_job_refuse(al_process *place, al_job *job, allot_status status, al_failure *failure);
-
-/* Completes what al_job_end() or al_worker_answered() ended. */
-void al_ended_complete(al_process *place, al_ended *ended);
 
 /* ---- memory.c: arrays that workers can map ---- */
 
@@ -270,10 +332,18 @@ void al_keeper_stop(al_process *place);
 /* With the lock held: whether workers are to wake the keeper: it sleeps, and nobody else collects. */
 static inline bool al_keeper_wants_notice(al_process *place)
 {
-    return atomic_load(&place->asleep) && !atomic_load(&place->collectors);
+    return atomic_load(&place->asleep) && !atomic_load(&place->napping) && !atomic_load(&place->collectors);
 }
 
-/* With the lock held: tells the workers so. */
+/* With the lock held: tells the worker to notify the keeper of its next answer, or not to. Before a call is
+ * published that is enough; for calls that are under way look for answers afterwards. */
+static inline void al_worker_arm(al_worker *worker, bool notify)
+{
+    atomic_store(&worker->page->notify, notify); /* seq_cst: pairs with the worker's run() */
+    worker->armed = notify;
+}
+
+/* With the lock held: does that for all of them. */
 void al_keeper_arm(al_process *place);
 
 /* Fails everything that waits for a worker: there will be none. */

@@ -30,7 +30,9 @@ static bool tell_module(al_process *place, al_worker *worker, uint32_t module)
     if (worker->modules[module / 64] >> (module % 64) & 1)
         return true;
     al_wire_message message;
+    pthread_mutex_lock(&place->lock);
     al_symbols_introduce(&place->symbols, module, &message);
+    pthread_mutex_unlock(&place->lock);
     if (!tell(worker, &message, -1))
         return false;
     pthread_mutex_lock(&place->lock);

@@ -64,6 +64,7 @@ static void free_place(al_process *place)
         next = job->next;
         free(job);
     }
+    al_inject_fini(&place->inject);
     al_symbols_fini(&place->symbols);
     al_spawner_fini(&place->spawner);
     pthread_mutex_destroy(&place->lock);
@@ -103,6 +104,8 @@ static al_process *create(const al_place_config *config)
     init_lock(&place->lock);
     al_process_collector_init(&place->collector);
     al_symbols_init(&place->symbols);
+    al_inject_init(&place->inject);
+    atomic_store(&place->wanted, true); /* there is no worker yet */
     if (!al_spawner_init(&place->spawner)) {
         free_place(place);
         return NULL;

@@ -71,14 +71,12 @@ static bool is_program(const struct dl_phdr_info *info)
 void al_symbols_init(al_symbols *symbols)
 {
     memset(symbols, 0, sizeof *symbols);
-    pthread_mutex_init(&symbols->lock, NULL);
 }
 
 void al_symbols_fini(al_symbols *symbols)
 {
     for (uint32_t i = 0; i < symbols->count; i++)
         free(symbols->modules[i].path);
-    pthread_mutex_destroy(&symbols->lock);
 }
 
 typedef struct search {
@@ -171,19 +169,28 @@ static bool find_new(al_symbols *symbols, uintptr_t address, al_symbol *symbol, 
     return true;
 }
 
+void al_symbols_refresh(al_symbols *symbols)
+{
+    dl_iterate_phdr(read_counts, symbols);
+}
+
 bool al_symbols_find(al_symbols *symbols, al_code function, al_symbol *symbol, al_failure *failure)
 {
     uintptr_t address = (uintptr_t)function;
-    bool found = true;
-    pthread_mutex_lock(&symbols->lock);
-    dl_iterate_phdr(read_counts, symbols);
-    struct al_symbol_known *known = &symbols->cache[(address >> 4) % AL_SYMBOLS_CACHED];
-    if (known->address == address)
-        *symbol = known->symbol;
-    else if ((found = find_new(symbols, address, symbol, failure)))
-        *known = (struct al_symbol_known){ address, *symbol };
-    pthread_mutex_unlock(&symbols->lock);
-    return found;
+    size_t first = (address >> 4) % (AL_SYMBOLS_CACHED / AL_SYMBOLS_TRIED) * AL_SYMBOLS_TRIED;
+    struct al_symbol_known *known = &symbols->cache[first], *free_one = known;
+    for (size_t i = 0; i < AL_SYMBOLS_TRIED; i++) {
+        if (known[i].address == address) {
+            *symbol = known[i].symbol;
+            return true;
+        }
+        if (!known[i].address)
+            free_one = &known[i];
+    }
+    if (!find_new(symbols, address, symbol, failure))
+        return false;
+    *free_one = (struct al_symbol_known){ address, *symbol };
+    return true;
 }
 
 void al_symbols_introduce(al_symbols *symbols, uint32_t module, al_wire_message *message)
@@ -191,13 +198,11 @@ void al_symbols_introduce(al_symbols *symbols, uint32_t module, al_wire_message 
     memset(message, 0, sizeof *message);
     message->kind = AL_WIRE_MODULE;
     message->index = module;
-    pthread_mutex_lock(&symbols->lock);
     const al_module *from = &symbols->modules[module];
     message->is_program = from->is_program;
     message->build_id_size = from->build_id_size;
     memcpy(message->build_id, from->build_id, from->build_id_size);
     strncat(message->path, from->path, sizeof message->path - 1);
-    pthread_mutex_unlock(&symbols->lock);
 }
 
 /* ---- The worker's side ---- */

@@ -9,7 +9,6 @@
 
 #include "core/failure.h"
 #include "places/process/wire.h"
-#include <pthread.h>
 
 #define AL_MODULES_MAX 256
 
@@ -30,10 +29,11 @@ typedef struct al_module {
     char *path; /* absolute */
 } al_module;
 
-#define AL_SYMBOLS_CACHED 64
+#define AL_SYMBOLS_CACHED 256
+#define AL_SYMBOLS_TRIED  4 /* places in the cache where one may be */
 
+/* Its owner locks. */
 typedef struct al_symbols {
-    pthread_mutex_t lock; /* guards all of it; modules below `count` never change but for their base */
     al_module modules[AL_MODULES_MAX];
     uint32_t count;
     unsigned long long adds, subs; /* the loader's counts when the cache was filled */
@@ -46,8 +46,12 @@ typedef struct al_symbols {
 void al_symbols_init(al_symbols *symbols);
 void al_symbols_fini(al_symbols *symbols);
 
-/* Finds a function's symbol; false with the failure set: it lies in no module. Takes no lock of the loader
- * that is held while constructors run. */
+/* To be called before functions are looked for that were submitted since: forgets what is known when modules
+ * have come or gone. Takes no lock of the loader that is held while constructors run. */
+void al_symbols_refresh(al_symbols *symbols);
+
+/* Finds a function's symbol; false with the failure (which may be NULL) set: it lies in no module. The same
+ * of locks. */
 bool al_symbols_find(al_symbols *symbols, al_code function, al_symbol *symbol, al_failure *failure);
 
 /* Fills the message that tells a worker about a module. */

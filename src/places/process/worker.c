@@ -172,7 +172,8 @@ static allot_status find_code(worker *self, const al_slot *slot, al_code *code, 
 static bool find_bytes(worker *self, const al_slot *slot, unsigned char **bytes)
 {
     size_t needed = al_slot_out_offset(slot->in_size) + slot->out_size;
-    *bytes = slot->in_parcel ? self->parcel.address : al_page_body(self->page, self->turn)->bytes;
+    *bytes = slot->in_parcel ? self->parcel.address
+                             : al_page_bytes(self->page, self->turn, slot->in_size, slot->out_size);
     return *bytes && (!slot->in_parcel || self->parcel.bytes >= needed);
 }
 
@@ -234,7 +235,7 @@ static void run(worker *self, al_slot *slot)
         _exit(EXIT_SUCCESS); /* being killed: the parent has given the task up */
     /* seq_cst, as the change before: either the parent sees the slot before it sleeps, or we see that it
      * does. */
-    if (atomic_load(&slot->notify))
+    if (atomic_load(&self->page->notify) && atomic_exchange(&self->page->notify, 0))
         al_wire_signal(self->door.socket, AL_WIRE_WAKE);
 }
 

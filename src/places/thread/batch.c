@@ -18,11 +18,12 @@ static void run_one(al_pool *pool, al_batch_runner *runner)
     al_batch_end(runner, status);
 }
 
-/* Something that goes before the next call: what the last one left in the deque, high priority, a team. */
+/* Something that goes before the next call: what the last one left in the deque or did not end, high
+ * priority, a team. */
 static bool is_interrupted(const al_worker *worker, const al_task *task)
 {
     const al_pool *pool = worker->pool;
-    return !al_deque_is_newest(&worker->deque, task) || al_team_any(&pool->teams) ||
+    return !al_deque_is_newest(&worker->deque, task) || worker->blocking || al_team_any(&pool->teams) ||
            al_inject_has(&pool->inject, AL_BAND_HIGH);
 }
 

@@ -28,6 +28,12 @@ static bool reclaim(al_helper *helper, allot_future *future)
            al_find_reclaim(worker, al_task_from(future));
 }
 
+static bool any(al_helper *helper)
+{
+    al_worker *worker = (al_worker *)helper;
+    return (const char *)__builtin_frame_address(0) > worker->stack_end && al_find_any(worker->pool);
+}
+
 /* One that cannot help has another worker stand in. */
 static void idle(al_helper *helper, bool idle)
 {
@@ -58,6 +64,13 @@ static void count_busy(al_worker *worker)
     al_place_count(&worker->pool->base, AL_BUSY_NS, (uint64_t)(al_clock_now_ns() - worker->busy_since_ns));
 }
 
+/* A task that is over does not block any more, whatever it said. */
+static void end_blocking(al_worker *worker)
+{
+    worker->blocking = 1; /* however many there are */
+    al_crew_blocking(worker, false);
+}
+
 static void *serve(void *of)
 {
     al_worker *worker = of;
@@ -72,8 +85,11 @@ static void *serve(void *of)
     worker->busy_since_ns = al_clock_now_ns();
     for (bool left = false; !left;) {
         if (__builtin_expect(!atomic_load_explicit(&pool->surplus, memory_order_relaxed), true) &&
-            al_find_and_run(worker, false))
+            al_find_and_run(worker, false)) {
+            if (__builtin_expect(worker->blocking != 0, false))
+                end_blocking(worker);
             continue;
+        }
         count_busy(worker); /* the clock is read when a worker runs dry, not for every task */
         if (atomic_load(&pool->closing) && !al_find_any(pool))
             break;
@@ -120,7 +136,7 @@ static al_worker *create_worker(al_pool *pool, int index)
     if (!worker)
         return NULL;
     memset(worker, 0, sizeof *worker);
-    worker->helper = (al_helper){ help, reclaim, idle };
+    worker->helper = (al_helper){ help, reclaim, any, idle };
     worker->pool = pool;
     worker->index = index;
     worker->first_victim = (uint32_t)index + 1;

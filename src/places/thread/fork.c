@@ -29,6 +29,7 @@ static allot_status run_branch(allot_call *call, const void *in, void *out)
     const taken *what = in;
     al_task *own = al_task_here;
     (void)out;
+    al_place_count(&al_worker_mine->pool->base, AL_ENQUEUED, 1); /* only who takes one pays for the figures */
     al_task_here = what->task;
     allot_status status = call_branch(what->branch, call->place, &call->failure);
     al_task_here = own;

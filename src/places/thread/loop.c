@@ -19,8 +19,15 @@ typedef struct loop {
     _Atomic uint32_t members;
     _Atomic int status;     /* the first error */
     al_failure failure;     /* written by the one who set `status` */
-    _Atomic uint32_t ended; /* 1: the team's work is over; 2: the caller sleeps for that */
+    _Atomic uint32_t ended; /* 1: the team's work is over; before that how the caller waits for it */
 } loop;
+
+enum {
+    RUNNING,
+    ENDED,
+    SLEPT_FOR,  /* on `ended` */
+    WATCHED_FOR /* on the epoch */
+};
 
 /* ---- Blocks ---- */
 
@@ -153,20 +160,39 @@ static void work(al_team *team, int place)
 static void end(al_team *team)
 {
     loop *self = (loop *)team;
-    if (atomic_exchange(&self->ended, 1) == 2) /* the loop may be gone after this: then nobody sleeps there */
+    uint32_t before = atomic_exchange(&self->ended, ENDED);
+    if (before == SLEPT_FOR) /* else the loop may be gone */
         al_futex_wake(&self->ended, 1, AL_FUTEX_PRIVATE);
+    if (before == WATCHED_FOR)
+        al_epoch_bump();
+}
+
+static bool has_ended(void *of)
+{
+    loop *self = of;
+    uint32_t state = RUNNING;
+    atomic_compare_exchange_strong(&self->ended, &state, WATCHED_FOR);
+    return state == ENDED;
+}
+
+static void sleep_for_end(loop *self)
+{
+    uint32_t state = RUNNING;
+    if (al_helper_here)
+        al_wait_until(has_ended, self, INT64_MAX);
+    else if (atomic_compare_exchange_strong(&self->ended, &state, SLEPT_FOR))
+        while (atomic_load(&self->ended) == SLEPT_FOR)
+            al_futex_wait(&self->ended, SLEPT_FOR, INT64_MAX, AL_FUTEX_PRIVATE);
 }
 
 static void wait_for_end(loop *self)
 {
     int64_t until_ns = al_clock_now_ns() + JOIN_SPIN_NS;
-    while (!atomic_load_explicit(&self->ended, memory_order_acquire)) {
+    while (atomic_load_explicit(&self->ended, memory_order_acquire) != ENDED) {
         for (int i = 0; i < 64 && !atomic_load_explicit(&self->ended, memory_order_relaxed); i++)
             al_pause();
-        uint32_t running = 0;
-        if (al_clock_now_ns() > until_ns && atomic_compare_exchange_strong(&self->ended, &running, 2))
-            while (atomic_load(&self->ended) == 2)
-                al_futex_wait(&self->ended, 2, INT64_MAX, AL_FUTEX_PRIVATE);
+        if (al_clock_now_ns() > until_ns)
+            sleep_for_end(self);
     }
 }
 

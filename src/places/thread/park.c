@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include "base/slab.h"
+#include "base/yield.h"
 #include "places/thread/pool.h"
 #include "topology/topology.h"
 
@@ -36,10 +37,12 @@ void al_park_fini(al_pool *pool)
 static bool is_stream(const al_pool *pool)
 {
     al_lane *lane = al_lane_here();
+    if (lane->number == AL_LANE_SHARED) /* it may be several threads' */
+        return false;
     int64_t now_ns = al_clock_now_ns(), since_ns = now_ns - lane->announced_ns;
     lane->announced_ns = now_ns;
-    bool stream = since_ns < SOON_NS && lane->number != AL_LANE_SHARED &&
-                  atomic_load_explicit((_Atomic bool *)&pool->sentinel, memory_order_relaxed);
+    bool stream =
+        since_ns < SOON_NS && atomic_load_explicit((_Atomic bool *)&pool->sentinel, memory_order_relaxed);
     if (!stream)
         lane->unheeded = 0;
     else if (++lane->unheeded % STREAM_LOOK)
@@ -166,6 +169,8 @@ static bool spin(al_worker *worker)
         for (int i = 0; i < 32 && !(found = al_find_any(pool)); i++, looks++)
             al_pause();
         now_ns = al_clock_now_ns();
+        if (!found)
+            now_ns = al_yield(now_ns);
     }
     if (worker->quick_finds < QUICK_FINDS || !found)
         worker->quick_finds = found && looks < QUICK_LOOKS ? worker->quick_finds + 1 : 0;
