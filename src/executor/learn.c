@@ -1,5 +1,6 @@
 #include "executor/learn.h"
 #include "executor/classes.h"
+#include "executor/journal.h"
 #include <allot/policy.h>
 
 static double seconds(int64_t ns)
@@ -52,6 +53,8 @@ static void learn_run(allot_executor *executor, const al_task *task)
 void al_learn(allot_executor *executor, al_task *task)
 {
     al_terms *terms = al_terms_of(task);
+    if (executor->journal)
+        al_journal_add(executor->journal, task);
     if (!terms->decided)
         return;
     al_place_discharge(terms->decided, task); /* one that never ran */
