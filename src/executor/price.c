@@ -1,4 +1,5 @@
 #include "executor/price.h"
+#include "executor/eligible.h"
 #include "topology/distance.h"
 #include <math.h>
 
@@ -194,4 +195,40 @@ size_t al_price_holders(const al_price *price, al_place **holders, size_t capaci
                 holders[count++] = where->copies[j].memory->owner;
     }
     return count;
+}
+
+/* ---- On average ---- */
+
+static uint64_t written_bytes(const al_launch *launch)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < launch->arg_count; i++)
+        if (al_argument_is_array(&launch->args[i]) && launch->args[i].access & ALLOT_WRITE)
+            bytes += launch->args[i].end - launch->args[i].begin;
+    return bytes;
+}
+
+double al_price_mean_s(allot_executor *executor, const al_task *task)
+{
+    const al_launch *launch = al_task_launch(task);
+    al_price price = {
+        .executor = executor, .task = task, .launch = launch, .size = al_size_of(launch->work)
+    };
+    price.page = al_book_page(&executor->book, launch->kernel->desc.name, launch->type);
+    size_t classes = atomic_load_explicit(&executor->class_count, memory_order_acquire);
+    double sum_s = 0, places = 0;
+    char room[AL_REASON_MAX];
+    for (size_t i = 0; i < classes; i++) {
+        al_class *alike = executor->classes[i];
+        al_prediction prediction;
+        if (al_eligible_not(alike->first, task, room))
+            continue;
+        predict(&price, alike->first, &prediction);
+        double count = (double)atomic_load_explicit(&alike->count, memory_order_relaxed);
+        double move_s =
+            alike->first->memory ? al_class_link_s(alike, AL_FROM_PLACE, written_bytes(launch), 1) : 0;
+        sum_s += count * (prediction.run_s + move_s);
+        places += count;
+    }
+    return places > 0 ? sum_s / places : 0;
 }

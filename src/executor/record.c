@@ -167,7 +167,7 @@ static void describe(al_record *record, const al_price *price, size_t count)
         .busy_s = (double)atomic_load_explicit(&executor->busy_ns, memory_order_relaxed) * 1e-9,
         .explored_s = (double)atomic_load_explicit(&executor->explored_ns, memory_order_relaxed) * 1e-9,
         .deadline_s = left_s(terms->deadline_ns, price->now_ns),
-        .rank_s = terms->node.rank_s,
+        .rank_s = al_rank_of(&al_terms_of(price->task)->node),
         .prefer = terms->prefer,
         .deterministic = launch->deterministic,
     };

@@ -20,6 +20,7 @@ typedef struct al_after {
     al_continuation continuation;
     al_terms *terms;
     allot_future *future; /* held until the task is armed */
+    al_follow follow;     /* of it, where ranks are wanted */
 } al_after;
 
 struct al_terms {
