@@ -196,7 +196,8 @@ static void a_dependency_on_a_future_counts_in_ranks(void)
     allot_future *dropped = axpy(executor, x, y[3], ALLOT_HINTS(.after = &third, .after_count = 1));
     CHECK(allot_cancel(dropped));
     CHECK_STATUS(allot_wait(third, ALLOT_FOREVER), ALLOT_OK);
-    CHECK(rank_of(root) > 0 && rank_of(third) > 1.5 * rank_of(root) && rank_of(second) > 1.3 * rank_of(third));
+    CHECK(rank_of(root) > 0 && rank_of(third) > 1.5 * rank_of(root) &&
+          rank_of(second) > 1.3 * rank_of(third));
     allot_release(root), allot_release(second), allot_release(third), allot_release(dropped);
     allot_array_release(x);
     for (int i = 0; i < 4; i++)

@@ -172,7 +172,9 @@ static bool read_outcome(reader *at, const json_t *line, al_logged *logged)
     snprintf(at->within, sizeof at->within, "outcome.");
     if (!read_text(at, outcome, "status", true, &status))
         return false;
-    logged->succeeded = strcmp(status, allot_status_name(ALLOT_OK)) == 0;
+    /* One that was run again elsewhere says nothing of the place that was chosen. */
+    logged->succeeded =
+        strcmp(status, allot_status_name(ALLOT_OK)) == 0 && !json_object_get(outcome, "retried_on");
     if (!logged->succeeded)
         return true;
     return read_number(at, outcome, "queued_s", &logged->queued_s) &&

@@ -91,6 +91,8 @@ static void put_outcome(FILE *file, const allot_decision *decision)
     put_number(file, "ran_s", decision->ran_s);
     put_count(file, "bytes_moved", decision->bytes_moved);
     put_number(file, "regret_s", decision->regret_s);
+    if (decision->retried_on[0])
+        put_text(file, "retried_on", decision->retried_on);
     fputc('}', file);
 }
 
