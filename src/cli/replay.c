@@ -303,7 +303,8 @@ int al_replay_run(int argc, char **argv)
             "and "
             "not what would have followed from its own choices. dmda and auto_tune build their histories as "
             "they "
-            "go: from what was measured where they choose as was chosen, else from what was predicted.\n\n" //
+            "go: from what was measured where they choose as was chosen, else from what was predicted, known "
+            "at once.\n\n" //
         AL_EXIT_HELP,
     };
     al_problem problem = { 0 };
