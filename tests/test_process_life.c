@@ -508,7 +508,7 @@ static void each_task_ends_once_however_it_is_met(void)
         begin(ALLOT_OPTIONS(.processes = 2));
         for (int i = 0; i < TASKS; i++)
             futures[i] = rig_submit(rig_nothing, NULL, 0, 0);
-        for (int spin = 0; spin < round * 50; spin++)
+        for (int spin = 0; spin < round * 5; spin++)
             sched_yield();
         CU_ASSERT_EQUAL(allot_shutdown(ex, ALLOT_KILL), ALLOT_OK);
         for (int i = 0; i < TASKS; i++) {
