@@ -7,11 +7,13 @@
  *     future.h    wait, get, cancel, stop, callbacks, futures as they end
  *     array.h     arrays that threads, worker processes and devices can all reach; views
  *     kernel.h    kernels: parameters and variants
+ *     process.h   worker processes: limits, life
  *     model.h     the cost model: saved, exported, imported, shown
  *     sync.h      mutex, condition, semaphore, event, barrier, counter and queue, across threads and worker
  *                 processes
  *     place.h     the places of this machine, hints, decisions
  *     policy.h    which place a launch goes to: by name, or by a function of one's own
+ *     simulate.h  descriptions of simulated machines
  *     observe.h   metrics, trace, log
  *     numeric.h   the sample kernels (library allot_numeric, which programs that use them link too)
  *
@@ -37,6 +39,8 @@
 #include <allot/parallel.h>
 #include <allot/place.h>
 #include <allot/policy.h>
+#include <allot/process.h>
+#include <allot/simulate.h>
 #include <allot/status.h>
 #include <allot/sync.h>
 
