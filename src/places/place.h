@@ -8,6 +8,7 @@
 #include "core/task.h"
 #include "places/load.h"
 #include <allot/observe.h>
+#include <allot/process.h>
 
 typedef struct al_place al_place;
 
@@ -36,8 +37,10 @@ typedef struct al_place_ops {
      * the queue any more (running, done, or about to be looked at). */
     al_task *(*withdraw)(al_place *place, al_task *which);
 
-    /* The running task's stop flag has been set: does what else ends it (signals after grace_ns); returns at
-     * once. A task that is not running any more, or not yet, is no error. */
+    /* NULL: everything that runs there is to end with ALLOT_SHUTDOWN, at once where the place can do so; what
+     * is enqueued from now on too. Else: the running task's stop flag has been set: does what else ends it
+     * (signals after grace_ns); returns at once. A task that is not running any more, or not yet, is no
+     * error. */
     void (*stop)(al_place *place, al_task *task, int64_t grace_ns);
 
     /* Ends the place: nothing is enqueued any more, and nothing is queued or runs (the executor has drained).
@@ -79,7 +82,10 @@ struct al_place {
     al_counts counts[AL_LANES];
     /* Kept by the executor, not by the place: */
     _Atomic int state; /* allot_place_state; below 0 while it is brought up */
-    char message[256]; /* why it is aside; written once, before state */
+    char message[256]; /* why it is aside; read by al_place_message() */
+    /* Takes a task that this place started and could not carry out, to run it elsewhere; false: nowhere.
+     * NULL: there is nobody to ask. May be called where user code must not run. */
+    bool (*elsewhere)(al_place *place, al_task *task, const al_failure *failure);
     al_load
         *load; /* of what it works with: its own, or the CPUs', which places share; NULL: not listed yet */
     al_load own_load;
@@ -92,9 +98,11 @@ struct al_place {
 
 /* What an executor tells the kinds when it looks for places. */
 typedef struct al_place_config {
-    int threads, processes; /* workers of the pools, at least 1 */
-    int threads_max;        /* at least `threads` */
-    int64_t idle_ns;        /* 0: as the place thinks best */
+    int threads, processes;        /* workers of the pools, at least 1 */
+    int threads_max;               /* at least `threads` */
+    int processes_max;             /* at least `processes` */
+    allot_process_options process; /* read, and checked */
+    int64_t idle_ns;               /* 0: as the place thinks best */
     bool bind_threads;
     bool caps_libraries; /* workers keep other libraries from starting teams: topology/citizen.h */
 } al_place_config;
@@ -139,6 +147,10 @@ void al_place_drop(al_place *place, al_task *task);
 void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure,
                        int64_t busy_ns);
 
+/* The same where not the task failed, but the place (a lost device): it is run elsewhere if it may be, and
+ * then not completed here. What the place wrote must have been spoiled before: al_launch_spoil(). */
+void al_place_fail(al_place *place, al_task *task, allot_status status, al_failure *failure, int64_t busy_ns);
+
 /* Fills the call that a launch's part runs under. */
 allot_call al_place_call(const al_place *place, al_task *task);
 
@@ -152,6 +164,10 @@ void al_place_discharge(al_place *place, al_task *task);
 
 /* Sets the place aside for good reason (a lost device): the executor gives it no more tasks. */
 void al_place_set_aside(al_place *place, const char *reason);
+/* It works again. */
+void al_place_restore(al_place *place);
+/* Why it is or was aside; "" if it never was. */
+void al_place_message(const al_place *place, char *message, size_t size);
 
 void al_place_describe(const al_place *place, allot_place_info *info);
 
