@@ -1,5 +1,6 @@
 #include "executor/learn.h"
 #include "executor/classes.h"
+#include "executor/journal.h"
 #include <allot/policy.h>
 
 static double seconds(int64_t ns)
@@ -21,8 +22,8 @@ static double launch_s(const al_task *task)
 
 static void learn_transfers(const al_place *place, const al_moved *moved)
 {
-    if (moved->count && place->alike->link)
-        al_model_link_learn(place->alike->link, AL_TO_PLACE, moved->bytes, moved->count,
+    if (moved->count)
+        al_class_learn_link(place->alike, AL_TO_PLACE, moved->bytes, moved->count,
                             seconds((int64_t)moved->ns));
 }
 
@@ -52,6 +53,8 @@ static void learn_run(allot_executor *executor, const al_task *task)
 void al_learn(allot_executor *executor, al_task *task)
 {
     al_terms *terms = al_terms_of(task);
+    if (executor->journal)
+        al_journal_add(executor->journal, task);
     if (!terms->decided)
         return;
     al_place_discharge(terms->decided, task); /* one that never ran */
