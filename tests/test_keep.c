@@ -143,8 +143,8 @@ enum {
 
 static void *learn_and_save(void *of)
 {
-    char name[16];
-    const char *path = in_folder("many");
+    char name[16], path[200];
+    snprintf(path, sizeof path, "%s/many", folder()); /* in_folder() is for one thread */
     for (int i = 0; i < SAVES; i++) {
         al_model *model = kept(path);
         snprintf(name, sizeof name, "k%d_%d", (int)(intptr_t)of, i);

@@ -389,7 +389,7 @@ static void a_new_kernel_is_judged_by_its_places_others(void)
 {
     al_model *model = made();
     al_model_key key = on_device;
-    char name[8];
+    char name[16];
     double guess_s = predict(model, &key, 1e8).run_s;
     for (int i = 0; i < 6; i++) {
         snprintf(name, sizeof name, "k%d", i);

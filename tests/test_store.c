@@ -213,6 +213,7 @@ static void what_is_right_by_hand_is_taken(void)
     char wrong[300];
     al_model *model;
     CU_ASSERT_TRUE(read_text(text, sizeof text - 1, true, &model, wrong));
+    al_model_destroy(model);
     CU_ASSERT_FALSE(read_text(text, sizeof text - 1, false, &model, wrong));
     CU_ASSERT_PTR_NOT_NULL(strstr(wrong, "its checksum is wrong"));
     al_model_destroy(model);
