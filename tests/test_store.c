@@ -4,7 +4,7 @@
 #include "placement/store.h"
 #include "random.h"
 #include "support.h"
-#include <inttypes.h>
+#include <dirent.h>
 #include <string.h>
 
 #define US 1e-6
@@ -213,6 +213,7 @@ static void what_is_right_by_hand_is_taken(void)
     char wrong[300];
     al_model *model;
     CU_ASSERT_TRUE(read_text(text, sizeof text - 1, true, &model, wrong));
+    al_model_destroy(model);
     CU_ASSERT_FALSE(read_text(text, sizeof text - 1, false, &model, wrong));
     CU_ASSERT_PTR_NOT_NULL(strstr(wrong, "its checksum is wrong"));
     al_model_destroy(model);
@@ -251,6 +252,31 @@ static void bears_any_lines(void)
         al_model_destroy(model);
     }
     CU_ASSERT_TRUE(taken > 10);
+}
+
+/* The fuzzer's seeds are what their names say. */
+static void seeds_are_what_their_names_say(void)
+{
+    DIR *folder = opendir(TEST_SEEDS "/model");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(folder);
+    size_t seen = 0;
+    for (struct dirent *found; (found = readdir(folder));) {
+        char path[600], text[64 * 1024], whose[AL_STORE_MACHINE], wrong[300] = "";
+        if (found->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, TEST_SEEDS "/model/%s", found->d_name);
+        FILE *stream = fopen(path, "re");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
+        size_t size = fread(text, 1, sizeof text, stream);
+        fclose(stream);
+        al_model *model = made();
+        CU_ASSERT_EQUAL(al_store_read(model, text, size, whose, false, wrong, sizeof wrong),
+                        strncmp(found->d_name, "bad_", 4) != 0);
+        al_model_destroy(model);
+        seen++;
+    }
+    closedir(folder);
+    CU_ASSERT_TRUE(seen >= 7);
 }
 
 /* ---- Two models made one ---- */
@@ -372,6 +398,7 @@ int main(void)
         { "says what is wrong", says_what_is_wrong },
         { "what is right by hand is taken", what_is_right_by_hand_is_taken },
         { "bears any lines", bears_any_lines },
+        { "seeds are what their names say", seeds_are_what_their_names_say },
         { "what one learned goes into the file once", what_one_learned_goes_into_the_file_once },
         { "two that learned apart are averaged", two_that_learned_apart_are_averaged },
         { "what was read is doubted and soon corrected", what_was_read_is_doubted_and_soon_corrected },

@@ -43,7 +43,9 @@ struct al_memory {
     _Atomic bool
         shares_host; /* its copies of arrays with pages of their own are those pages: nothing moves */
     const al_memory_ops *ops;
-    struct al_place *owner;       /* whose memory it is: places/place.h; here only a name */
+    struct al_place *owner; /* whose memory it is: places/place.h; here only a name */
+    /* Told of each transfer, with no lock held but the mover's; NULL: nobody is. Set before the first. */
+    void (*observe)(struct al_place *owner, bool to_copy, uint64_t bytes, int64_t ns);
     const _Atomic int64_t *clock; /* by which its operations are timed; NULL: the real one */
     pthread_mutex_t lock;         /* guards the three below; no other lock is taken under it */
     al_copy *copies, *abandoned;

@@ -137,6 +137,12 @@ static void count_move(al_copy *copy, size_t bytes, int64_t ns, bool to_copy, al
     moved->count += bytes ? 1 : 0;
 }
 
+static void tell_observer(const al_copy *copy, size_t bytes, int64_t ns, bool to_copy)
+{
+    if (bytes && !copy->shares_pages && copy->memory->observe)
+        copy->memory->observe(copy->memory->owner, to_copy, bytes, ns);
+}
+
 static allot_status mark_current(al_copy *copy, al_range part, bool in_copy, al_failure *failure)
 {
     allot_array *array = copy->array;
@@ -157,7 +163,9 @@ static allot_status move(al_copy *copy, al_range part, bool to_copy, al_moved *m
     allot_status status = (to_copy ? ops->upload : ops->download)(copy, part.begin, part.end, failure);
     if (status != ALLOT_OK)
         return status;
-    count_move(copy, part.end - part.begin, al_clock_of(clock) - start_ns, to_copy, moved);
+    int64_t took_ns = al_clock_of(clock) - start_ns;
+    count_move(copy, part.end - part.begin, took_ns, to_copy, moved);
+    tell_observer(copy, part.end - part.begin, took_ns, to_copy);
     return mark_current(copy, part, to_copy, failure);
 }
 
