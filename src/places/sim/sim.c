@@ -175,9 +175,23 @@ bool al_sim_places(al_sim *sim, al_place **places)
     return made;
 }
 
+/* What happened here last, a task that was cancelled, may not have been looked at. */
+static void forget_touched(al_sim *sim, al_sim_device *device)
+{
+    pthread_mutex_lock(&sim->lock);
+    al_sim_device **link = &sim->touched;
+    while (device->touched && *link && *link != device)
+        link = &(*link)->next_touched;
+    if (device->touched && *link)
+        *link = device->next_touched;
+    device->touched = false;
+    pthread_mutex_unlock(&sim->lock);
+}
+
 void al_sim_close_device(al_sim_device *device)
 {
     al_sim *sim = device->sim;
+    forget_touched(sim, device);
     destroy_device(device);
     if (--sim->open_count)
         return;
