@@ -179,11 +179,13 @@ bool al_sim_places(al_sim *sim, al_place **places)
 static void forget_touched(al_sim *sim, al_sim_device *device)
 {
     pthread_mutex_lock(&sim->lock);
-    al_sim_device **link = &sim->touched;
-    while (device->touched && *link && *link != device)
-        link = &(*link)->next_touched;
-    if (device->touched && *link)
-        *link = device->next_touched;
+    al_sim_device *before = NULL, *each = device->touched ? sim->touched : NULL;
+    for (; each && each != device; each = each->next_touched)
+        before = each;
+    if (each)
+        *(before ? &before->next_touched : &sim->touched) = device->next_touched;
+    if (each && sim->last_touched == device)
+        sim->last_touched = before;
     device->touched = false;
     pthread_mutex_unlock(&sim->lock);
 }
