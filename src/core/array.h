@@ -162,6 +162,9 @@ typedef struct al_whereabouts {
 
 void al_array_whereabouts(allot_array *array, size_t begin, size_t end, al_whereabouts *where);
 
+/* It was written elsewhere; with the lock held. */
+void al_array_note_written(allot_array *array);
+
 /* The share of what is written elsewhere that the host is expected to read: 1 while it waits for it. */
 double al_array_read_back_share(allot_array *array);
 
