@@ -371,6 +371,14 @@ void al_worker_lost(al_process *place, al_worker *worker);
 /* Any thread: ends a running task; with NULL all of them, for good. */
 void al_process_stop(al_process *place, al_task *task, int64_t grace_ns);
 
+/* ---- tend.c; the keeper, with no lock held ---- */
+
+/* Does what there is to do besides collecting. */
+void al_keeper_tend(al_process *place);
+
+/* Fails everything that waits for a worker: there will be none. */
+void al_keeper_give_up(al_process *place, allot_status status, const char *why);
+
 /* ---- keeper.c ---- */
 
 allot_status al_keeper_start(al_process *place, al_failure *failure);
@@ -393,8 +401,5 @@ static inline void al_worker_arm(al_worker *worker, bool notify)
 
 /* With the lock held: does that for all of them. */
 void al_keeper_arm(al_process *place);
-
-/* Fails everything that waits for a worker: there will be none. */
-void al_keeper_give_up(al_process *place, allot_status status, const char *why);
 
 #endif
