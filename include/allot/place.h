@@ -184,6 +184,7 @@ ALLOT_API const allot_library *allot_libraries(size_t *count);
  * a look: the one that is free first, and those that hold data of the task already. */
 typedef struct allot_candidate {
     const char *place;  /* its id */
+    size_t index;       /* its place in the order of allot_places() */
     const char *reason; /* why not; "" if possible */
     const char *alike;  /* the name of its class; its id where it is like no other */
     size_t alike_count; /* places of the class, this one counted */

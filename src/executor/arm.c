@@ -3,6 +3,7 @@
 #include "executor/control.h"
 #include "executor/learn.h"
 #include "executor/map.h"
+#include "executor/price.h"
 #include "executor/retry.h"
 #include <stdio.h>
 
@@ -164,7 +165,17 @@ static void ready(al_node *node)
 static void after_done(al_continuation *self, allot_future *future)
 {
     (void)future;
-    al_node_arrive(&((al_after *)self)->terms->node);
+    al_after *after = (al_after *)self;
+    al_rank_unfollow(&after->follow);
+    al_node_arrive(&after->terms->node);
+}
+
+/* The node of the one that is waited for, if it has a rank too. */
+static al_node *ranked(const al_terms *terms, allot_future *future)
+{
+    const al_task *task = al_task_from(future);
+    bool ours = task->gate && task->gate == terms->task->gate && task->more;
+    return ours && al_terms_of(task)->node.rank.wanted ? &al_terms_of(task)->node : NULL;
 }
 
 static void wait_for(al_terms *terms, al_after *after, allot_future *future)
@@ -173,8 +184,11 @@ static void wait_for(al_terms *terms, al_after *after, allot_future *future)
     after->continuation.run = after_done;
     after->future = allot_hold(future);
     atomic_fetch_add_explicit(&terms->node.waiting, 1, memory_order_relaxed);
+    al_node *before = terms->node.rank.wanted ? ranked(terms, future) : NULL;
+    if (before)
+        al_rank_follow(before, &after->follow, &terms->node);
     if (!al_future_add(future, &after->continuation))
-        al_node_arrive(&terms->node);
+        after_done(&after->continuation, future);
 }
 
 static bool link_arming(al_terms *terms)
@@ -191,13 +205,25 @@ static bool link_arming(al_terms *terms)
     return cancelling;
 }
 
+static void want_rank(al_terms *terms)
+{
+    const al_task *task = terms->task;
+    allot_executor *executor = task->gate->executor;
+    if (!(al_policy_needs(executor->policy) & ALLOT_POLICY_RANK))
+        return;
+    terms->node.rank.wanted = true;
+    terms->node.rank.weight_s = al_task_launch(task) ? al_price_mean_s(executor, task) : 0;
+}
+
 void al_arm(al_terms *terms, const allot_hints *hints)
 {
     terms->end.run = ended;
     al_future_add(&terms->task->future, &terms->end);
     terms->node.ready = ready;
+    want_rank(terms);
     if (!al_graph_add(&terms->node)) {
         terms->node.access_count = 0; /* nothing to take out at the end */
+        terms->node.rank.wanted = false;
         al_task_start(terms->task);
         settle(terms);
         al_task_complete(terms->task, ALLOT_NO_MEMORY, NULL);

@@ -34,8 +34,9 @@ struct allot_executor {
     _Atomic size_t class_count;        /* only grows; release after the entry is written */
     al_load cpus;                      /* of the places that share them */
     al_model *model;
-    al_book book;         /* the model's entries for each kernel and place */
-    allot_policy *policy; /* by which launches are placed */
+    al_book book;               /* the model's entries for each kernel and place */
+    allot_policy *policy;       /* by which launches are placed */
+    struct al_journal *journal; /* the decision log; NULL: none */
     double core_watts, device_watts;
     _Atomic uint64_t decisions; /* made so far */
     al_service callbacks, timers;
@@ -44,7 +45,7 @@ struct allot_executor {
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;
-    _Atomic bool cancelling; /* shut down with ALLOT_CANCEL_PENDING; set under the lock */
+    _Atomic bool cancelling; /* shut down with ALLOT_CANCEL_PENDING or ALLOT_KILL; set under the lock */
     al_terms *arming;        /* tasks that wait for dependencies */
     al_devices devices;
     al_terms *for_devices; /* tasks that wait for the search */

@@ -1,5 +1,6 @@
 #include "executor/learn.h"
 #include "executor/classes.h"
+#include "executor/journal.h"
 #include <allot/policy.h>
 
 static double seconds(int64_t ns)
@@ -22,9 +23,7 @@ static double launch_s(const al_task *task)
 /* Each by itself, whoever wanted it: a launch, or the host that maps an array. */
 void al_learn_transfer(al_place *place, bool to_place, uint64_t bytes, int64_t ns)
 {
-    if (place->alike->link)
-        al_model_link_learn(place->alike->link, to_place ? AL_TO_PLACE : AL_FROM_PLACE, bytes, 1,
-                            seconds(ns));
+    al_class_learn_link(place->alike, to_place ? AL_TO_PLACE : AL_FROM_PLACE, bytes, 1, seconds(ns));
 }
 
 static void count_time(allot_executor *executor, const al_terms *terms, int64_t spent_ns)
@@ -52,6 +51,8 @@ static void learn_run(allot_executor *executor, const al_task *task)
 void al_learn(allot_executor *executor, al_task *task)
 {
     al_terms *terms = al_terms_of(task);
+    if (executor->journal)
+        al_journal_add(executor->journal, task);
     if (!terms->decided)
         return;
     al_place_discharge(terms->decided, task); /* one that never ran */

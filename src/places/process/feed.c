@@ -133,6 +133,8 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
     worker->jobs[turn % AL_SLOTS] = job;
     atomic_fetch_add_explicit(&place->given, 1, memory_order_relaxed);
     atomic_store(&slot->word, al_slot_word(turn, AL_SLOT_QUEUED));
+    if (turn >= worker->last_turn)
+        al_worker_retire(place, worker);
     return al_page_ring(worker->page);
 }
 
@@ -143,8 +145,9 @@ static size_t room_of(const al_worker *worker)
         return 0;
     uint64_t depth = worker->typical_ns ? AHEAD_NS / (uint64_t)worker->typical_ns : 1;
     depth = depth < 1 ? 1 : depth > AL_SLOTS ? AL_SLOTS : depth;
-    uint64_t waiting = worker->head - worker->tail;
-    return waiting < depth ? (size_t)(depth - waiting) : 0;
+    uint64_t waiting = worker->head - worker->tail, left = worker->last_turn - worker->head;
+    uint64_t room = waiting < depth ? depth - waiting : 0;
+    return (size_t)(room <= left ? room : left + 1);
 }
 
 /* ---- Taking back ---- */
