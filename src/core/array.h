@@ -103,9 +103,12 @@ void al_memory_clear(al_memory *memory);
 void al_memory_abandon(al_memory *memory, const char *reason);
 /* Destroys every copy there and brings nothing back: what was current only there is lost. */
 void al_memory_lose(al_memory *memory);
-/* Makes room: brings back and destroys the copy with the least last_use(), of those where that is not below
- * 0. False: there is none. last_use() is called with the memory's lock held. */
-bool al_memory_evict(al_memory *memory, int64_t (*last_use)(const al_copy *copy));
+/* Makes room: brings back what is current in this copy alone, and destroys it. The caller holds its array,
+ * and gives that up with it. */
+void al_memory_evict(al_copy *copy);
+/* Holds an array of which nothing more is known than that its copies are there; false: it is on its way out.
+ */
+bool al_array_try_hold(allot_array *array);
 /* Unlinks and destroys one copy: its array is being destroyed, or its memory goes away. */
 void al_memory_forget(al_copy *copy);
 

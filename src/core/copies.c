@@ -468,8 +468,7 @@ void al_array_whereabouts(allot_array *array, size_t begin, size_t end, al_where
 
 /* ---- A memory that goes away ---- */
 
-/* Of an array that may be on its way out: false if it is. */
-static bool try_hold(allot_array *array)
+bool al_array_try_hold(allot_array *array)
 {
     uint32_t references = atomic_load(&array->references);
     bool held = false;
@@ -487,7 +486,7 @@ static al_copy *first_copy(al_memory *memory)
         al_copy *copy = memory->copies;
         bool leaving = memory->leaving != 0, held = false;
         if (copy)
-            held = try_hold(copy->array);
+            held = al_array_try_hold(copy->array);
         pthread_mutex_unlock(&memory->lock);
         if (held)
             return copy;
@@ -582,21 +581,7 @@ void al_memory_lose(al_memory *memory)
         give_back(copy, false);
 }
 
-bool al_memory_evict(al_memory *memory, int64_t (*last_use)(const al_copy *copy))
+void al_memory_evict(al_copy *copy)
 {
-    al_copy *oldest = NULL;
-    int64_t oldest_use = INT64_MAX;
-    pthread_mutex_lock(&memory->lock);
-    for (al_copy *copy = memory->copies; copy; copy = copy->next_of_memory) {
-        int64_t use = last_use(copy);
-        if (use >= 0 && use < oldest_use && atomic_load(&copy->array->references)) {
-            oldest = copy;
-            oldest_use = use;
-        }
-    }
-    bool held = oldest && try_hold(oldest->array);
-    pthread_mutex_unlock(&memory->lock);
-    if (held)
-        give_back(oldest, true);
-    return held || oldest; /* else its array is being destroyed, and the copy with it */
+    give_back(copy, true);
 }

@@ -113,6 +113,19 @@ static void unlink_arming(al_terms *terms)
     pthread_mutex_unlock(&executor->lock);
 }
 
+/* Where time is virtual, what a choice really costs shows nowhere else. */
+static al_place *choose(al_task *task, allot_status *status, al_failure *failure)
+{
+    allot_executor *executor = task->gate->executor;
+    if (!task->gate->clock)
+        return al_choose(executor, task, status, failure);
+    int64_t began_ns = al_clock_now_ns();
+    al_place *place = al_choose(executor, task, status, failure);
+    atomic_fetch_add_explicit(&executor->deciding_ns, (uint64_t)(al_clock_now_ns() - began_ns),
+                              memory_order_relaxed);
+    return place;
+}
+
 /* Settled only after the place has the task, since the executor may go away with the last settlement; held
  * meanwhile, since the task may be over by then. */
 static void place_task(al_terms *terms)
@@ -125,8 +138,7 @@ static void place_task(al_terms *terms)
     al_map *map = al_map_of(task); /* its chunks were its dependencies: there is nothing left to run */
     if (map)
         status = al_map_outcome(map, &failure);
-    al_place *place =
-        status == ALLOT_OK && !map ? al_choose(task->gate->executor, task, &status, &failure) : NULL;
+    al_place *place = status == ALLOT_OK && !map ? choose(task, &status, &failure) : NULL;
     if (place)
         al_arm_dispatch(task, place);
     else

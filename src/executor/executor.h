@@ -54,6 +54,7 @@ struct allot_executor {
     char devices_message[512];
 
     _Atomic uint64_t retries;
+    _Atomic uint64_t deciding_ns; /* real time, on simulated machines only */
     _Atomic int64_t busy_ns,
         explored_ns; /* what decided launches ran, and how much of it for knowledge's sake */
 };

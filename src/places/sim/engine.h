@@ -12,6 +12,7 @@
 typedef struct al_sim_device al_sim_device;
 typedef struct al_sim_memory al_sim_memory;
 typedef struct al_sim_item al_sim_item;
+typedef struct al_sim_copy al_sim_copy;
 
 /* ---- Links ---- */
 
@@ -34,16 +35,17 @@ struct al_sim_memory {
     const al_sim_class *class; /* of the device that owns it; NULL: a node's */
     size_t node;
     al_sim_end in, out;
-    double bytes; /* held now */
+    double bytes; /* held now; this and the list are guarded by the machine's lock */
+    al_sim_copy *longest_unused, *last_used; /* all its copies, by their last use */
 };
 
-typedef struct al_sim_copy {
+struct al_sim_copy {
     al_copy base;               /* first */
     _Atomic int64_t arrives_ns; /* when all that is current here has come */
     _Atomic int64_t at_host_ns; /* when all that was brought from here to the host has come */
-    _Atomic int64_t used_ns;    /* last */
     _Atomic unsigned pins;      /* tasks that need it and are not over */
-} al_sim_copy;
+    al_sim_copy *used_before, *used_after;
+};
 
 /* What the stepper brings for one task. */
 typedef struct al_sim_plan {
