@@ -99,6 +99,24 @@ static void what_is_written_is_read_bit_for_bit(void)
     }
 }
 
+static void what_has_an_endless_name_is_left_out(void)
+{
+    char name[5001], wrong[300];
+    memset(name, '\xc3', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    al_model *model = made(), *copy;
+    learn(model, name, "thread", 1e6, MS);
+    learn(model, "axpy", "thread", 1e6, MS);
+    size_t size;
+    char *text = text_of(model, &size);
+    CU_ASSERT_TRUE(size < 2000);
+    CU_ASSERT_TRUE(read_text(text, size, false, &copy, wrong));
+    CU_ASSERT_TRUE(al_model_has_news(model));
+    free(text);
+    al_model_destroy(model);
+    al_model_destroy(copy);
+}
+
 static void an_empty_model_is_one(void)
 {
     char wrong[300];
@@ -393,6 +411,7 @@ int main(void)
 {
     static const test_fact facts[] = {
         { "what is written is read, bit for bit", what_is_written_is_read_bit_for_bit },
+        { "what has an endless name is left out", what_has_an_endless_name_is_left_out },
         { "an empty model is one", an_empty_model_is_one },
         { "damage anywhere is noticed", damage_anywhere_is_noticed },
         { "says what is wrong", says_what_is_wrong },
