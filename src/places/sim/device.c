@@ -387,6 +387,7 @@ static bool queue_item(al_sim_device *device, al_task *task)
     item->task = task;
     item->order = sim->orders++;
     item->priority = task->more->priority;
+    item->urgency = task->more->urgency;
     if (!al_sim_queue_push(device, item)) {
         give_item(sim, item);
         return false;
