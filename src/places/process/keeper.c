@@ -16,8 +16,9 @@
 #define NAP_NS  100000  /* how long it leaves them to submitting threads without looking */
 #define LOOK_NS 1000000 /* how long deaths go unseen while answers come without a pause */
 #define EVENTS  32
-#define HELD_NS 5000000 /* after so long at one call a worker is relieved of what it was given to run next   \
-                         */
+#define HELD_NS                                                                                              \
+    5000000 /* after so long at one call a worker is relieved of what it was given to run next               \
+             */
 
 /* ---- Sleep ---- */
 
