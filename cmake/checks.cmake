@@ -8,6 +8,9 @@ if(TARGET test_formats) # of the command its readers and writers alone; what the
   target_link_libraries(test_formats PRIVATE $<$<BOOL:${ALLOT_PNG}>:PkgConfig::PNG>)
   target_link_options(test_formats PRIVATE LINKER:--wrap=malloc LINKER:--wrap=calloc)
 endif()
+if(TARGET test_store)
+  target_compile_definitions(test_store PRIVATE TEST_SEEDS="${PROJECT_SOURCE_DIR}/tests/fuzz/seeds")
+endif()
 if(TARGET test_cli)
   add_library(wrong_reference MODULE tests/preload/wrong_reference.c) # stands before the real one, so that right results look wrong
   target_include_directories(wrong_reference PRIVATE include)

@@ -333,6 +333,59 @@ static void every_decision_is_logged_though_many_come_at_once(void)
     json_decref(report);
 }
 
+typedef struct crowd {
+    allot_executor *executor;
+    allot_array *arrays[4];
+    unsigned seed;
+} crowd;
+
+/* Launches on what others launch on too, after each other's futures, and now and then thinks better of it. */
+static void *launch_in_a_crowd(void *of)
+{
+    crowd *self = of;
+    allot_future *last = NULL;
+    unsigned draw = self->seed;
+    for (int i = 0; i < ROUNDS(1000); i++) {
+        draw = draw * 1103515245 + 12345;
+        allot_array *x = self->arrays[draw >> 8 & 3],
+                    *y = self->arrays[((draw >> 8 & 3) + 1 + (draw >> 10) % 3) & 3];
+        const allot_hints *hints = last ? ALLOT_HINTS(.after = &last, .after_count = 1) : NULL;
+        allot_future *future = axpy(self->executor, x, y, draw >> 16 & 1 ? hints : NULL);
+        if ((draw >> 20) % 16 == 0)
+            allot_cancel(future);
+        else if (allot_future_decision(future))
+            CHECK(allot_future_decision(future)->candidate_count >= 1);
+        allot_release(last);
+        last = future;
+    }
+    allot_wait(last, ALLOT_FOREVER);
+    allot_release(last);
+    return NULL;
+}
+
+static void threads_may_launch_at_once_under_ranks_and_a_log(void)
+{
+    const char *path = in_folder("crowd.jsonl");
+    unlink(path);
+    allot_executor *executor = allot_open(ALLOT_OPTIONS(.threads = 2, .places = ALLOT_KIND_BIT(ALLOT_THREAD),
+                                                        .policy = "heft", .decisions = path));
+    REQUIRE(executor != NULL);
+    crowd all[4];
+    for (unsigned i = 0; i < 4; i++)
+        all[i] = (crowd){ .executor = executor, .seed = i + 1 };
+    for (int i = 0; i < 4; i++) {
+        allot_array *array = allot_array_full(executor, ALLOT_F32, COUNT, 0);
+        for (int j = 0; j < 4; j++)
+            all[j].arrays[i] = array;
+    }
+    run_threads(4, launch_in_a_crowd, all, sizeof all[0]);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+    for (int i = 0; i < 4; i++)
+        allot_array_release(all[0].arrays[i]);
+    const outcome *got = ALLOT_RUN("replay", path, "--policy", "heft");
+    expect_code(got, 0);
+}
+
 static void a_log_that_cannot_be_written_is_told_at_once(void)
 {
     CU_ASSERT_PTR_NULL(allot_open(ALLOT_OPTIONS(.decisions = "/nonexistent/folder/log")));
@@ -365,6 +418,8 @@ int main(int argc, char **argv)
         { "every policy runs a mix", every_policy_runs_a_mix },
         { "every decision is logged though many come at once",
           every_decision_is_logged_though_many_come_at_once },
+        { "threads may launch at once under ranks and a log",
+          threads_may_launch_at_once_under_ranks_and_a_log },
         { "a log that cannot be written is told at once", a_log_that_cannot_be_written_is_told_at_once },
         { NULL, NULL },
     };

@@ -218,7 +218,7 @@ typedef struct allot_decision {
     const char *type;    /* "f32" */
     double flops, bytes; /* the account of the work: the kernel's own, or the hints' */
     size_t candidate_count;
-    const allot_candidate *candidates; /* in the order of allot_places() */
+    const allot_candidate *candidates; /* those of one class together, else as allot_places() lists them */
     int chosen;                        /* index of the candidate; -1: none */
     const char *why;    /* "lowest predicted cost", "explored: ...", "asked for", "the only one" */
     bool explores;      /* tried although another looked cheaper */

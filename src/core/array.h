@@ -43,7 +43,9 @@ struct al_memory {
     _Atomic bool
         shares_host; /* its copies of arrays with pages of their own are those pages: nothing moves */
     const al_memory_ops *ops;
-    struct al_place *owner;       /* whose memory it is: places/place.h; here only a name */
+    struct al_place *owner; /* whose memory it is: places/place.h; here only a name */
+    /* Told of each transfer, with no lock held but the mover's; NULL: nobody is. Set before the first. */
+    void (*observe)(struct al_place *owner, bool to_copy, uint64_t bytes, int64_t ns);
     const _Atomic int64_t *clock; /* by which its operations are timed; NULL: the real one */
     pthread_mutex_t lock;         /* guards the three below; no other lock is taken under it */
     al_copy *copies, *abandoned;
@@ -159,6 +161,9 @@ typedef struct al_whereabouts {
 } al_whereabouts;
 
 void al_array_whereabouts(allot_array *array, size_t begin, size_t end, al_whereabouts *where);
+
+/* It was written elsewhere; with the lock held. */
+void al_array_note_written(allot_array *array);
 
 /* The share of what is written elsewhere that the host is expected to read: 1 while it waits for it. */
 double al_array_read_back_share(allot_array *array);

@@ -91,7 +91,8 @@ static void charge(const al_price *price, al_task *task, al_record *record, cons
     al_place *place = executor->places[record->candidates[choice->chosen].index];
     const allot_candidate *candidate = &record->candidates[choice->chosen];
     terms->decided = place;
-    terms->entry = price->page ? al_page_entry(price->page, executor->model, place) : NULL;
+    terms->entry =
+        price->page ? al_page_entry(price->page, executor->model, place, price->launch->kernel) : NULL;
     terms->alone = candidate->ready_s == 0;
     terms->explores = choice->explores;
     terms->predicted_ns = charge_ns(candidate->run_s + candidate->compile_s);

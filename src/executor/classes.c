@@ -1,4 +1,5 @@
 #include "executor/classes.h"
+#include "executor/learn.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,8 +89,10 @@ static void prepare(allot_executor *executor, al_place *place, size_t index)
     place->own_load.width = 1;
     place->load = place->shares_cpus ? &executor->cpus : &place->own_load;
     place->index = index;
-    if (place->memory)
+    if (place->memory) {
         place->memory->owner = place;
+        place->memory->observe = al_learn_transfer;
+    }
 }
 
 bool al_executor_list(allot_executor *executor, al_place *place)

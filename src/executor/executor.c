@@ -69,7 +69,7 @@ static void bring_up(allot_executor *executor, al_place *place)
     pthread_mutex_unlock(&executor->lock);
 }
 
-bool al_executor_ensure_open(allot_executor *executor, al_place *place)
+bool al_executor_bring_up(allot_executor *executor, al_place *place)
 {
     int state = atomic_load_explicit(&place->state, memory_order_acquire);
     if (state == ALLOT_PLACE_READY)

@@ -67,8 +67,15 @@ void al_executor_unpin(allot_executor *executor);
 /* From now on waits for sync objects in thread tasks count as allot_blocking_begin(). */
 void al_workers_watch_waits(void);
 
+bool al_executor_bring_up(allot_executor *executor, al_place *place);
+
 /* Brings a place up if nobody did yet; false if it is aside. */
-bool al_executor_ensure_open(allot_executor *executor, al_place *place);
+static inline bool al_executor_ensure_open(allot_executor *executor, al_place *place)
+{
+    return __builtin_expect(atomic_load_explicit(&place->state, memory_order_acquire) == ALLOT_PLACE_READY,
+                            true) ||
+           al_executor_bring_up(executor, place);
+}
 
 /* Starts the search for devices unless it was; true once they are known. */
 bool al_devices_search(allot_executor *executor);

@@ -150,7 +150,8 @@ int al_price_workers(const al_price *price, const al_place *place)
 static void predict(const al_price *price, const al_place *place, al_prediction *prediction)
 {
     al_model *model = price->executor->model;
-    al_model_entry *entry = price->page ? al_page_entry(price->page, model, place) : NULL;
+    al_model_entry *entry =
+        price->page ? al_page_entry(price->page, model, place, price->launch->kernel) : NULL;
     if (entry) {
         al_entry_predict(entry, &price->size, prediction);
         return;

@@ -224,6 +224,36 @@ static size_t take_over(al_process *place, al_worker *worker, size_t room, al_be
     return 0;
 }
 
+/* Puts all that it has not begun back at the head of the queue. */
+static bool take_back_all(al_process *place, al_worker *worker)
+{
+    bool took = false;
+    for (uint64_t turn = worker->head; turn-- > worker->tail + 1;) {
+        al_job *job = worker->jobs[turn % AL_SLOTS];
+        if (!job || !al_process_take_back(place, job))
+            continue;
+        al_job_queue_prepend(&place->queue, job);
+        took = true;
+    }
+    return took;
+}
+
+bool al_process_relieve(al_process *place, al_bells *bells)
+{
+    bool waits = al_process_queued(place) > 0;
+    for (al_worker *worker = place->workers; worker; worker = worker->next) {
+        if (!first_waiting(worker))
+            continue;
+        waits = true;
+        if (worker->seen_tail == worker->tail && take_back_all(place, worker))
+            bells->attend = true;
+        worker->seen_tail = worker->tail;
+    }
+    if (waits)
+        al_process_distribute(place, bells);
+    return waits;
+}
+
 /* ---- Feeding ---- */
 
 /* What was queued as a job, started or not. False: the first is for the keeper, and nothing passes it. */

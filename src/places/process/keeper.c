@@ -16,6 +16,9 @@
 #define NAP_NS  100000  /* how long it leaves them to submitting threads without looking */
 #define LOOK_NS 1000000 /* how long deaths go unseen while answers come without a pause */
 #define EVENTS  32
+#define HELD_NS                                                                                              \
+    5000000 /* after so long at one call a worker is relieved of what it was given to run next               \
+             */
 
 /* ---- Sleep ---- */
 
@@ -128,10 +131,28 @@ static int await(al_process *place, struct epoll_event *events, int64_t until_ns
     return epoll_wait(place->epoll_fd, events, EVENTS, 0);
 }
 
+/* What waits behind calls that were expected to be short, and are not, goes to others. True if something
+ * waits. */
+static bool relieve(al_process *place)
+{
+    al_bells bells = { .count = 0 };
+    pthread_mutex_lock(&place->lock);
+    bool waits = al_process_relieve(place, &bells);
+    pthread_mutex_unlock(&place->lock);
+    if (bells.attend)
+        atomic_store(&place->attention, true);
+    bells.attend = false;
+    al_bells_ring(place, &bells);
+    return waits;
+}
+
 /* Sleeps until something happens that it has to see to, at the latest until a moment. */
 static void sleep_until(al_process *place, int64_t until_ns, bool naps)
 {
     struct epoll_event events[EVENTS];
+    int64_t soon_ns = al_clock_now_ns() + HELD_NS;
+    if (until_ns > soon_ns && !naps && !atomic_load(&place->closing) && relieve(place))
+        until_ns = soon_ns;
     atomic_store(&place->napping, naps);
     atomic_store(&place->asleep, true); /* seq_cst: pairs with al_process_attend() */
     if (arm(place))

@@ -103,6 +103,7 @@ struct al_worker {
     uint32_t party;     /* its number among those who use sync objects; 0: it has asked for none */
     int64_t kill_ns;    /* when SIGKILL is due; INT64_MAX: never */
     int64_t typical_ns; /* what a call took lately; 0: there was none */
+    uint64_t seen_tail; /* when al_process_relieve() looked last */
     bool surprised;     /* the last one took much longer */
 };
 
@@ -278,6 +279,10 @@ void al_process_feed(al_process *place, al_worker *worker, al_bells *bells);
 
 /* Feeds workers that are free, and says whether submitters are wanted from now on. */
 void al_process_distribute(al_process *place, al_bells *bells);
+
+/* Takes back what was given to workers that have not ended a call since this was asked last, and offers what
+ * waits to those who sleep. True if something waits: it is to be asked again soon. */
+bool al_process_relieve(al_process *place, al_bells *bells);
 
 /* Turns whose jobs were taken back or collected are over once they are the oldest. */
 void al_worker_pass_over(al_worker *worker);

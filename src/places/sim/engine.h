@@ -69,6 +69,7 @@ struct al_sim_item {
     al_task *task;  /* NULL: unused */
     uint64_t order; /* of arrival */
     int priority;
+    double urgency;
     bool brings;      /* the stepper has it in hand; cannot be withdrawn */
     size_t at;        /* index in the queue; SIZE_MAX: not there */
     int64_t ready_ns; /* when its data has come */
@@ -111,7 +112,7 @@ static inline al_sim_device *al_sim_device_from(const al_place *place)
     return place->ops == &al_sim_ops ? (al_sim_device *)place : NULL;
 }
 
-/* With the lock held. The queue: by priority, then by arrival. */
+/* With the lock held. The queue: by priority, then by urgency, then by arrival. */
 bool al_sim_queue_push(al_sim_device *device, al_sim_item *item);
 al_sim_item *al_sim_queue_pop(al_sim_device *device);
 void al_sim_queue_remove(al_sim_device *device, al_sim_item *item);
