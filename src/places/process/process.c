@@ -81,10 +81,18 @@ static void free_place(al_process *place)
     free(place);
 }
 
+/* Tasks that were ended where they waited stay there until somebody comes by: nobody will. */
+static void drop_ended(al_process *place)
+{
+    for (al_task *task; (task = al_process_withdraw(place, NULL));)
+        al_place_drop(&place->base, task);
+}
+
 static void close_place(al_place *base)
 {
     al_process *place = al_process_from(base);
     al_keeper_stop(place);
+    drop_ended(place);
     al_memory_fini(&place->memory);
     free_place(place);
 }
