@@ -195,14 +195,17 @@ static void begin(al_collector *collector)
 static void collect(al_collector *collector)
 {
     al_process *place = place_of(collector);
-    if (atomic_load_explicit(&place->given, memory_order_relaxed) && pthread_mutex_trylock(&place->lock) == 0)
-        collect_and_unlock(place);
+    if (atomic_load_explicit(&place->given, memory_order_relaxed) &&
+        pthread_mutex_trylock(&place->lock) == 0 && collect_and_unlock(place))
+        atomic_fetch_add_explicit(&place->pumped, 1, memory_order_relaxed);
 }
 
+/* A keeper that naps will look anyway. */
 static void end(al_collector *collector)
 {
     al_process *place = place_of(collector);
-    if (atomic_fetch_sub(&place->collectors, 1) != 1 || !atomic_load(&place->given))
+    if (atomic_fetch_sub(&place->collectors, 1) != 1 || !atomic_load(&place->given) ||
+        (atomic_load(&place->asleep) && atomic_load(&place->napping)))
         return;
     if (rearm(place)) /* the keeper's turn again */
         al_process_attend(place);

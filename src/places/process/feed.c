@@ -6,6 +6,7 @@
  * given out after them, or as soon as another worker has nothing to do. */
 #include "core/chunk.h"
 #include "places/process/pool.h"
+#include <string.h>
 
 #define AHEAD_NS   100000 /* what a worker is given ahead, at most, by what its calls took lately */
 #define WAKE_NS    50000  /* what queues for a worker that is awake before another is woken for it */
@@ -105,10 +106,15 @@ static void write_call(const al_job *job, al_worker *worker, uint64_t turn, al_s
 {
     const al_task *task = job->task;
     slot->kind = task->function == al_chunk_call ? AL_SLOT_CHUNK : AL_SLOT_CALL;
-    slot->in_size = task->in_size;
-    slot->out_size = task->out_size;
     slot->in_parcel = job->parcel >= 0;
-    if (task->in_size && job->parcel < 0)
+    if (slot->in_parcel) {
+        const al_slot_parcel sizes = { task->in_size, task->out_size };
+        memcpy(al_page_body(worker->page, turn)->bytes, &sizes, sizeof sizes);
+        return;
+    }
+    slot->in_size = (uint16_t)task->in_size;
+    slot->out_size = (uint16_t)task->out_size;
+    if (task->in_size)
         al_copy_small(al_page_bytes(worker->page, turn, task->in_size, task->out_size), al_task_in(task),
                       task->in_size);
 }
@@ -117,7 +123,8 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
 {
     uint64_t turn = worker->head++;
     al_slot *slot = al_page_slot(worker->page, turn);
-    slot->module = job->symbol.module;
+    __builtin_prefetch(al_page_slot(worker->page, turn + 1), 1); /* many are given in a row, mostly */
+    slot->module = (uint16_t)job->symbol.module;
     slot->offset = job->symbol.offset;
     if (job->split)
         al_split_write(job, worker, slot, al_page_body(worker->page, turn));

@@ -12,8 +12,7 @@
  * then while its tasks stream, a waiting one until its future is done. The keeper does what takes long or
  * needs a descriptor: it starts and buries workers, tells them of modules and arrays, prepares launches and
  * large arguments, ends what is to be stopped, and collects when nobody else does. While others do, it looks
- * every 100 microseconds whether they still do: that is how long an answer may lie there that nobody waits
- * for. */
+ * at least every millisecond whether they still do: so long may an answer lie there that nobody waits for. */
 #ifndef AL_PLACES_PROCESS_POOL_H
 #define AL_PLACES_PROCESS_POOL_H
 
@@ -135,7 +134,7 @@ struct al_process {
     _Atomic bool asleep;     /* the keeper sleeps: whoever sets `attention` writes to wake_fd */
     _Atomic bool napping;    /* it sleeps for a moment only, and need not be told of answers */
     _Atomic uint32_t given;  /* jobs in slots */
-    _Atomic uint32_t pumped; /* how often submitting threads have collected answers */
+    _Atomic uint32_t pumped; /* how often others than the keeper have collected answers */
     _Atomic uint32_t
         collectors; /* threads that collect now: workers need not wake the keeper while there are any */
 

@@ -6,6 +6,7 @@
 #include "core/kernel.h"
 #include "places/process/crash.h"
 #include "places/process/slot.h"
+#include "places/process/streams.h"
 #include "places/process/symbol.h"
 #include "places/process/wire.h"
 #include "sync/borrow.h"
@@ -38,6 +39,7 @@ typedef struct worker {
     al_page *page;
     uint64_t turn; /* of the next call */
     uint32_t mail; /* messages read */
+    int64_t ended_ns; /* of the call before, where the next one follows at once; 0: it does not */
     module modules[AL_MODULES_MAX];
     mapping arrays[AL_ARRAYS_MAX];
     mapping parcel;
@@ -168,27 +170,33 @@ static allot_status find_code(worker *self, const al_slot *slot, al_code *code, 
     return ALLOT_OK;
 }
 
-/* Where arguments and result lie; false if the parcel with them could not be mapped. */
-static bool find_bytes(worker *self, const al_slot *slot, unsigned char **bytes)
+/* Where arguments and result lie, and their sizes; false if the parcel with them could not be mapped. */
+static bool find_bytes(worker *self, const al_slot *slot, allot_call *call, unsigned char **bytes)
 {
-    size_t needed = al_slot_out_offset(slot->in_size) + slot->out_size;
-    *bytes = slot->in_parcel ? self->parcel.address
-                             : al_page_bytes(self->page, self->turn, slot->in_size, slot->out_size);
-    return *bytes && (!slot->in_parcel || self->parcel.bytes >= needed);
+    al_slot_parcel sizes = { 0 };
+    if (!slot->in_parcel) {
+        call->in_size = slot->in_size;
+        call->out_size = slot->out_size;
+        *bytes = al_page_bytes(self->page, self->turn, call->in_size, call->out_size);
+        return true;
+    }
+    memcpy(&sizes, al_page_body(self->page, self->turn)->bytes, sizeof sizes);
+    call->in_size = sizes.in_size;
+    call->out_size = sizes.out_size;
+    *bytes = self->parcel.address;
+    return *bytes && self->parcel.bytes >= al_slot_out_offset(call->in_size) + call->out_size;
 }
 
 static allot_status run_function(worker *self, const al_slot *slot, al_code code, allot_call *call)
 {
     unsigned char *bytes;
-    if (!find_bytes(self, slot, &bytes))
+    if (!find_bytes(self, slot, call, &bytes))
         return al_failure_set(&call->failure, ALLOT_NO_MEMORY,
                               "the worker cannot map the task's arguments and result");
-    call->in_size = slot->in_size;
-    call->out_size = slot->out_size;
-    void *in = slot->in_size ? bytes : NULL;
-    void *out = slot->out_size ? bytes + al_slot_out_offset(slot->in_size) : NULL;
+    void *in = call->in_size ? bytes : NULL;
+    void *out = call->out_size ? bytes + al_slot_out_offset(call->in_size) : NULL;
     if (out && !slot->in_parcel) /* a parcel is new, and so zero */
-        memset(out, 0, slot->out_size);
+        memset(out, 0, call->out_size);
     if (slot->kind == AL_SLOT_CHUNK)
         return al_chunk_run((allot_function)code, call, in, out);
     return ((allot_function)code)(call, in, out);
@@ -219,16 +227,17 @@ static void run(worker *self, al_slot *slot)
     al_code code = NULL;
     atomic_store_explicit(&current_stopping, &slot->stopping, memory_order_relaxed);
     al_borrow_begin(&slot->stopping);
-    int64_t start_ns = al_clock_now_ns();
+    int64_t start_ns = self->ended_ns ? self->ended_ns : al_clock_now_ns();
     allot_status status = find_code(self, slot, &code, &call.failure);
     if (status == ALLOT_OK && slot->kind == AL_SLOT_PART)
         status = run_part(self, code, &call);
     else if (status == ALLOT_OK)
         status = run_function(self, slot, code, &call);
-    slot->ran_ns = (uint64_t)(al_clock_now_ns() - start_ns);
+    self->ended_ns = al_clock_now_ns();
+    slot->ran_ns = (uint64_t)(self->ended_ns - start_ns);
     al_borrow_end();
     unmap(&self->parcel);
-    fflush(NULL); /* who sees the result sees what was printed before it */
+    al_streams_flush(); /* who sees the result sees what was printed before it */
     al_slot_respond(self->page, self->turn, status, &call.failure);
     atomic_store_explicit(&current_stopping, NULL, memory_order_relaxed);
     if (!al_slot_change(slot, self->turn, AL_SLOT_RUNNING, AL_SLOT_DONE))
@@ -311,8 +320,11 @@ _Noreturn void al_worker_main(const al_door *door)
     al_wire_signal(door->socket, AL_WIRE_HELLO);
     al_crash_prepare(); /* while the first call is on its way */
     while (!atomic_load_explicit(&self.page->closing, memory_order_relaxed)) {
-        if (!called(&self) && !spin(&self))
-            sleep_until_called(&self);
+        if (!called(&self)) {
+            self.ended_ns = 0;
+            if (!spin(&self))
+                sleep_until_called(&self);
+        }
         answer(&self);
     }
     fflush(NULL);
