@@ -11,7 +11,7 @@ endif()
 if(TARGET test_cli)
   add_library(wrong_reference MODULE tests/preload/wrong_reference.c) # stands before the real one, so that right results look wrong
   target_include_directories(wrong_reference PRIVATE include)
-  foreach(name test_cli test_cli_input test_cli_source test_picture)
+  foreach(name test_cli test_cli_input test_cli_source test_picture test_keep)
     target_link_libraries(${name} PRIVATE PkgConfig::JANSSON)
     add_dependencies(${name} allot_command wrong_reference)
   endforeach()

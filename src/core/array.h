@@ -45,8 +45,8 @@ struct al_memory {
     const al_memory_ops *ops;
     struct al_place *owner;       /* whose memory it is: places/place.h; here only a name */
     const _Atomic int64_t *clock; /* by which its operations are timed; NULL: the real one */
-    pthread_mutex_t lock;         /* guards `copies` and `leaving`; no other lock is taken under it */
-    al_copy *copies;
+    pthread_mutex_t lock;         /* guards the three below; no other lock is taken under it */
+    al_copy *copies, *abandoned;
     unsigned leaving;                      /* copies unlinked and not destroyed yet */
     _Atomic uint64_t bytes_to, bytes_from; /* moved so far, for metrics */
 };
@@ -78,6 +78,7 @@ struct allot_array {
     al_ranges poisoned; /* what a launch that did not succeed should have written */
     char *poison;       /* the root cause; NULL when memory was out */
     bool lost;          /* memory was out when ranges had to be noted: nothing can be read any more */
+    unsigned captive;   /* abandoned launches that may still touch it: till they let go nobody else may */
     allot_array_stats stats;
     /* The host's habit, by which the way back is reckoned with: of so many times that it was written
      * elsewhere it was mapped to be read so often before it was written again. Both fade. */
@@ -93,6 +94,11 @@ void al_memory_init(al_memory *memory, const al_memory_ops *ops);
 /* Brings what is current only there back to the host and destroys every copy. For a place that closes;
  * nothing runs there any more. Bytes that cannot be brought back are poisoned with the reason. */
 void al_memory_fini(al_memory *memory);
+/* The same, but the memory stays in use: a lost device is opened anew. */
+void al_memory_clear(al_memory *memory);
+/* For a memory that does not answer any more: calls none of its operations. What is current only there is
+ * poisoned, and arrays forget their copies, which al_memory_fini() destroys if it is ever called. */
+void al_memory_abandon(al_memory *memory, const char *reason);
 /* Destroys every copy there and brings nothing back: what was current only there is lost. */
 void al_memory_lose(al_memory *memory);
 /* Makes room: brings back and destroys the copy with the least last_use(), of those where that is not below
@@ -118,6 +124,21 @@ void al_array_publish(allot_array *array, al_memory *memory, size_t begin, size_
 
 /* Says that [begin, end) should have been written and was not. */
 void al_array_poison(allot_array *array, size_t begin, size_t end, const char *root_cause);
+
+/* Says that what stands in `memory` in [begin, end) is half written or may be: it is current there no more,
+ * nor wherever else the same pages are worked on. */
+void al_array_spoil(allot_array *array, al_memory *memory, size_t begin, size_t end);
+
+/* Says that [begin, end) may not have reached `memory`: where the host has it, it is to be brought anew. */
+void al_array_doubt(allot_array *array, al_memory *memory, size_t begin, size_t end);
+
+/* True if each byte of [begin, end) is current somewhere, and nobody holds the array captive. */
+bool al_array_intact(allot_array *array, size_t begin, size_t end);
+
+/* A launch that was given up may still read and write the array until it is let go: al_array_acquire() fails
+ * meanwhile, with ALLOT_DEVICE, also for who waits for a mover already. */
+void al_array_capture(allot_array *array);
+void al_array_let_go(allot_array *array);
 
 /* Copies that are looked at one by one. */
 #define AL_COPIES_SEEN 4

@@ -14,13 +14,17 @@ void al_memory_init(al_memory *memory, const al_memory_ops *ops)
 
 /* ---- One mover at a time ---- */
 
-static void start_moving(allot_array *array)
+/* False: it is captive, and its mover may never come back. */
+static bool start_moving(allot_array *array)
 {
     pthread_mutex_lock(&array->lock);
-    while (array->moving)
+    while (array->moving && !array->captive)
         pthread_cond_wait(&array->moved, &array->lock);
-    array->moving = true;
+    bool free = !array->captive;
+    if (free)
+        array->moving = true;
     pthread_mutex_unlock(&array->lock);
+    return free;
 }
 
 static void end_moving(allot_array *array)
@@ -287,7 +291,9 @@ allot_status al_array_acquire(allot_array *array, al_memory *memory, size_t begi
         if (status != ALLOT_OK)
             return status;
     }
-    start_moving(array);
+    if (!start_moving(array))
+        return al_failure_set(failure, ALLOT_DEVICE,
+                              "an array is still in the hands of a launch that did not end and was given up");
     allot_status status = acquire(array, memory, begin, end, access, copy, moved ? moved : &ignored, failure);
     end_moving(array);
     return status;
@@ -357,6 +363,74 @@ void al_array_poison(allot_array *array, size_t begin, size_t end, const char *r
         array->lost = true;
     free(array->poison);
     array->poison = cause;
+    pthread_mutex_unlock(&array->lock);
+}
+
+void al_array_spoil(allot_array *array, al_memory *memory, size_t begin, size_t end)
+{
+    pthread_mutex_lock(&array->lock);
+    const al_copy *spoiled = find_copy(array, memory);
+    if (!reserve_all(array))
+        array->lost = true; /* what is current where can no longer be said */
+    else if (spoiled) {
+        for (al_copy *copy = array->copies; copy; copy = copy->next_of_array)
+            if (copy == spoiled || (copy->shares_pages && spoiled->shares_pages))
+                al_ranges_remove(&copy->valid, begin, end);
+        if (spoiled->shares_pages)
+            al_ranges_remove(&array->host_valid, begin, end);
+    }
+    pthread_mutex_unlock(&array->lock);
+}
+
+void al_array_doubt(allot_array *array, al_memory *memory, size_t begin, size_t end)
+{
+    pthread_mutex_lock(&array->lock);
+    al_copy *copy = find_copy(array, memory);
+    al_range part = { begin, begin };
+    while (copy && al_ranges_part(&array->host_valid, part.end, end, &part)) {
+        if (al_ranges_reserve(&copy->valid))
+            al_ranges_remove(&copy->valid, part.begin, part.end);
+        else
+            array->lost = true;
+    }
+    pthread_mutex_unlock(&array->lock);
+}
+
+/* Where the stretch of current bytes that begins at `from` ends; `from` itself: there is none. */
+static size_t current_until(const allot_array *array, size_t from, size_t end)
+{
+    al_range part;
+    if (al_ranges_part(&array->host_valid, from, end, &part) && part.begin == from)
+        return part.end;
+    for (const al_copy *copy = array->copies; copy; copy = copy->next_of_array)
+        if (al_ranges_part(&copy->valid, from, end, &part) && part.begin == from)
+            return part.end;
+    return from;
+}
+
+bool al_array_intact(allot_array *array, size_t begin, size_t end)
+{
+    size_t at = begin, until = end;
+    pthread_mutex_lock(&array->lock);
+    while (at < end && (until = current_until(array, at, end)) > at)
+        at = until;
+    bool intact = at >= end && !array->captive && !array->lost;
+    pthread_mutex_unlock(&array->lock);
+    return intact;
+}
+
+void al_array_capture(allot_array *array)
+{
+    pthread_mutex_lock(&array->lock);
+    array->captive++;
+    pthread_cond_broadcast(&array->moved);
+    pthread_mutex_unlock(&array->lock);
+}
+
+void al_array_let_go(allot_array *array)
+{
+    pthread_mutex_lock(&array->lock);
+    array->captive--;
     pthread_mutex_unlock(&array->lock);
 }
 
@@ -440,22 +514,57 @@ static void bring_back(al_copy *copy)
     }
 }
 
+static void poison_only_here(al_copy *copy, const char *reason)
+{
+    al_range part = { 0, 0 };
+    while (only_here(copy, part.end, &part))
+        al_array_poison(copy->array, part.begin, part.end, reason);
+}
+
 /* A copy whose array is held: it lets go of that. */
 static void give_back(al_copy *copy, bool keep)
 {
     allot_array *array = copy->array;
-    start_moving(array);
-    if (keep)
+    bool free = start_moving(array);
+    if (keep && free)
         bring_back(copy);
+    else if (keep)
+        poison_only_here(copy, "its device is gone, and the array was in the hands of another");
     al_memory_forget(copy);
-    end_moving(array);
+    if (free)
+        end_moving(array);
     allot_array_release(array);
+}
+
+void al_memory_clear(al_memory *memory)
+{
+    for (al_copy *copy; (copy = first_copy(memory));)
+        give_back(copy, true);
+}
+
+void al_memory_abandon(al_memory *memory, const char *reason)
+{
+    for (al_copy *copy; (copy = first_copy(memory));) {
+        allot_array *array = copy->array;
+        poison_only_here(copy, reason);
+        unlink_of_array(copy);
+        pthread_mutex_lock(&memory->lock);
+        unlink_of_memory(memory, copy);
+        copy->next_of_memory = memory->abandoned;
+        memory->abandoned = copy;
+        pthread_mutex_unlock(&memory->lock);
+        allot_array_release(array);
+    }
 }
 
 void al_memory_fini(al_memory *memory)
 {
-    for (al_copy *copy; (copy = first_copy(memory));)
-        give_back(copy, true);
+    al_memory_clear(memory);
+    for (al_copy *copy; (copy = memory->abandoned);) {
+        memory->abandoned = copy->next_of_memory;
+        al_ranges_fini(&copy->valid);
+        memory->ops->destroy(copy);
+    }
     pthread_mutex_destroy(&memory->lock);
 }
 

@@ -393,6 +393,46 @@ al_launch *al_launch_create(const allot_kernel *kernel, allot_ndrange range, con
     return launch;
 }
 
+static size_t bytes_without_blocks(const al_launch *launch)
+{
+    return sizeof *launch + launch->arg_count * sizeof launch->args[0];
+}
+
+size_t al_launch_bytes(const al_launch *launch)
+{
+    size_t bytes = bytes_without_blocks(launch);
+    for (size_t i = 0; i < launch->arg_count; i++)
+        bytes += launch->args[i].block ? launch->args[i].bytes : 0;
+    return bytes;
+}
+
+void al_launch_copy(al_launch *copy, const al_launch *launch)
+{
+    size_t bytes = bytes_without_blocks(launch);
+    unsigned char *block = (unsigned char *)copy + bytes;
+    memcpy(copy, launch, bytes);
+    allot_kernel_hold((allot_kernel *)copy->kernel);
+    for (size_t i = 0; i < copy->arg_count; i++) {
+        al_argument *argument = &copy->args[i];
+        argument->own = (al_accumulators){ 0 };
+        if (argument->block) {
+            argument->block = memcpy(block, argument->block, argument->bytes);
+            block += argument->bytes;
+        }
+        if (al_argument_is_array(argument))
+            allot_array_hold(argument->view.array);
+        else
+            argument->value.data = (void *)al_argument_data(argument);
+    }
+}
+
+void al_launch_report(al_launch *launch, const al_launch *copy)
+{
+    launch->moved = copy->moved;
+    launch->compiled_ns = copy->compiled_ns;
+    launch->ran_ns = copy->ran_ns;
+}
+
 void al_launch_release_arrays(al_launch *launch)
 {
     for (size_t i = 0; i < launch->arg_count; i++) {
@@ -485,6 +525,29 @@ void al_launch_publish(al_launch *launch, al_memory *memory)
             combine(argument);
         al_array_publish(argument->view.array, reduced ? NULL : memory, argument->begin, argument->end);
     }
+}
+
+void al_launch_spoil(al_launch *launch, al_memory *memory, bool written)
+{
+    for (size_t i = 0; i < launch->arg_count; i++) {
+        const al_argument *argument = &launch->args[i];
+        if (al_argument_is_array(argument) && !al_argument_is_reduced(argument))
+            (argument->access & ALLOT_WRITE && written ? al_array_spoil : al_array_doubt)(
+                argument->view.array, memory, argument->begin, argument->end);
+    }
+}
+
+bool al_launch_intact(const al_launch *launch)
+{
+    bool intact = true;
+    for (size_t i = 0; i < launch->arg_count && intact; i++) {
+        const al_argument *argument = &launch->args[i];
+        bool reads = (argument->access & ALLOT_READ) != 0;
+        if (al_argument_is_array(argument)) /* what is only written need not be there, but free */
+            intact =
+                al_array_intact(argument->view.array, reads ? argument->begin : 0, reads ? argument->end : 0);
+    }
+    return intact;
 }
 
 void al_launch_host_values(const al_launch *launch, allot_value *values)

@@ -40,6 +40,14 @@ al_launch *al_launch_create(const allot_kernel *kernel, allot_ndrange range, con
                             size_t arg_count, allot_status *status, al_failure *failure);
 void al_launch_destroy(al_launch *launch);
 
+/* For a place whose foreign code may come back after the launch was given up: a launch of its own to work on.
+ * The copy, in al_launch_bytes() of room, holds kernel and arrays, and has no accumulators;
+ * al_launch_release_arrays(), allot_kernel_release() and the room's own end are its end. */
+size_t al_launch_bytes(const al_launch *launch);
+void al_launch_copy(al_launch *copy, const al_launch *launch);
+/* The other way: what the place found out of it. */
+void al_launch_report(al_launch *launch, const al_launch *copy);
+
 /* Lets go of the arrays early: the launch is over, but its future may still be held. The arguments must not
  * be used any more. */
 void al_launch_release_arrays(al_launch *launch);
@@ -81,6 +89,12 @@ allot_status al_launch_accumulate(al_launch *launch, size_t count, size_t align_
 /* Combines the accumulators into their arrays, and tells the arrays what was written in `memory`; call after
  * success, before al_task_complete(). */
 void al_launch_publish(al_launch *launch, al_memory *memory);
+
+/* After it failed in `memory`: what the host has is to be brought there again, and what it writes is half
+ * written if `written`. */
+void al_launch_spoil(al_launch *launch, al_memory *memory, bool written);
+/* True if a launch that failed can be run once more: all it reads is still there as it was. */
+bool al_launch_intact(const al_launch *launch);
 
 /* Fills values[arg_count] for a C variant on the host's memory. */
 void al_launch_host_values(const al_launch *launch, allot_value *values);

@@ -132,7 +132,11 @@ const char *allot_future_place(const allot_future *future)
     const al_task *task = (const al_task *)future;
     /* acquire: pairs with the dispatcher's release of `place`, which comes after place_id. That the task is
      * done says nothing: it may have been cancelled on its way to the place. */
-    return atomic_load_explicit(&task->place, memory_order_acquire) ? task->place_id : "";
+    if (!atomic_load_explicit(&task->place, memory_order_acquire))
+        return "";
+    const char *moved_to =
+        task->more ? atomic_load_explicit(&task->more->moved_to, memory_order_relaxed) : NULL;
+    return moved_to ? moved_to : task->place_id;
 }
 
 bool al_task_start(al_task *task)

@@ -28,10 +28,12 @@ typedef struct al_more {
     _Atomic int64_t charged_ns; /* what its place's load carries for it; 0 once it has been taken off */
     int charged_workers;        /* of the load, that it is expected to keep busy */
     int priority;               /* above 0: before others, below: after them */
-    double urgency;   /* what the policy says: among what waits at one place the greater first; 0: nothing */
-    bool retried;     /* an attempt has failed and it goes again: it is running wherever it is */
-    bool io_bound;    /* it waits for something outside: another worker may do its worker's work */
-    int node;         /* of memory, near which it should run; -1: anywhere */
+    double urgency; /* what the policy says: among what waits at one place the greater first; 0: nothing */
+    bool retried;   /* an attempt has failed and it goes again: it is running wherever it is */
+    bool io_bound;  /* it waits for something outside: another worker may do its worker's work */
+    const char *_Atomic moved_to; /* the id, interned, of the place that took it over from the one that it was
+                                     sent to first, which failed; NULL: none did */
+    int node;                     /* of memory, near which it should run; -1: anywhere */
     const char *name; /* for messages and traces: never NULL; owned by launch, the block behind or static */
 } al_more;
 

@@ -34,4 +34,12 @@ static inline void al_arm_dispatch(al_task *task, al_place *place)
     place->ops->enqueue(place, task);
 }
 
+/* The same for one that has been dispatched before, so that its place_id may be read at any moment. */
+static inline void al_arm_dispatch_again(al_task *task, al_place *place)
+{
+    atomic_store_explicit(&task->place, place, memory_order_release);
+    al_place_count(place, AL_ENQUEUED, 1);
+    place->ops->enqueue(place, task);
+}
+
 #endif

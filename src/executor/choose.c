@@ -148,3 +148,18 @@ al_place *al_choose(allot_executor *executor, al_task *task, allot_status *statu
         *status = al_eligible_nobody(executor, task, failure);
     return place;
 }
+
+/* ---- When the place that was chosen failed ---- */
+
+al_place *al_choose_fallback(allot_executor *executor, const al_task *task)
+{
+    char room[AL_REASON_MAX];
+    size_t count = atomic_load_explicit(&executor->place_count, memory_order_acquire);
+    for (size_t i = 0; i < count; i++) {
+        al_place *place = executor->places[i];
+        if (place->kind != ALLOT_OPENCL && !al_eligible_not(place, task, room) &&
+            al_executor_ensure_open(executor, place))
+            return place;
+    }
+    return NULL;
+}

@@ -54,12 +54,19 @@ static bool cancel_one_arming(allot_executor *executor)
     return true;
 }
 
+/* One that was moved here when another place failed has started, though it waits: it goes back. */
 static void cancel_queued(al_place *place)
 {
+    al_task *moved = NULL;
     for (al_task *task; (task = place->ops->withdraw(place, NULL));) {
         if (al_batch_is(task)) {
             al_place_count(place, AL_CANCELLED, al_batch_cancel(task));
             al_task_drop(task);
+            continue;
+        }
+        if (task->more && task->more->moved_to) {
+            task->next = moved;
+            moved = task;
             continue;
         }
         if (task->more && task->more->retried) {
@@ -68,6 +75,11 @@ static void cancel_queued(al_place *place)
         }
         al_task_cancel(task);
         al_place_drop(place, task);
+    }
+    while (moved) {
+        al_task *next = moved->next;
+        place->ops->enqueue(place, moved);
+        moved = next;
     }
 }
 

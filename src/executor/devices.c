@@ -5,6 +5,7 @@
 #include "executor/executor.h"
 #include "executor/arm.h"
 #include "executor/classes.h"
+#include "executor/fallback.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 /* A device is listed once it has been brought up, or set aside with the reason. */
 static void add_place(allot_executor *executor, al_place *place)
 {
+    place->elsewhere = al_fallback;
     al_executor_ensure_open(executor, place);
     if (!al_executor_list(executor, place)) {
         al_log(AL_LOG_WARNING, "out of memory: place %s is left out", place->id);

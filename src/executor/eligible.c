@@ -81,7 +81,9 @@ const char *al_eligible_not(const al_place *place, const al_task *task, char roo
     if (against)
         return against;
     if (atomic_load_explicit(&((al_place *)place)->state, memory_order_acquire) == ALLOT_PLACE_ASIDE) {
-        snprintf(room, AL_REASON_MAX, "set aside: %.120s", place->message);
+        char message[128];
+        al_place_message(place, message, sizeof message);
+        snprintf(room, AL_REASON_MAX, "set aside: %s", message);
         return room;
     }
     if (too_small(place, terms, room))

@@ -27,12 +27,12 @@ struct allot_executor {
     al_place **places; /* room for all that there can be, made before the first: it never moves, so that it is
                           read without a lock */
     size_t place_capacity;
-    _Atomic size_t place_count; /* only grows; release after the entry is written */
+    _Atomic size_t place_count;        /* only grows; release after the entry is written */
     al_place *direct[AL_DIRECT_KINDS]; /* where plain functions go whose hints say that kind and nothing else;
                                           ALLOT_ANYWHERE: that have none. NULL: it is to be looked into */
-    struct al_class **classes;  /* of places that are alike, as many at most; executor/classes.h */
-    _Atomic size_t class_count; /* only grows; release after the entry is written */
-    al_load cpus;               /* of the places that share them */
+    struct al_class **classes;         /* of places that are alike, as many at most; executor/classes.h */
+    _Atomic size_t class_count;        /* only grows; release after the entry is written */
+    al_load cpus;                      /* of the places that share them */
     al_model *model;
     al_book book;         /* the model's entries for each kernel and place */
     allot_policy *policy; /* by which launches are placed */

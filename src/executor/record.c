@@ -224,7 +224,8 @@ al_record *al_record_create(const al_price *price)
 void al_record_set_aside(al_record *record, size_t index)
 {
     record->candidates[index].possible = false;
-    char reason[AL_REASON_MAX];
-    snprintf(reason, sizeof reason, "set aside: %.120s", record->places[index]->message);
+    char reason[AL_REASON_MAX], message[128];
+    al_place_message(record->places[index], message, sizeof message);
+    snprintf(reason, sizeof reason, "set aside: %s", message);
     record->candidates[index].reason = al_intern(reason); /* it may outlive the place, and is rare */
 }

@@ -10,13 +10,14 @@
 #define SPREAD_RUNS  4.0
 #define LEAST_SPREAD 1e-4
 
-/* Page's cumulative sum of standardised deviations: each, cut at MOST, less the slack; an alarm at the
- * threshold. So three runs in a row that are far off are a change, five that are 1.8 deviations off, and
- * steady noise gives a false one in some thousands. (Page, Continuous inspection schemes, Biometrika 41,
- * 1954.) */
+/* Page's cumulative sum of standardised deviations: each, cut at MOST, less the slack; an alarm above the
+ * threshold, if the last three runs all raised it. So three runs in a row that are far off are a change, one
+ * or two never are, five that are 1.8 deviations off are, and steady noise gives a false alarm in some
+ * thousands. (Page, Continuous inspection schemes, Biometrika 41, 1954.) */
 #define CUSUM_MOST      2.5
 #define CUSUM_SLACK     0.75
 #define CUSUM_THRESHOLD 4.5
+#define CUSUM_STREAK    3
 
 /* Up to so many runs one that is far shorter shows that those before were disturbed: nothing runs too fast by
  * accident. */
@@ -77,22 +78,27 @@ static void settle_doubt(al_bucket *bucket, double spread, double error)
 
 static bool count_deviation(al_cusum *cusum, double deviations, double log_time)
 {
-    cusum->score += fmin(deviations, CUSUM_MOST) - CUSUM_SLACK;
-    if (cusum->score <= 0) {
-        *cusum = (al_cusum){ 0 };
-        return false;
-    }
-    cusum->sum += log_time;
-    cusum->count++;
-    return cusum->score > CUSUM_THRESHOLD;
+    double cut = fmin(deviations, CUSUM_MOST);
+    cusum->score = fmax(cusum->score + cut - CUSUM_SLACK, 0);
+    if (cut <= CUSUM_SLACK)
+        cusum->streak = 0;
+    else
+        cusum->recent[cusum->streak++ % CUSUM_STREAK] = log_time;
+    return cusum->score > CUSUM_THRESHOLD && cusum->streak >= CUSUM_STREAK;
 }
 
-/* The mean of the runs since the change began is the new one. */
+static double median(const double of[3])
+{
+    return fmax(fmin(of[0], of[1]), fmin(fmax(of[0], of[1]), of[2]));
+}
+
+/* The new mean is where the last runs were: not the one outlier among them, nor what was before the change.
+ */
 static double change(al_bucket *bucket, const al_cusum *cusum, double spread)
 {
-    double shift = cusum->sum / cusum->count - bucket->log_time;
+    double shift = median(cusum->recent) - bucket->log_time;
     bucket->log_time += shift;
-    bucket->count = fmin(cusum->count, YOUNG);
+    bucket->count = CUSUM_STREAK;
     bucket->square = bucket->count * spread;
     bucket->up = bucket->down = (al_cusum){ 0 };
     return shift;

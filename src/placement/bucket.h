@@ -12,7 +12,8 @@
 /* A sum that grows while runs lie on one side of the mean: Page's test. */
 typedef struct al_cusum {
     double score;
-    double sum, count; /* of the logarithms since the score last left 0 */
+    double recent[3]; /* logarithms of the last runs that raised it, in turn */
+    unsigned streak;  /* how many did in a row */
 } al_cusum;
 
 typedef struct al_bucket {

@@ -17,10 +17,10 @@
 #define CUT_DOUBT           0.5
 #define WARMING_DOUBT       0.25
 
-/* A place that changed at one size by this much is thought to have changed at all of them, give or take half
- * of it. */
+/* A place that changed at one size by this much is thought to have changed at all of them, give or take a
+ * third of it. */
 #define COMMON_SHIFT 0.4
-#define SHIFT_DOUBT  0.5
+#define SHIFT_DOUBT  0.3
 
 /* How far apart two sizes' misfits still have to do with each other: they fall to 1/e in three octaves. */
 #define MISFIT_RANGE (3 * 0.6931)

@@ -172,6 +172,9 @@ static void print_outcome(FILE *stream, const allot_decision *decision, const al
                 duration(decision->waited_s).bytes);
     if (decision->bytes_moved)
         fprintf(stream, "  %s moved for it.\n", quantity((double)decision->bytes_moved, "B").bytes);
+    if (decision->retried_on[0])
+        fprintf(stream, "  It was run once more, on %s, since %s failed: %s.\n", decision->retried_on,
+                chosen->place, decision->retried_why);
     if (decision->status != ALLOT_OK) {
         fprintf(stream, "  It did not succeed: %s.\n", allot_status_text(decision->status));
         return;

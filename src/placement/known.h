@@ -98,7 +98,9 @@ struct al_known_class {
 
 struct al_model_link {
     UT_hash_handle hh;
-    al_spin lock; /* guards the curves */
+    al_model *model;
+    al_spin lock;   /* guards all below */
+    uint64_t clock; /* its transfers in this process */
     al_curve curves[2];
     char text[]; /* the key */
 };

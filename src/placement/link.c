@@ -1,5 +1,6 @@
 /* A link of the model: what moving bytes between the host and a place takes, learned as a kernel's runs are:
  * a latency for the overhead, a rate for the load. */
+#include "placement/keep.h"
 #include "placement/known.h"
 #include <math.h>
 
@@ -15,11 +16,12 @@ double al_model_link_s(al_model_link *link, al_direction direction, uint64_t byt
     al_belief belief = al_rates_belief(&rates);
     if (bytes == 0)
         return 0;
+    al_keep_use(link->model);
     count = count ? count : 1;
     al_place_size size = size_of(bytes / count, &rates);
     al_spin_lock(&link->lock);
     const al_curve *curve = &link->curves[direction];
-    al_expectation expectation = al_curve_expect(curve, &belief, &size, curve->runs);
+    al_expectation expectation = al_curve_expect(curve, &belief, &size, link->clock);
     al_spin_unlock(&link->lock);
     return (double)count * exp(expectation.log_time);
 }
@@ -34,10 +36,11 @@ void al_model_link_learn(al_model_link *link, al_direction direction, uint64_t b
     al_belief belief = al_rates_belief(&rates);
     count = count ? count : 1;
     al_place_size size = size_of(bytes / count, &rates);
+    al_keep_use(link->model);
     double each_s = fmax(seconds / (double)count, 1e-300);
     al_spin_lock(&link->lock);
     al_curve *curve = &link->curves[direction];
-    al_curve_learn(curve, &belief, &size, curve->runs + 1, log(each_s));
+    al_curve_learn(curve, &belief, &size, ++link->clock, log(each_s));
     al_spin_unlock(&link->lock);
 }
 

@@ -77,9 +77,10 @@ static void list_link(listing *self, al_model_link *link)
     for (size_t i = 0; i < 2; i++) {
         al_spin_lock(&link->lock);
         al_curve curve = link->curves[i];
+        uint64_t clock = link->clock;
         al_spin_unlock(&link->lock);
         row.subject = subjects[i];
-        put_curve(self, &row, &curve, curve.runs);
+        put_curve(self, &row, &curve, clock);
     }
 }
 

@@ -5,49 +5,57 @@
 
 /* How a bucket goes into another of the same. */
 typedef struct way {
-    void (*join)(al_bucket *into, const al_bucket *from, double doubt);
+    void (*join)(al_bucket *into, const al_bucket *from, const struct way *how);
     double doubt;
-    bool contributes; /* `from` is in use, and is told what the file has now */
+    bool contributes;                /* `from` is in use, and is told what the file has now */
+    uint64_t from_clock, into_clock; /* of what is joined just now */
 } way;
 
-static void add_filed(al_bucket *into, const al_bucket *from, double doubt)
+/* Its age becomes doubt, for clocks differ. */
+static al_bucket now(const al_bucket *from, const way *how)
 {
-    al_bucket known = *from;
-    known.doubt += doubt;
-    known.seen = into->seen;
+    al_bucket bucket = *from;
+    bucket.doubt = al_bucket_doubt(from, how->from_clock) + how->doubt;
+    bucket.seen = how->into_clock;
+    bucket.up = bucket.down = (al_cusum){ 0 };
+    return bucket;
+}
+
+static void add_filed(al_bucket *into, const al_bucket *from, const way *how)
+{
+    al_bucket known = now(from, how);
     known.news = 0;
     known.filed = from->samples;
-    known.up = known.down = (al_cusum){ 0 };
     if (into->samples)
         al_bucket_merge(into, &known, known.count);
     else
         *into = known;
 }
 
-static void add_new(al_bucket *into, const al_bucket *from, double doubt)
+static void add_new(al_bucket *into, const al_bucket *from, const way *how)
 {
     uint64_t news = into->samples ? into->news : 0, filed = into->samples ? into->filed : 0;
-    add_filed(into, from, doubt);
+    add_filed(into, from, how);
     into->news = news + from->samples;
     into->filed = filed;
 }
 
-static void contribute(al_bucket *into, const al_bucket *from, double doubt)
+static void contribute(al_bucket *into, const al_bucket *from, const way *how)
 {
-    (void)doubt; /* it was seen just now */
+    al_bucket known = now(from, how);
     if (from->news == 0)
         return;
     if (into->samples == 0 || into->samples == from->filed)
-        *into = *from;
+        *into = known;
     else
-        al_bucket_merge(into, from, fmin(from->count, (double)from->news));
+        al_bucket_merge(into, &known, fmin(from->count, (double)from->news));
     into->news = 0;
 }
 
 static void join_bucket(al_bucket *into, const al_bucket *from, const way *how)
 {
     if (from->samples)
-        how->join(into, from, how->doubt);
+        how->join(into, from, how);
 }
 
 static void join_curves(al_curve *into, const al_curve *from, const way *how)
@@ -92,8 +100,11 @@ static bool curve_has_news(const al_curve *curve)
 /* ---- Kernels, classes, links ---- */
 
 /* Under rates that were measured anew, sizes are told otherwise: then the younger of the two stands alone. */
-static void join_kernels(al_known_kernel *into, al_known_kernel *from, const way *how)
+static void join_kernels(al_known_kernel *into, al_known_kernel *from, const way *given)
 {
+    way with_clocks = *given, *how = &with_clocks;
+    how->from_clock = atomic_load_explicit(&from->family->clock, memory_order_relaxed);
+    how->into_clock = atomic_load_explicit(&into->family->clock, memory_order_relaxed);
     al_spin_lock(&from->lock);
     al_curve curve = from->curve;
     al_bucket build = from->build;
@@ -163,16 +174,19 @@ static bool join_classes(al_known_class *into, al_known_class *from, const way *
     return whole;
 }
 
-static bool join_link(al_model *model, al_model_link *from, const way *how)
+static bool join_link(al_model *model, al_model_link *from, const way *given)
 {
+    way with_clocks = *given, *how = &with_clocks;
     al_model_link *link = al_known_link_have(model, from->text);
     al_rates rates = al_rates_link();
     al_belief belief = al_rates_belief(&rates);
     for (size_t i = 0; link && i < 2; i++) {
         al_spin_lock(&from->lock);
         al_curve curve = from->curves[i];
+        how->from_clock = from->clock;
         al_spin_unlock(&from->lock);
         al_spin_lock(&link->lock);
+        how->into_clock = link->clock;
         join_curves(&link->curves[i], &curve, how);
         al_curve_refit(&link->curves[i], &belief, rates.overhead_s);
         al_spin_unlock(&link->lock);
@@ -204,7 +218,7 @@ static bool join_models(al_model *into, al_model *from, const way *how)
 
 bool al_model_absorb(al_model *model, al_model *from, double doubt, bool new)
 {
-    way how = { new ? add_new : add_filed, doubt, false };
+    way how = { .join = new ? add_new : add_filed, .doubt = doubt };
     pthread_mutex_lock(&model->lock);
     bool whole = join_models(model, from, &how);
     pthread_mutex_unlock(&model->lock);
@@ -213,7 +227,7 @@ bool al_model_absorb(al_model *model, al_model *from, double doubt, bool new)
 
 bool al_model_contribute(al_model *file, al_model *model)
 {
-    way how = { contribute, 0, true };
+    way how = { .join = contribute, .contributes = true };
     pthread_mutex_lock(&model->lock);
     bool whole = join_models(file, model, &how);
     pthread_mutex_unlock(&model->lock);

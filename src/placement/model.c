@@ -181,6 +181,7 @@ al_model_link *al_known_link_have(al_model *model, const char *text)
     HASH_FIND_STR(model->links, text, link);
     if (link || !(link = with_text(sizeof *link, offsetof(al_model_link, text), text)))
         return link;
+    link->model = model;
     HASH_ADD_KEYPTR(hh, model->links, link->text, strlen(text), link);
     if (link->hh.tbl)
         return link;
@@ -201,6 +202,7 @@ static void settle_code(al_known_kernel *kernel, uint64_t code)
 
 al_model_entry *al_model_find(al_model *model, const al_model_key *key)
 {
+    al_keep_use(model);
     pthread_mutex_lock(&model->lock);
     al_known_class *known =
         al_known_class_have(model, key->place_class ? key->place_class : key->place, key->kind, key->workers);
@@ -214,7 +216,6 @@ al_model_entry *al_model_find(al_model *model, const al_model_key *key)
 
 al_model_link *al_model_find_link(al_model *model, const char *place_class)
 {
-    al_keep_use(model);
     pthread_mutex_lock(&model->lock);
     al_model_link *link = al_known_link_have(model, place_class);
     pthread_mutex_unlock(&model->lock);

@@ -1,6 +1,7 @@
 #include "placement/store.h"
 #include "placement/known.h"
 #include "placement/merge.h"
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -108,13 +109,14 @@ static void write_link(FILE *stream, al_model_link *link)
     for (int direction = 0; direction < 2; direction++) {
         al_spin_lock(&link->lock);
         al_curve curve = link->curves[direction];
+        uint64_t clock = link->clock;
         al_spin_unlock(&link->lock);
         if (curve.runs == 0)
             continue;
         fputs("link", stream);
         write_name(stream, link->text);
         fprintf(stream, " %d", direction);
-        write_curve(stream, &curve, curve.runs);
+        write_curve(stream, &curve, clock);
     }
 }
 
@@ -199,8 +201,9 @@ static bool take_number(reader *self, int base, uint64_t most, uint64_t *value)
     char *end = NULL;
     if (!word || !((*word >= '0' && *word <= '9') || (base == 16 && *word >= 'a' && *word <= 'f')))
         return fail(self, "a number is missing");
+    errno = 0;
     *value = strtoull(word, &end, base);
-    if (*end || *value > most)
+    if (*end || errno || *value > most)
         return fail(self, "'%.40s' is not a number up to %" PRIu64, word, most);
     return true;
 }

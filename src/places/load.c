@@ -142,6 +142,14 @@ void al_ready_withdraw(al_ready *ready, const al_load *load)
     set_slot(ready, load->slot, INT64_MAX);
 }
 
+void al_ready_return(al_ready *ready, const al_load *load)
+{
+    al_spin_lock(&ready->lock);
+    ready->free_at_ns[load->slot] = get(&load->free_at_ns);
+    play(ready, load->slot);
+    al_spin_unlock(&ready->lock);
+}
+
 size_t al_ready_first(al_ready *ready)
 {
     al_spin_lock(&ready->lock);

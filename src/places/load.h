@@ -44,6 +44,7 @@ struct al_ready {
 /* Lets a load compete; false when memory is out. Loads are added by one thread at a time. */
 bool al_ready_add(al_ready *ready, al_load *load);
 void al_ready_withdraw(al_ready *ready, const al_load *load);
+void al_ready_return(al_ready *ready, const al_load *load);
 /* The slot of the one that is free first, of equals the first. Of none: 0. */
 size_t al_ready_first(al_ready *ready);
 void al_ready_fini(al_ready *ready);

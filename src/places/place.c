@@ -110,25 +110,54 @@ void al_place_complete(al_place *place, al_task *task, allot_status status, al_f
     al_task_complete(task, status, failure);
 }
 
+void al_place_fail(al_place *place, al_task *task, allot_status status, al_failure *failure, int64_t busy_ns)
+{
+    al_place_discharge(place, task);
+    if (!place->elsewhere || !place->elsewhere(place, task, failure)) {
+        al_place_complete(place, task, status, failure, busy_ns);
+        return;
+    }
+    al_place_count(place, AL_FAILED, 1);
+    al_failure_fini(failure);
+}
+
 allot_call al_place_call(const al_place *place, al_task *task)
 {
     return (allot_call){ &task->future.stop, place->id, task->in_size, task->out_size, { 0 } };
 }
 
+static pthread_mutex_t message_lock = PTHREAD_MUTEX_INITIALIZER; /* guards every place's message */
+
 void al_place_set_aside(al_place *place, const char *reason)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the writing of every place's message */
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&message_lock);
     bool first = atomic_load(&place->state) != ALLOT_PLACE_ASIDE;
     if (first) {
         snprintf(place->message, sizeof place->message, "%s", reason);
         atomic_store(&place->state, ALLOT_PLACE_ASIDE);
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&message_lock);
     if (first && place->own_load.ready)
         al_ready_withdraw(place->own_load.ready, &place->own_load);
     if (first)
         al_log(AL_LOG_WARNING, "place %s is set aside: %s", place->id, reason);
+}
+
+void al_place_restore(al_place *place)
+{
+    int aside = ALLOT_PLACE_ASIDE;
+    if (!atomic_compare_exchange_strong(&place->state, &aside, ALLOT_PLACE_READY))
+        return;
+    if (place->own_load.ready)
+        al_ready_return(place->own_load.ready, &place->own_load);
+    al_log(AL_LOG_INFO, "place %s works again", place->id);
+}
+
+void al_place_message(const al_place *place, char *message, size_t size)
+{
+    pthread_mutex_lock(&message_lock);
+    snprintf(message, size, "%s", place->message);
+    pthread_mutex_unlock(&message_lock);
 }
 
 void al_place_describe(const al_place *place, allot_place_info *info)
@@ -141,7 +170,7 @@ void al_place_describe(const al_place *place, allot_place_info *info)
     whole.state =
         state < 0 ? ALLOT_PLACE_COLD : (allot_place_state)state; /* below 0: it is being brought up */
     if (whole.state == ALLOT_PLACE_ASIDE)
-        memcpy(whole.message, place->message, sizeof whole.message);
+        al_place_message(place, whole.message, sizeof whole.message);
     whole.size = info->size < sizeof whole ? info->size : sizeof whole;
     memcpy(info, &whole, whole.size);
 }

@@ -79,7 +79,10 @@ struct al_place {
     al_counts counts[AL_LANES];
     /* Kept by the executor, not by the place: */
     _Atomic int state; /* allot_place_state; below 0 while it is brought up */
-    char message[256]; /* why it is aside; written once, before state */
+    char message[256]; /* why it is aside; read by al_place_message() */
+    /* Takes a task that this place started and could not carry out, to run it elsewhere; false: nowhere.
+     * NULL: there is nobody to ask. May be called where user code must not run. */
+    bool (*elsewhere)(al_place *place, al_task *task, const al_failure *failure);
     al_load
         *load; /* of what it works with: its own, or the CPUs', which places share; NULL: not listed yet */
     al_load own_load;
@@ -139,6 +142,10 @@ void al_place_drop(al_place *place, al_task *task);
 void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure,
                        int64_t busy_ns);
 
+/* The same where not the task failed, but the place (a lost device): it is run elsewhere if it may be, and
+ * then not completed here. What the place wrote must have been spoiled before: al_launch_spoil(). */
+void al_place_fail(al_place *place, al_task *task, allot_status status, al_failure *failure, int64_t busy_ns);
+
 /* Fills the call that a launch's part runs under. */
 allot_call al_place_call(const al_place *place, al_task *task);
 
@@ -152,6 +159,10 @@ void al_place_discharge(al_place *place, al_task *task);
 
 /* Sets the place aside for good reason (a lost device): the executor gives it no more tasks. */
 void al_place_set_aside(al_place *place, const char *reason);
+/* It works again. */
+void al_place_restore(al_place *place);
+/* Why it is or was aside; "" if it never was. */
+void al_place_message(const al_place *place, char *message, size_t size);
 
 void al_place_describe(const al_place *place, allot_place_info *info);
 

@@ -131,6 +131,18 @@ allot_status al_opencl_device_open(al_opencl_device *device, al_failure *failure
     return ALLOT_OK;
 }
 
+cl_int al_opencl_device_settle(al_opencl_device *device)
+{
+    cl_int code = clFinish(device->compute);
+    return code == CL_SUCCESS ? code : clFinish(device->compute);
+}
+
+void al_opencl_device_flush(al_opencl_device *device)
+{
+    if (clFlush(device->compute) != CL_SUCCESS)
+        al_opencl_device_settle(device);
+}
+
 static void close_queue(cl_command_queue *queue)
 {
     if (*queue) {

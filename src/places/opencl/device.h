@@ -35,6 +35,13 @@ void al_opencl_device_describe(al_opencl_device *device, cl_platform_id platform
 /* Makes context and queues and tries whether pages can be shared. */
 allot_status al_opencl_device_open(al_opencl_device *device, al_failure *failure);
 
+/* Waits until all that was enqueued is over. A device that fails to say so twice is lost, and with it its
+ * commands. */
+cl_int al_opencl_device_settle(al_opencl_device *device);
+/* Has the compute queue's commands begin: where flushing fails, by waiting for them, so that they end one way
+ * or the other. */
+void al_opencl_device_flush(al_opencl_device *device);
+
 /* Waits for the queues and releases everything; also what a failed open left. */
 void al_opencl_device_close(al_opencl_device *device);
 

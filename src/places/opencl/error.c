@@ -77,8 +77,22 @@ const char *al_opencl_error_name(cl_int code)
     return "an unknown code";
 }
 
+static _Thread_local struct {
+    cl_int code;
+    const char *device_name; /* compared, never read */
+} latest;
+
+cl_int al_opencl_error_take(const char *device_name)
+{
+    cl_int code = latest.device_name == device_name ? latest.code : CL_SUCCESS;
+    latest.device_name = NULL;
+    return code;
+}
+
 allot_status al_opencl_error(al_failure *failure, const char *call, cl_int code, const char *device_name)
 {
+    latest.code = code;
+    latest.device_name = device_name;
     return al_failure_set(failure, ALLOT_DEVICE, "%s: %s (%d) on %s", call, al_opencl_error_name(code), code,
                           device_name);
 }

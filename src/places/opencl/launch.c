@@ -1,11 +1,10 @@
 #include "places/opencl/launch.h"
 #include "base/clock.h"
 #include "places/opencl/error.h"
+#include "places/opencl/health.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define FAILURES_MAX 8 /* of the device in a row: then the place is set aside */
 
 /* ---- Sizes ---- */
 
@@ -52,96 +51,31 @@ static allot_status check_local_memory(const al_opencl *self, const al_launch *l
 
 /* ---- After the driver is done ---- */
 
-static void release_flight(al_opencl_flight *flight)
-{
-    al_opencl *self = flight->self;
-    /* acq_rel: the last holder sees all that the other did. */
-    if (atomic_fetch_sub_explicit(&flight->holders, 1, memory_order_acq_rel) != 1)
-        return;
-    free(flight);
-    al_opencl_land(self);
-}
-
-/* Drops a reference unless it is the last one. */
-static bool release_unless_last(_Atomic uint32_t *count)
-{
-    uint32_t references = atomic_load_explicit(count, memory_order_relaxed);
-    while (references > 1)
-        /* acq_rel: as allot_array_release() does. */
-        if (atomic_compare_exchange_weak_explicit(count, &references, references - 1, memory_order_acq_rel,
-                                                  memory_order_relaxed))
-            return true;
-    return false;
-}
-
-/* Lets go of the arrays in a driver's callback, but of those that nobody else holds any more: the place's own
- * thread frees them, as their memory may be the user's to free. That thread is not woken for less. */
-static void end_in_callback(al_opencl_flight *flight)
-{
-    size_t left = 0;
-    for (size_t i = 0; i < flight->array_count; i++)
-        if (!release_unless_last(&flight->arrays[i]->references))
-            flight->arrays[left++] = flight->arrays[i];
-    flight->array_count = left;
-    if (left)
-        al_opencl_leave_over(flight->self, flight);
-    else
-        al_opencl_flight_end(flight);
-}
-
-void al_opencl_flight_end(al_opencl_flight *flight)
-{
-    for (size_t i = 0; i < flight->array_count; i++)
-        allot_array_release(flight->arrays[i]);
-    release_flight(flight);
-}
-
-/* Codes of the CL_INVALID_ kind say that a call was wrong, not that the device failed. */
-static bool is_fault(cl_int code)
-{
-    return code < CL_SUCCESS && (code > CL_INVALID_VALUE || code < CL_MAX_SIZE_RESTRICTION_EXCEEDED);
-}
-
-/* Counts failures of the device itself; many in a row, or its loss, end the place. */
-static void note_outcome(al_opencl *self, cl_int code, const char *message)
-{
-    if (code != CL_SUCCESS && !is_fault(code))
-        return;
-    if (code == CL_SUCCESS) {
-        if (atomic_load_explicit(&self->failures, memory_order_relaxed))
-            atomic_store_explicit(&self->failures, 0, memory_order_relaxed);
-        return;
-    }
-    unsigned failures = atomic_fetch_add_explicit(&self->failures, 1, memory_order_relaxed) + 1;
-    if (code == CL_DEVICE_NOT_AVAILABLE || failures == FAILURES_MAX)
-        al_place_set_aside(&self->place, message ? message : al_opencl_error_name(code));
-}
-
 /* The launch's share of an in-order queue's time: it began when it was enqueued or when the one before it
  * ended. */
-static int64_t measure(const al_opencl_flight *flown)
+static int64_t measure(const al_opencl_flight *flight)
 {
     int64_t now_ns = al_clock_now_ns();
-    int64_t before_ns = atomic_exchange_explicit(&flown->self->ended_ns, now_ns, memory_order_relaxed);
-    int64_t began_ns = before_ns > flown->enqueued_ns ? before_ns : flown->enqueued_ns;
+    int64_t before_ns = atomic_exchange_explicit(&flight->self->ended_ns, now_ns, memory_order_relaxed);
+    int64_t began_ns = before_ns > flight->enqueued_ns ? before_ns : flight->enqueued_ns;
     return now_ns > began_ns ? now_ns - began_ns : 0;
 }
 
-static void complete(const al_opencl_flight *flown, cl_int code)
+static void complete(al_opencl_flight *flight, cl_int code)
 {
-    al_opencl *self = flown->self;
-    al_launch *launch = al_task_launch(flown->task);
+    al_opencl *self = flight->self;
+    al_launch *launch = flight->launch;
     al_failure failure = { 0 };
     allot_status status = ALLOT_OK;
-    launch->ran_ns = measure(flown);
+    launch->ran_ns = measure(flight);
     if (code == CL_COMPLETE)
         al_launch_publish(launch, &self->memory.base);
     else
         status =
             al_failure_set(&failure, ALLOT_DEVICE, "%s ended with %s (%d) on %s", launch->kernel->desc.name,
                            al_opencl_error_name(code), (int)code, self->device.name);
-    note_outcome(self, code, failure.message);
-    al_place_complete(&self->place, flown->task, status, &failure, launch->ran_ns);
+    al_opencl_health_note(self, code, failure.message);
+    al_opencl_flight_land(flight, status, &failure);
 }
 
 /* Runs where the driver likes: in a thread of its own, or in ours inside an enqueue, a flush, or the call
@@ -149,13 +83,14 @@ static void complete(const al_opencl_flight *flown, cl_int code)
 static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
 {
     (void)event;
-    al_opencl_flight *flown = user;
+    al_opencl_flight *flight = user;
     unsigned before = al_opencl_enter(AL_OPENCL_CALLED_BACK);
-    (void)atomic_load_explicit(&flown->holders, memory_order_acquire); /* pairs with watch() */
-    al_opencl_programs_put(&flown->self->programs, flown->program,
-                           code == CL_COMPLETE ? &flown->shape : NULL);
-    complete(flown, code < 0 ? code : CL_COMPLETE);
-    end_in_callback(flown);
+    (void)atomic_load_explicit(&flight->holders, memory_order_acquire); /* pairs with watch() */
+    al_opencl_programs_put(&flight->self->programs, flight->program,
+                           code == CL_COMPLETE ? &flight->shape : NULL);
+    if (al_opencl_flight_claim(flight))
+        complete(flight, code < 0 ? code : CL_COMPLETE);
+    al_opencl_flight_release(flight);
     al_opencl_leave(before);
 }
 
@@ -163,11 +98,12 @@ static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
 
 typedef struct order {
     al_opencl *self;
-    al_launch *launch;
-    al_opencl_program *program;
+    al_opencl_flight *flight;
+    al_launch *launch; /* the flight's */
     al_opencl_sizes sizes;
-    int64_t enqueued_ns;
     size_t view_count;
+    cl_uint after_count;
+    cl_event after[AL_PARAMS_MAX]; /* what the kernel waits for, of the views */
     al_copy *copies[AL_PARAMS_MAX];
     al_opencl_view views[AL_PARAMS_MAX]; /* of the first view_count arguments; scalars' are empty */
     const char *call;                    /* the call that failed */
@@ -190,6 +126,8 @@ static cl_int make_views(order *given)
                                                 argument, &given->call);
         if (code != CL_SUCCESS)
             return code;
+        if (given->views[i].after)
+            given->after[given->after_count++] = given->views[i].after;
     }
     given->param = NULL;
     return CL_SUCCESS;
@@ -238,18 +176,21 @@ static bool is_size_error(cl_int code)
  * but for a reduction: the number of its groups is fixed. */
 static cl_int enqueue_range(order *given, cl_kernel kernel, cl_event *event)
 {
+    const cl_event *after = given->after_count ? given->after : NULL;
     al_opencl_sizes *sizes = &given->sizes;
     cl_command_queue queue = given->self->device.compute;
     cl_uint rank = (cl_uint)given->launch->range.rank;
     size_t global[] = { sizes->global[0] - sizes->rest, sizes->global[1], sizes->global[2] };
     const size_t *offset = al_launch_has_offset(given->launch) ? given->launch->range.offset : NULL;
     given->call = "clEnqueueNDRangeKernel";
-    cl_int code = clEnqueueNDRangeKernel(queue, kernel, rank, offset, global,
-                                         sizes->has_local ? sizes->local : NULL, 0, NULL, event);
+    cl_int code =
+        clEnqueueNDRangeKernel(queue, kernel, rank, offset, global, sizes->has_local ? sizes->local : NULL,
+                               given->after_count, after, event);
     if (code == CL_SUCCESS || !sizes->chosen || given->launch->kernel->reduces || !is_size_error(code))
         return code;
     sizes->rest = 0;
-    return clEnqueueNDRangeKernel(queue, kernel, rank, offset, sizes->global, NULL, 0, NULL, event);
+    return clEnqueueNDRangeKernel(queue, kernel, rank, offset, sizes->global, NULL, given->after_count, after,
+                                  event);
 }
 
 /* The rest waits for the others, so that their failure reaches its event. */
@@ -272,17 +213,20 @@ static cl_int enqueue_kernel(order *given, cl_event *event)
     al_opencl *self = given->self;
     al_opencl_entry *entry;
     given->call = "clCreateKernel";
-    cl_int code = al_opencl_entry_take(&self->programs, given->program,
+    cl_int code = al_opencl_entry_take(&self->programs, given->flight->program,
                                        given->launch->kernel->desc.opencl_entry, &entry);
     if (code != CL_SUCCESS)
         return code;
     code = set_arguments(given, entry->kernel);
-    given->enqueued_ns = al_clock_now_ns();
+    given->flight->enqueued_ns = al_clock_now_ns();
+    atomic_store_explicit(&given->flight->written, code == CL_SUCCESS, memory_order_relaxed);
     if (code == CL_SUCCESS)
         code = enqueue_range(given, entry->kernel, event);
+    if (!*event)
+        atomic_store_explicit(&given->flight->written, false, memory_order_relaxed);
     if (code == CL_SUCCESS && given->sizes.rest)
         code = enqueue_rest(given, entry->kernel, event);
-    al_opencl_entry_give(&self->programs, given->program, entry);
+    al_opencl_entry_give(&self->programs, given->flight->program, entry);
     return code;
 }
 
@@ -359,48 +303,23 @@ static void learn_to_trust(al_opencl *self, cl_event event)
         atomic_store_explicit(&self->direct, true, memory_order_relaxed);
 }
 
-/* What the callback needs; NULL when memory is out. */
-static al_opencl_flight *make_flight(const order *given, al_task *task)
-{
-    al_launch *launch = given->launch;
-    al_opencl_flight *flight = malloc(sizeof *flight + launch->arg_count * sizeof flight->arrays[0]);
-    if (!flight)
-        return NULL;
-    *flight = (al_opencl_flight){ .self = given->self, .task = task, .program = given->program };
-    flight->shape = al_opencl_shape_of(&given->sizes);
-    for (size_t i = 0; i < launch->arg_count; i++)
-        if (al_argument_is_array(&launch->args[i]))
-            flight->arrays[flight->array_count++] = allot_array_hold(launch->args[i].view.array);
-    flight->enqueued_ns = given->enqueued_ns;
-    /* release: pairs with on_done(), which no rule of OpenCL's orders behind this. */
-    atomic_store_explicit(&flight->holders, 2, memory_order_release);
-    return flight;
-}
-
-static void discard_flight(al_opencl_flight *flight)
-{
-    for (size_t i = 0; i < flight->array_count; i++)
-        allot_array_release(flight->arrays[i]);
-    free(flight);
-}
-
 /* Hands the launch over to the callback. When this succeeds, the task may be gone. */
-static cl_int watch(order *given, al_task *task, cl_event event)
+static cl_int watch(order *given, cl_event event)
 {
     al_opencl *self = given->self;
-    al_opencl_flight *flight = make_flight(given, task);
+    al_opencl_flight *flight = given->flight;
+    flight->shape = al_opencl_shape_of(&given->sizes);
     given->call = "clSetEventCallback";
-    if (!flight)
-        return CL_OUT_OF_HOST_MEMORY;
+    /* release: pairs with on_done(), which no rule of OpenCL's orders behind this. */
+    atomic_fetch_add_explicit(&flight->holders, 1, memory_order_release);
     cl_int code = clSetEventCallback(event, CL_COMPLETE, on_done, flight);
     if (code != CL_SUCCESS) {
-        discard_flight(flight);
+        atomic_fetch_sub_explicit(&flight->holders, 1, memory_order_relaxed);
         return code;
     }
-    clFlush(self->device.compute); /* should it fail, the event ends with an error */
+    al_opencl_device_flush(&self->device);
     learn_to_trust(self, event);
     clReleaseEvent(event);
-    release_flight(flight);
     return CL_SUCCESS;
 }
 
@@ -414,21 +333,19 @@ static allot_status describe_failure(const order *given, cl_int code, al_failure
 }
 
 /* OK: the callback ends the task, or has ended it. */
-static allot_status drive(order *given, al_task *task, al_failure *failure)
+static allot_status drive(order *given, al_failure *failure)
 {
     cl_event event;
     cl_int code = enqueue_all(given, &event);
     if (code == CL_SUCCESS)
-        code = watch(given, task, event);
+        code = watch(given, event);
     if (code == CL_SUCCESS)
         return ALLOT_OK;
     /* Commands that were enqueued may still use the arrays: the task must not end before them. */
-    clFinish(given->self->device.compute);
+    al_opencl_device_settle(&given->self->device);
     if (event)
         clReleaseEvent(event);
-    allot_status status = describe_failure(given, code, failure);
-    note_outcome(given->self, code, failure->message);
-    return status;
+    return describe_failure(given, code, failure);
 }
 
 /* An accumulator a work-group, side by side as the variant writes them. */
@@ -441,19 +358,24 @@ static allot_status accumulate(order *given, al_failure *failure)
     return al_launch_accumulate(given->launch, groups, 1, false, failure);
 }
 
-static allot_status prepare(order *given, const al_task *task, al_failure *failure)
+static allot_status have_program(order *given, al_failure *failure)
 {
     al_opencl *self = given->self;
-    allot_status status = ALLOT_OK;
     char why[160];
-    if (!given->program) {
-        if (!al_opencl_accepts(self, task, why, sizeof why))
-            return al_failure_set(failure, ALLOT_UNSUPPORTED, "%s", why);
-        status = al_opencl_programs_get(&self->programs, given->launch, &given->program, failure);
-    }
+    if (given->flight->program)
+        return ALLOT_OK;
+    if (!al_opencl_accepts(self, given->launch, why, sizeof why))
+        return al_failure_set(failure, ALLOT_UNSUPPORTED, "%s", why);
+    return al_opencl_programs_get(&self->programs, given->launch, &given->flight->program, failure);
+}
+
+static allot_status prepare(order *given, al_failure *failure)
+{
+    al_opencl *self = given->self;
+    allot_status status = have_program(given, failure);
     if (status != ALLOT_OK)
         return status;
-    al_opencl_sizes_of(given->launch, &self->device, &given->program->limits, &given->sizes);
+    al_opencl_sizes_of(given->launch, &self->device, &given->flight->program->limits, &given->sizes);
     status = check_sizes(self, given->launch, &given->sizes, failure);
     if (status == ALLOT_OK)
         status = check_local_memory(self, given->launch, failure);
@@ -463,38 +385,71 @@ static allot_status prepare(order *given, const al_task *task, al_failure *failu
     if (status == ALLOT_OK && given->launch->kernel->reduces)
         status = accumulate(given, failure);
     if (status != ALLOT_OK)
-        clFinish(self->device.compute); /* what acquiring the first arrays enqueued */
+        al_opencl_device_settle(&self->device); /* what acquiring the first arrays enqueued */
+    else
+        atomic_store_explicit(&given->flight->acquired, true, memory_order_release);
     return status;
 }
 
-static void launch(al_opencl *self, al_task *task, al_opencl_program *program)
+static void fly(al_opencl_flight *flight)
 {
-    order given = { .self = self, .launch = al_task_launch(task), .program = program };
+    al_opencl *self = flight->self;
+    order given = { .self = self, .flight = flight, .launch = flight->launch };
     al_failure failure = { 0 };
-    allot_status status = prepare(&given, task, &failure);
+    allot_status status = prepare(&given, &failure);
     if (status == ALLOT_OK)
-        status = drive(&given, task, &failure);
+        status = drive(&given, &failure);
     if (status == ALLOT_OK)
         return;
-    if (given.program)
-        al_opencl_programs_put(&self->programs, given.program, NULL);
+    cl_int code = al_opencl_error_take(self->device.name);
+    if (code != CL_SUCCESS)
+        al_opencl_health_note(self, code, failure.message);
+    if (flight->program)
+        al_opencl_programs_put(&self->programs, flight->program, NULL);
+    if (al_opencl_flight_claim(flight))
+        al_opencl_flight_land(flight, status, &failure);
+    else
+        al_failure_fini(&failure);
+}
+
+static void run_empty(al_opencl *self, al_task *task)
+{
+    al_failure failure = { 0 };
+    allot_status status = al_launch_run_empty(al_task_launch(task), &failure);
     al_place_complete(&self->place, task, status, &failure, 0);
-    al_opencl_land(self);
+}
+
+/* OK: it flies, or has flown. */
+static allot_status begin(al_opencl *self, al_task *task, al_opencl_program *warm)
+{
+    al_failure failure = { 0 };
+    al_opencl_flight *flight = al_task_launch(task) ? al_opencl_flight_begin(self, task) : NULL;
+    if (flight) {
+        flight->program = warm;
+        fly(flight);
+        al_opencl_flight_release(flight);
+        return ALLOT_OK;
+    }
+    allot_status status = al_task_launch(task)
+                              ? al_failure_set(&failure, ALLOT_NO_MEMORY, "out of memory")
+                              : al_failure_set(&failure, ALLOT_UNSUPPORTED,
+                                               "an OpenCL device runs kernels, not plain functions");
+    al_place_complete(&self->place, task, status, &failure, 0);
+    return status;
 }
 
 void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_program *warm)
 {
     unsigned before = al_opencl_enter(AL_OPENCL_SUBMITTING);
-    if (!al_place_start(&self->place, task)) {
+    bool started = al_place_start(&self->place, task), flies = false;
+    if (started && al_task_launch(task) && al_task_launch(task)->items == 0)
+        run_empty(self, task);
+    else if (started)
+        flies = begin(self, task, warm) == ALLOT_OK;
+    if (!flies) {
         if (warm)
             al_opencl_programs_put(&self->programs, warm, NULL);
-        al_opencl_land(self);
-    } else if (al_task_launch(task) && al_task_launch(task)->items == 0) {
-        al_failure failure = { 0 };
-        allot_status status = al_launch_run_empty(al_task_launch(task), &failure);
-        al_place_complete(&self->place, task, status, &failure, 0);
-        al_opencl_land(self);
-    } else
-        launch(self, task, warm);
+        al_opencl_land(self, NULL);
+    }
     al_opencl_leave(before);
 }

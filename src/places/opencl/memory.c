@@ -7,6 +7,8 @@
 typedef struct buffer_copy {
     al_copy copy;
     cl_mem buffer; /* NULL for an array of no bytes */
+    cl_event
+        announced; /* of the host's latest writes to shared pages, till it was seen to be over; or NULL */
 } buffer_copy;
 
 static al_opencl_device *device_of(const al_copy *copy)
@@ -56,6 +58,8 @@ static allot_status create(al_memory *memory, allot_array *array, al_copy **copy
 static void free_copy(al_copy *copy)
 {
     buffer_copy *mine = (buffer_copy *)copy;
+    if (mine->announced)
+        clReleaseEvent(mine->announced);
     if (mine->buffer)
         clReleaseMemObject(mine->buffer);
     free(mine);
@@ -88,6 +92,44 @@ void al_opencl_memory_sweep(al_opencl_memory *memory)
     }
 }
 
+static al_opencl_memory *memory_of(const buffer_copy *copy)
+{
+    return (al_opencl_memory *)copy->copy.memory;
+}
+
+/* How it ended; above CL_COMPLETE: it is on its way, or the driver does not say. */
+static cl_int state_of(cl_event event)
+{
+    cl_int state = CL_QUEUED;
+    if (clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL) != CL_SUCCESS)
+        state = CL_QUEUED;
+    return state;
+}
+
+/* By the copy's mover, who alone announces. What was announced before and failed is an earlier launch's
+ * affair, which may have wanted other bytes than this one: none of them counts any more. */
+static cl_int announce(buffer_copy *copy, size_t begin, size_t end, const char **call)
+{
+    pthread_mutex_t *lock = &memory_of(copy)->announcing;
+    pthread_mutex_lock(lock);
+    cl_event announced = copy->announced;
+    copy->announced = NULL;
+    pthread_mutex_unlock(lock);
+    cl_int before = announced ? state_of(announced) : CL_COMPLETE;
+    if (before < CL_COMPLETE)
+        al_array_doubt(copy->copy.array, copy->copy.memory, 0, copy->copy.array->size_bytes);
+    if (announced && before <= CL_COMPLETE) {
+        clReleaseEvent(announced);
+        announced = NULL;
+    }
+    cl_int code =
+        al_opencl_pages_announce(device_of(&copy->copy), copy->buffer, begin, end, &announced, call);
+    pthread_mutex_lock(lock);
+    copy->announced = announced;
+    pthread_mutex_unlock(lock);
+    return code;
+}
+
 static allot_status upload(al_copy *copy, size_t begin, size_t end, al_failure *failure)
 {
     al_opencl_device *device = device_of(copy);
@@ -95,7 +137,7 @@ static allot_status upload(al_copy *copy, size_t begin, size_t end, al_failure *
     const char *call = "clEnqueueWriteBuffer";
     cl_int code;
     if (copy->shares_pages)
-        code = al_opencl_pages_announce(device, buffer, begin, end, &call);
+        code = announce((buffer_copy *)copy, begin, end, &call);
     else
         code = clEnqueueWriteBuffer(device->transfer, buffer, CL_TRUE, begin, end - begin,
                                     copy->array->host + begin, 0, NULL, NULL);
@@ -122,12 +164,20 @@ void al_opencl_memory_init(al_opencl_memory *memory, al_opencl_device *device)
 {
     al_memory_init(&memory->base, &memory_ops);
     memory->device = device;
+    pthread_mutex_init(&memory->announcing, NULL);
     atomic_init(&memory->graves, NULL);
 }
 
 void al_opencl_memory_fini(al_opencl_memory *memory)
 {
     al_memory_fini(&memory->base);
+    al_opencl_memory_sweep(memory);
+    pthread_mutex_destroy(&memory->announcing);
+}
+
+void al_opencl_memory_clear(al_opencl_memory *memory)
+{
+    al_memory_clear(&memory->base);
     al_opencl_memory_sweep(memory);
 }
 
@@ -161,14 +211,50 @@ static cl_int make_sub_buffer(al_opencl_view *view, const char **call)
 static cl_int stage(al_opencl_view *view, al_opencl_device *device, bool reads, const char **call)
 {
     cl_int code;
+    cl_event before = view->after, copied;
     *call = "clCreateBuffer";
     view->buffer = clCreateBuffer(device->context, CL_MEM_READ_WRITE, view->bytes, NULL, &code);
     view->owned = view->staged = code == CL_SUCCESS;
     if (code != CL_SUCCESS || !reads)
         return code;
     *call = "clEnqueueCopyBuffer";
-    return clEnqueueCopyBuffer(device->compute, view->whole, view->buffer, view->offset, 0, view->bytes, 0,
-                               NULL, NULL);
+    code = clEnqueueCopyBuffer(device->compute, view->whole, view->buffer, view->offset, 0, view->bytes,
+                               before ? 1 : 0, before ? &before : NULL, &copied);
+    if (code != CL_SUCCESS)
+        return code;
+    if (before)
+        clReleaseEvent(before);
+    view->after = copied;
+    return CL_SUCCESS;
+}
+
+/* The host's writes that the device was told of: still on their way, over, or failed (below 0). */
+static cl_int look_at_announced(al_opencl_view *view, buffer_copy *copy, const char **call)
+{
+    cl_int code = CL_SUCCESS;
+    pthread_mutex_lock(&memory_of(copy)->announcing);
+    cl_event announced = copy->announced;
+    cl_int state = announced ? state_of(announced) : CL_QUEUED;
+    bool over = announced && state <= CL_COMPLETE;
+    if (over)
+        copy->announced = NULL;
+    else if (announced && (code = clRetainEvent(announced)) == CL_SUCCESS)
+        view->after = announced;
+    pthread_mutex_unlock(&memory_of(copy)->announcing);
+    *call = over ? "clEnqueueUnmapMemObject" : "clRetainEvent";
+    if (over)
+        clReleaseEvent(announced);
+    return over && state < CL_COMPLETE ? state : code;
+}
+
+/* As announce() does, after the launch's arrays were acquired. */
+static bool announce_anew(buffer_copy *copy, const al_argument *argument)
+{
+    allot_array *array = copy->copy.array;
+    al_array_doubt(array, copy->copy.memory, 0, array->size_bytes);
+    return !(argument->access & ALLOT_READ) ||
+           al_array_acquire(array, copy->copy.memory, argument->begin, argument->end, ALLOT_READ, NULL, NULL,
+                            NULL) == ALLOT_OK;
 }
 
 cl_int al_opencl_view_init(al_opencl_view *view, al_opencl_memory *memory, al_copy *copy,
@@ -178,7 +264,13 @@ cl_int al_opencl_view_init(al_opencl_view *view, al_opencl_memory *memory, al_co
     *view = (al_opencl_view){ .buffer = device->dummy };
     if (argument->begin == argument->end)
         return CL_SUCCESS;
-    view->whole = view->buffer = ((buffer_copy *)copy)->buffer;
+    buffer_copy *mine = (buffer_copy *)copy;
+    view->whole = view->buffer = mine->buffer;
+    cl_int code = mine->copy.shares_pages ? look_at_announced(view, mine, call) : CL_SUCCESS;
+    if (code != CL_SUCCESS && announce_anew(mine, argument))
+        code = look_at_announced(view, mine, call);
+    if (code != CL_SUCCESS)
+        return code;
     view->offset = argument->begin;
     view->bytes = argument->end - argument->begin;
     if (view->offset == 0)
@@ -204,6 +296,9 @@ cl_int al_opencl_view_accumulate(al_opencl_view *view, al_opencl_memory *memory,
 
 void al_opencl_view_fini(al_opencl_view *view)
 {
+    if (view->after)
+        clReleaseEvent(view->after);
+    view->after = NULL;
     if (view->owned)
         clReleaseMemObject(view->buffer);
     view->owned = false;

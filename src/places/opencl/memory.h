@@ -9,12 +9,15 @@
 typedef struct al_opencl_memory {
     al_memory base;
     al_opencl_device *device;
+    pthread_mutex_t announcing; /* guards what each copy announced last */
     _Atomic(al_copy *) graves; /* of arrays that were freed in a driver's callback, linked by next_of_array */
 } al_opencl_memory;
 
 void al_opencl_memory_init(al_opencl_memory *memory, al_opencl_device *device);
 /* Brings the data back and frees all copies; for a place that closes. */
 void al_opencl_memory_fini(al_opencl_memory *memory);
+/* The same, but stays in use: its device is opened anew. */
+void al_opencl_memory_clear(al_opencl_memory *memory);
 /* Frees the buffers of arrays that were freed where nothing of OpenCL may be called. Costs one load when
  * there are none. */
 void al_opencl_memory_sweep(al_opencl_memory *memory);
@@ -34,6 +37,7 @@ typedef struct al_opencl_view {
     cl_mem whole;         /* the array's; NULL: nothing is touched */
     size_t offset, bytes; /* of the view in it */
     bool owned, staged;
+    cl_event after; /* held: what must go well before the buffer holds what it should; NULL: nothing more */
 } al_opencl_view;
 
 /* Makes the view; what is read is brought into a staged one by the compute queue. On failure *call names the

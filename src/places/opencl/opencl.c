@@ -1,6 +1,9 @@
 #include "places/opencl/opencl.h"
 #include "base/log.h"
+#include "base/clock.h"
 #include "places/opencl/error.h"
+#include "places/opencl/flight.h"
+#include "places/opencl/health.h"
 #include "places/opencl/launch.h"
 #include "places/opencl/source.h"
 #include <signal.h>
@@ -73,9 +76,8 @@ static bool arrays_fit(const al_opencl_device *device, const al_launch *launch, 
     return true;
 }
 
-bool al_opencl_accepts(const al_opencl *self, const al_task *task, char *why, size_t why_size)
+bool al_opencl_accepts(const al_opencl *self, const al_launch *launch, char *why, size_t why_size)
 {
-    const al_launch *launch = al_task_launch(task);
     if (!launch)
         snprintf(why, why_size, "an OpenCL device runs kernels, not plain functions");
     else if (!al_kernel_has_opencl(launch->kernel))
@@ -89,19 +91,58 @@ bool al_opencl_accepts(const al_opencl *self, const al_task *task, char *why, si
 static bool can_run(const al_place *place, const al_task *task, char *why, size_t why_size)
 {
     const al_opencl *self = (const al_opencl *)place;
-    return al_opencl_accepts(self, task, why, why_size) &&
-           arrays_fit(&self->device, al_task_launch(task), why, why_size);
+    const al_launch *launch = al_task_launch(task);
+    return al_opencl_accepts(self, launch, why, why_size) && arrays_fit(&self->device, launch, why, why_size);
 }
 
 /* ---- The queue and its thread ---- */
 
-void al_opencl_land(al_opencl *self)
+static void destroy(al_opencl *self)
+{
+    al_opencl_memory_fini(&self->memory);
+    al_opencl_programs_fini(&self->programs);
+    al_opencl_device_close(&self->device);
+    pthread_cond_destroy(&self->changed);
+    pthread_cond_destroy(&self->over);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+}
+
+void al_opencl_take_off(al_opencl *self, al_opencl_flight *flight)
 {
     pthread_mutex_lock(&self->lock);
+    flight->previous = self->last;
+    if (self->last)
+        self->last->next = flight;
+    else
+        self->first = flight;
+    self->last = flight;
+    pthread_mutex_unlock(&self->lock);
+}
+
+static void unlink_flight(al_opencl *self, al_opencl_flight *flight)
+{
+    if (flight->previous)
+        flight->previous->next = flight->next;
+    else
+        self->first = flight->next;
+    if (flight->next)
+        flight->next->previous = flight->previous;
+    else
+        self->last = flight->previous;
+}
+
+void al_opencl_land(al_opencl *self, al_opencl_flight *flight)
+{
+    pthread_mutex_lock(&self->lock);
+    if (flight)
+        unlink_flight(self, flight);
     self->flights--;
     /* A full driver is filled up again by the half, not one by one: each wake costs more than a launch. */
     bool half = self->queue.length && self->flights == AL_OPENCL_FLIGHTS_MAX / 2;
-    if (half || (self->closing && !self->flights) || al_opencl_memory_has_graves(&self->memory))
+    bool last = !self->flights && (self->closing || self->probe_ns);
+    self->stuck = self->stuck && self->flights;
+    if (half || last || al_opencl_memory_has_graves(&self->memory))
         pthread_cond_signal(&self->changed);
     pthread_mutex_unlock(&self->lock);
 }
@@ -109,7 +150,7 @@ void al_opencl_land(al_opencl *self)
 void al_opencl_leave_over(al_opencl *self, al_opencl_flight *flight)
 {
     pthread_mutex_lock(&self->lock);
-    flight->next = self->leftovers;
+    flight->left_over = self->leftovers;
     self->leftovers = flight;
     pthread_cond_signal(&self->changed);
     pthread_mutex_unlock(&self->lock);
@@ -123,8 +164,8 @@ static void clear_leftovers(al_opencl *self)
     pthread_mutex_unlock(&self->lock);
     al_opencl_memory_sweep(&self->memory);
     while (flight) {
-        al_opencl_flight *next = flight->next;
-        al_opencl_flight_end(flight);
+        al_opencl_flight *next = flight->left_over;
+        al_opencl_flight_bury(flight);
         flight = next;
     }
     pthread_mutex_lock(&self->lock);
@@ -140,21 +181,60 @@ static void take_one(al_opencl *self)
     pthread_mutex_lock(&self->lock);
 }
 
-static void *submit_tasks(void *user)
+static void refuse_one(al_opencl *self)
 {
-    al_opencl *self = user;
+    al_task *task = al_queue_pop(&self->queue);
+    task->more->slot = NULL;
+    pthread_mutex_unlock(&self->lock);
+    al_opencl_health_refuse(self, task);
+    pthread_mutex_lock(&self->lock);
+}
+
+static void probe(al_opencl *self)
+{
+    pthread_mutex_unlock(&self->lock);
+    al_opencl_health_probe(self);
+    pthread_mutex_lock(&self->lock);
+}
+
+static void sleep_until(al_opencl *self, int64_t when)
+{
+    const struct timespec until = al_clock_timespec(when);
+    if (when == INT64_MAX)
+        pthread_cond_wait(&self->changed, &self->lock);
+    else
+        pthread_cond_timedwait(&self->changed, &self->lock, &until);
+}
+
+static void serve(al_opencl *self)
+{
+    int64_t probe_ns;
     pthread_mutex_lock(&self->lock);
     for (;;) {
         if (self->leftovers || al_opencl_memory_has_graves(&self->memory))
             clear_leftovers(self);
+        else if (self->queue.length && self->stuck)
+            refuse_one(self);
         else if (self->queue.length && self->flights < AL_OPENCL_FLIGHTS_MAX)
             take_one(self);
         else if (self->closing && !self->queue.length && !self->flights)
             break;
+        else if (al_opencl_health_due(self, &probe_ns))
+            probe(self);
         else
-            pthread_cond_wait(&self->changed, &self->lock);
+            sleep_until(self, probe_ns);
     }
+    self->ended = true;
+    pthread_cond_broadcast(&self->over);
+    bool left_alone = self->left_alone;
     pthread_mutex_unlock(&self->lock);
+    if (left_alone)
+        destroy(self);
+}
+
+static void *submit_tasks(void *user)
+{
+    serve(user);
     return NULL;
 }
 
@@ -181,6 +261,8 @@ static allot_status open_place(al_place *place, al_failure *failure)
     if (error)
         return al_failure_set(failure, ALLOT_SYSTEM, "no thread for %s: %s", place->id, strerror(error));
     self->has_thread = true;
+    if (!al_opencl_health_watch(self))
+        return al_failure_set(failure, ALLOT_SYSTEM, "no thread to watch %s", place->id);
     atomic_store(&self->memory.base.shares_host, atomic_load(&self->device.shares_pages));
     atomic_store_explicit(&self->opened, true, memory_order_release); /* pairs with describe() */
     return ALLOT_OK;
@@ -216,7 +298,8 @@ static void enqueue(al_place *place, al_task *task)
         al_future_no_spin(&task->future);
     pthread_mutex_lock(&self->lock);
     bool room = self->flights < AL_OPENCL_FLIGHTS_MAX;
-    bool direct = warm && room && !self->queue.length;
+    bool direct = warm && room && !self->queue.length && !self->probe_ns;
+    bool stuck = self->stuck;
     if (direct)
         self->flights++;
     else {
@@ -230,8 +313,10 @@ static void enqueue(al_place *place, al_task *task)
     }
     if (warm)
         al_opencl_programs_put(&self->programs, warm, NULL);
-    if (room)
+    if (room || stuck)
         pthread_cond_signal(&self->changed);
+    if (stuck) /* that thread may be in the driver */
+        al_opencl_health_hurry();
 }
 
 static al_task *withdraw(al_place *place, al_task *which)
@@ -256,21 +341,50 @@ static void stop(al_place *place, al_task *task, int64_t grace_ns)
     (void)grace_ns;
 }
 
-static void close_place(al_place *place)
+/* True once the place's thread is through; false: it will not be for long, if ever. */
+static bool await_end(al_opencl *self)
 {
-    al_opencl *self = opencl_from(place);
+    const struct timespec until = al_clock_timespec(al_clock_now_ns() + AL_OPENCL_CLOSE_NS);
+    int error = 0;
     pthread_mutex_lock(&self->lock);
     self->closing = true;
     pthread_cond_signal(&self->changed);
+    while (!self->ended && !error)
+        error = self->stuck ? pthread_cond_timedwait(&self->over, &self->lock, &until)
+                            : pthread_cond_wait(&self->over, &self->lock);
+    bool ended = self->ended;
     pthread_mutex_unlock(&self->lock);
+    return ended;
+}
+
+/* A device that still runs a launch that was given up: what it may touch stays, and is freed when that is
+ * over. */
+static void leave_alone(al_opencl *self)
+{
+    al_log(AL_LOG_WARNING, "%s still runs a launch that was given up: it is left alone", self->device.name);
+    al_memory_abandon(&self->memory.base, "its device did not end what it was given");
+    pthread_detach(self->thread);
+    pthread_mutex_lock(&self->lock);
+    self->left_alone = true;
+    bool ended = self->ended;
+    pthread_mutex_unlock(&self->lock);
+    if (ended) /* just now, and it did not know */
+        destroy(self);
+}
+
+static void close_place(al_place *place)
+{
+    al_opencl *self = opencl_from(place);
+    bool ended = !self->has_thread || await_end(self);
+    if (self->has_thread)
+        al_opencl_health_unwatch(self);
+    if (!ended) {
+        leave_alone(self);
+        return;
+    }
     if (self->has_thread)
         pthread_join(self->thread, NULL);
-    al_opencl_memory_fini(&self->memory);
-    al_opencl_programs_fini(&self->programs);
-    al_opencl_device_close(&self->device);
-    pthread_cond_destroy(&self->changed);
-    pthread_mutex_destroy(&self->lock);
-    free(self);
+    destroy(self);
 }
 
 static const al_place_ops opencl_ops = {
@@ -285,6 +399,16 @@ static const al_place_ops opencl_ops = {
 
 /* ---- Discovery ---- */
 
+static void init_conditions(al_opencl *self)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* what al_clock_now_ns() reads */
+    pthread_cond_init(&self->changed, &attributes);
+    pthread_cond_init(&self->over, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 static al_place *create(cl_platform_id platform, cl_device_id id, size_t index)
 {
     al_opencl *self;
@@ -298,7 +422,7 @@ static al_place *create(cl_platform_id platform, cl_device_id id, size_t index)
     al_opencl_memory_init(&self->memory, &self->device);
     al_opencl_programs_init(&self->programs, &self->device);
     pthread_mutex_init(&self->lock, NULL);
-    pthread_cond_init(&self->changed, NULL);
+    init_conditions(self);
     self->place.ops = &opencl_ops;
     self->place.kind = ALLOT_OPENCL;
     self->place.id = al_intern(name);

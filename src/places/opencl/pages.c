@@ -2,18 +2,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is mapped must be unmapped: one more try. */
+static cl_int unmap(cl_command_queue queue, cl_mem buffer, void *at, cl_event *after, cl_event *done)
+{
+    cl_uint count = after ? 1 : 0;
+    cl_int code = clEnqueueUnmapMemObject(queue, buffer, at, count, after, done);
+    if (code != CL_SUCCESS)
+        (void)clEnqueueUnmapMemObject(queue, buffer, at, count, after, NULL);
+    return code;
+}
+
 /* A range that is said to be overwritten is not fetched: mapping it moves nothing, unmapping it publishes. */
 cl_int al_opencl_pages_announce(al_opencl_device *device, cl_mem buffer, size_t begin, size_t end,
-                                const char **call)
+                                cl_event *announced, const char **call)
 {
     cl_int code;
+    cl_event mapped, done;
     *call = "clEnqueueMapBuffer";
-    void *at = clEnqueueMapBuffer(device->compute, buffer, CL_FALSE, CL_MAP_WRITE_INVALIDATE_REGION, begin,
-                                  end - begin, 0, NULL, NULL, &code);
+    void *at =
+        clEnqueueMapBuffer(device->compute, buffer, CL_FALSE, CL_MAP_WRITE_INVALIDATE_REGION, begin,
+                           end - begin, *announced ? 1 : 0, *announced ? announced : NULL, &mapped, &code);
     if (code != CL_SUCCESS)
         return code;
     *call = "clEnqueueUnmapMemObject";
-    return clEnqueueUnmapMemObject(device->compute, buffer, at, 0, NULL, NULL);
+    code = unmap(device->compute, buffer, at, &mapped, &done);
+    clReleaseEvent(mapped);
+    if (code != CL_SUCCESS)
+        return code;
+    if (*announced)
+        clReleaseEvent(*announced);
+    *announced = done;
+    return CL_SUCCESS;
 }
 
 cl_int al_opencl_pages_reveal(al_opencl_device *device, cl_mem buffer, size_t begin, size_t end,
@@ -26,7 +45,7 @@ cl_int al_opencl_pages_reveal(al_opencl_device *device, cl_mem buffer, size_t be
     if (code != CL_SUCCESS)
         return code;
     *call = "clEnqueueUnmapMemObject";
-    code = clEnqueueUnmapMemObject(device->transfer, buffer, at, 0, NULL, NULL);
+    code = unmap(device->transfer, buffer, at, NULL, NULL);
     return code == CL_SUCCESS ? clFlush(device->transfer) : code;
 }
 
@@ -48,14 +67,18 @@ typedef struct probe {
 static bool device_sees_host(probe *it)
 {
     cl_command_queue queue = it->device->compute;
+    cl_event announced = NULL;
     const char *call;
-    for (size_t round = 0; round < ROUNDS; round++) {
+    bool said = true;
+    for (size_t round = 0; round < ROUNDS && said; round++) {
         memset(it->page + round * ROUND_BYTES, 0x51 + (int)round, ROUND_BYTES);
-        if (al_opencl_pages_announce(it->device, it->over_pages, round * ROUND_BYTES,
-                                     (round + 1) * ROUND_BYTES, &call) != CL_SUCCESS)
-            return false;
+        said = al_opencl_pages_announce(it->device, it->over_pages, round * ROUND_BYTES,
+                                        (round + 1) * ROUND_BYTES, &announced, &call) == CL_SUCCESS;
     }
-    return clEnqueueCopyBuffer(queue, it->over_pages, it->plain, 0, 0, PROBE_BYTES, 0, NULL, NULL) ==
+    if (announced)
+        clReleaseEvent(announced);
+    return said &&
+           clEnqueueCopyBuffer(queue, it->over_pages, it->plain, 0, 0, PROBE_BYTES, 0, NULL, NULL) ==
                CL_SUCCESS &&
            clEnqueueReadBuffer(queue, it->plain, CL_TRUE, 0, PROBE_BYTES, it->seen, 0, NULL, NULL) ==
                CL_SUCCESS &&
@@ -90,7 +113,7 @@ bool al_opencl_pages_work(al_opencl_device *device)
         it.plain = clCreateBuffer(device->context, CL_MEM_READ_WRITE, PROBE_BYTES, NULL, &other);
     }
     bool works = code == CL_SUCCESS && other == CL_SUCCESS && device_sees_host(&it) && host_sees_device(&it);
-    clFinish(device->compute);
+    al_opencl_device_settle(device);
     clFinish(device->transfer);
     if (code == CL_SUCCESS)
         clReleaseMemObject(it.over_pages);

@@ -6,10 +6,11 @@
 #include "places/opencl/device.h"
 
 /* Tells the device that the host wrote bytes [begin, end) of the pages under `buffer`. Returns before that
- * has happened, but in order before all that the compute queue is given later. On failure *call names the
- * call. */
+ * has happened, but in order before all that the compute queue is given later. *announced is when: an event
+ * that fails if this did, or what the event that it held before (NULL: none) stood for; the caller releases
+ * it. On failure it is as it was, and *call names the call. */
 cl_int al_opencl_pages_announce(al_opencl_device *device, cl_mem buffer, size_t begin, size_t end,
-                                const char **call);
+                                cl_event *announced, const char **call);
 
 /* Waits until the host's pages hold what the device wrote to these bytes. */
 cl_int al_opencl_pages_reveal(al_opencl_device *device, cl_mem buffer, size_t begin, size_t end,

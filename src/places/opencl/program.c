@@ -3,6 +3,7 @@
 #include "places/opencl/error.h"
 #include "places/opencl/signature.h"
 #include "places/opencl/source.h"
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,35 @@ void al_opencl_programs_fini(al_opencl_programs *programs)
         destroy(program);
     }
     pthread_mutex_destroy(&programs->lock);
+}
+
+/* Takes a program that nobody uses out of the list; NULL: there is none. */
+static al_opencl_program *take_unused(al_opencl_programs *programs, bool *left)
+{
+    pthread_mutex_lock(&programs->lock);
+    al_opencl_program **link = &programs->first;
+    while (*link && (*link)->users)
+        link = &(*link)->next;
+    al_opencl_program *unused = *link;
+    if (unused) {
+        *link = unused->next;
+        programs->count--;
+    }
+    *left = programs->first != NULL;
+    pthread_mutex_unlock(&programs->lock);
+    return unused;
+}
+
+void al_opencl_programs_clear(al_opencl_programs *programs)
+{
+    bool left = true;
+    while (left) {
+        al_opencl_program *unused = take_unused(programs, &left);
+        if (unused)
+            destroy(unused);
+        else if (left)
+            sched_yield();
+    }
 }
 
 static al_opencl_program *find(const al_opencl_programs *programs, const al_launch *launch)

@@ -42,6 +42,10 @@ typedef struct al_opencl_programs {
 void al_opencl_programs_init(al_opencl_programs *programs, al_opencl_device *device);
 void al_opencl_programs_fini(al_opencl_programs *programs);
 
+/* Forgets all programs, waiting for those whose launch is just about to find out that it may not go. Nothing
+ * is in flight. */
+void al_opencl_programs_clear(al_opencl_programs *programs);
+
 /* The program of a launch, built now if it was not: may take long; by one thread at a time. On success the
  * caller must put it back. */
 allot_status al_opencl_programs_get(al_opencl_programs *programs, al_launch *launch,

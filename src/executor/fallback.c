@@ -1,0 +1,43 @@
+#include "executor/fallback.h"
+#include "base/log.h"
+#include "executor/arm.h"
+#include "executor/choose.h"
+#include <stdio.h>
+
+static bool may_move(const al_task *task)
+{
+    const al_launch *launch = al_task_launch(task);
+    return launch && launch->kernel->desc.cpu && task->gate && !task->more->moved_to &&
+           al_task_stop_status(task) == ALLOT_OK && al_launch_intact(launch);
+}
+
+/* Before the task is seen to be done, as all of its outcome. */
+static void note(al_task *task, const al_place *to, const char *message)
+{
+    allot_decision *decision = atomic_load_explicit(&task->more->decision, memory_order_acquire);
+    if (!decision)
+        return;
+    snprintf(decision->retried_on, sizeof decision->retried_on, "%s", to->id);
+    snprintf(decision->retried_why, sizeof decision->retried_why, "%s", message);
+}
+
+bool al_fallback(al_place *from, al_task *task, const al_failure *failure)
+{
+    const char *message = failure && failure->message ? failure->message : "for an unknown reason";
+    if (!may_move(task))
+        return false;
+    al_gate *gate = task->gate;
+    al_place *to = al_choose_fallback(gate->executor, task);
+    if (!to)
+        return false;
+    al_log(AL_LOG_WARNING, "%s is run once more, on %s, since %s failed: %s", al_task_name(task), to->id,
+           from->id, message);
+    note(task, to, message);
+    al_terms_of(task)->decided = NULL; /* what it costs now says nothing of the place that was chosen */
+    task->more->retried = true;
+    atomic_store_explicit(&task->more->moved_to, to->id, memory_order_relaxed);
+    al_gate_enter(gate, true); /* the task may be over, and the executor closed, before dispatching is */
+    al_arm_dispatch_again(task, to);
+    al_gate_leave(gate);
+    return true;
+}

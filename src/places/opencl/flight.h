@@ -1,0 +1,45 @@
+/* A launch in the driver's hands, from its start to its end, which one of three brings about: the driver's
+ * callback, the launching thread when a call fails, or the watch (health.h) when it gives the launch up. */
+#ifndef AL_PLACES_OPENCL_FLIGHT_H
+#define AL_PLACES_OPENCL_FLIGHT_H
+
+#include "places/opencl/opencl.h"
+
+/* The driver may come back to a launch that was given up, and whose task is gone: so a flight works on a copy
+ * of the launch, which holds its arrays and its kernel until all have let go of it. */
+typedef struct al_opencl_flight {
+    struct al_opencl_flight *next, *previous; /* of the place's flights; guarded by its lock, as the next */
+    struct al_opencl_flight *left_over;
+    al_opencl *self;
+    al_task *task; /* for who claims the flight; gone when it is completed */
+    al_launch *launch;
+    al_opencl_program *program; /* NULL: not found yet */
+    al_opencl_shape shape;
+    int64_t began_ns, enqueued_ns;
+    int64_t allowed_ns;       /* for how long nothing may end while it is the oldest */
+    _Atomic unsigned holders; /* who launches, the driver's callback, the watch */
+    _Atomic bool claimed;     /* somebody ends its task */
+    _Atomic bool acquired;    /* its arrays are where they should be: none is being moved for it */
+    _Atomic bool written;     /* a kernel was enqueued: what it writes is right or spoiled */
+    unsigned captures; /* of which access; it was given up, and these are nobody's until it has ended */
+} al_opencl_flight;
+
+/* A started task's flight, held by the caller, among the place's flights; NULL when memory is out. */
+al_opencl_flight *al_opencl_flight_begin(al_opencl *self, al_task *task);
+void al_opencl_flight_hold(al_opencl_flight *flight);
+/* The last to let go takes it out of the place's flights and frees it; in a driver's callback it leaves to
+ * the place's own thread what must not be freed there. */
+void al_opencl_flight_release(al_opencl_flight *flight);
+/* For that thread: the rest of it. */
+void al_opencl_flight_bury(al_opencl_flight *flight);
+
+/* True for one caller: that one ends the task. */
+bool al_opencl_flight_claim(al_opencl_flight *flight);
+/* Ends a claimed flight's task: OK after the driver said so, else the place has failed it. */
+void al_opencl_flight_land(al_opencl_flight *flight, allot_status status, al_failure *failure);
+
+/* Gives it up unless it ends at this moment: its task ends with ALLOT_DEVICE and the message, or is run
+ * elsewhere. What the driver may still touch stays held, and captive. */
+void al_opencl_flight_give_up(al_opencl_flight *flight, const char *message);
+
+#endif
