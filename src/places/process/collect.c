@@ -95,6 +95,7 @@ bool al_worker_answered(al_process *place, al_worker *worker, al_ended *ended)
     if (status == ALLOT_OK)
         copy_result(worker, job, turn);
     worker->jobs[turn % AL_SLOTS] = NULL;
+    al_worker_note_rung(place, worker, false);
     al_worker_pass_over(worker);
     atomic_fetch_sub_explicit(&place->given, 1, memory_order_relaxed);
     *ended = al_job_end(place, job, status, &failure);
@@ -212,7 +213,48 @@ static void end(al_collector *collector)
     al_process_collect(place); /* what came in between nobody was told of */
 }
 
+/* With the lock held: the one worker that is at work, if it had to be woken for that; else NULL. */
+static al_worker *only_rung(const al_process *place)
+{
+    al_worker *only = NULL;
+    for (al_worker *worker = place->workers; worker; worker = worker->next) {
+        if (worker->head == worker->tail)
+            continue;
+        if (only || !worker->rung)
+            return NULL;
+        only = worker;
+    }
+    return only;
+}
+
+static bool slow(al_collector *collector)
+{
+    return atomic_load_explicit(&place_of(collector)->rung, memory_order_relaxed) != 0;
+}
+
+/* Waking it takes longer than the call, and longest if it must wake on another CPU: this one is free for it
+ * now. Meanwhile the keeper sees to what else comes, as if nobody collected. */
+static bool sleep_for_rung(al_collector *collector, _Atomic uint32_t *word, uint32_t expected,
+                           int64_t deadline_ns)
+{
+    al_process *place = place_of(collector);
+    pthread_mutex_lock(&place->lock);
+    al_worker *worker = al_process_queued(place) ? NULL : only_rung(place);
+    _Atomic uint32_t *notify = worker ? &worker->page->notify : NULL;
+    uint32_t before = worker ? atomic_fetch_or(notify, AL_NOTIFY_WAITERS) : 0; /* seq_cst: see slot.h */
+    bool done = worker && atomic_load(&al_page_slot(worker->page, worker->tail)->word) ==
+                              al_slot_word(worker->tail, AL_SLOT_DONE);
+    pthread_mutex_unlock(&place->lock);
+    if (!worker || done)
+        return worker != NULL;
+    atomic_fetch_sub(&place->collectors, 1);
+    /* If it dies its page may be gone before we sleep: that is an error of the call, and no harm. */
+    bool slept = al_futex_wait_either(word, expected, notify, before | AL_NOTIFY_WAITERS, deadline_ns);
+    atomic_fetch_add(&place->collectors, 1);
+    return slept;
+}
+
 void al_process_collector_init(al_collector *collector)
 {
-    *collector = (al_collector){ NULL, 0, wanted, begin, collect, end };
+    *collector = (al_collector){ NULL, 0, wanted, begin, collect, end, slow, sleep_for_rung };
 }

@@ -140,7 +140,10 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
     worker->jobs[turn % AL_SLOTS] = job;
     atomic_fetch_add_explicit(&place->given, 1, memory_order_relaxed);
     atomic_store(&slot->word, al_slot_word(turn, AL_SLOT_QUEUED));
-    return al_page_ring(worker->page);
+    _Atomic uint32_t *bell = al_page_ring(worker->page);
+    if (bell)
+        al_worker_note_rung(place, worker, true);
+    return bell;
 }
 
 /* How many more it may be given now. */

@@ -318,8 +318,8 @@ static int await(al_process *place, struct epoll_event *events, int64_t until_ns
     return epoll_wait(place->epoll_fd, events, EVENTS, 0);
 }
 
-/* Sleeps until something happens that it has to see to, at the latest until a moment; with `nap_ns` not longer
- * than that, and without being told of answers. */
+/* Sleeps until something happens that it has to see to, at the latest until a moment; with `nap_ns` not
+ * longer than that, and without being told of answers. */
 static void sleep_until(al_process *place, int64_t until_ns, long nap_ns)
 {
     struct epoll_event events[EVENTS];
@@ -362,8 +362,8 @@ static void dismiss(al_process *place)
         sleep_for_deaths(place, INT64_MAX);
 }
 
-/* Whether others collect, or have since this was asked last: while they do they had better. Returns how long to
- * leave it to them; 0: they do not. */
+/* Whether others collect, or have since this was asked last: while they do they had better. Returns how long
+ * to leave it to them; 0: they do not. */
 static long leave_ns(al_process *place, uint32_t *seen, long before_ns)
 {
     uint32_t pumped = atomic_load_explicit(&place->pumped, memory_order_relaxed);

@@ -81,6 +81,7 @@ struct al_worker {
     al_words words;   /* the keeper's own, as is: */
     int64_t words_ns; /* when it is listened to again; 0: it is */
     bool held;        /* the keeper prepares a job for it */
+    bool rung;        /* it had to be woken for what it was given, and has not answered since */
     bool armed;       /* it was told to notify the keeper of its next answer, and may have done so since */
     _Atomic uint64_t head,
         tail; /* turns: the next to give, the oldest not collected; the keeper looks without the lock */
@@ -134,6 +135,7 @@ struct al_process {
     _Atomic bool asleep;     /* the keeper sleeps: whoever sets `attention` writes to wake_fd */
     _Atomic bool napping;    /* it sleeps for a moment only, and need not be told of answers */
     _Atomic uint32_t given;  /* jobs in slots */
+    _Atomic uint32_t rung;   /* workers that had to be woken and have not answered since */
     _Atomic uint32_t pumped; /* how often others than the keeper have collected answers */
     _Atomic uint32_t
         collectors; /* threads that collect now: workers need not wake the keeper while there are any */
@@ -242,6 +244,14 @@ al_task *al_process_fetch(al_process *place);
 /* A worker that can take a job now, better one that is awake; NULL if there is none. */
 al_worker *al_process_free_worker(al_process *place);
 
+/* Notes whether it had to be woken for what it was given, and has not answered since. */
+static inline void al_worker_note_rung(al_process *place, al_worker *worker, bool rung)
+{
+    if (worker->rung != rung)
+        atomic_fetch_add_explicit(&place->rung, rung ? 1 : (uint32_t)-1, memory_order_relaxed);
+    worker->rung = rung;
+}
+
 /* Puts a job whose task has started into the worker's next slot. Returns what to wake after the lock is free.
  */
 _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *job);
@@ -338,7 +348,11 @@ static inline bool al_keeper_wants_notice(al_process *place)
  * published that is enough; for calls that are under way look for answers afterwards. */
 static inline void al_worker_arm(al_worker *worker, bool notify)
 {
-    atomic_store(&worker->page->notify, notify); /* seq_cst: pairs with the worker's run() */
+    /* seq_cst: pairs with the worker's run() */
+    if (notify)
+        atomic_fetch_or(&worker->page->notify, AL_NOTIFY_KEEPER);
+    else
+        atomic_fetch_and(&worker->page->notify, ~(uint32_t)AL_NOTIFY_KEEPER);
     worker->armed = notify;
 }
 

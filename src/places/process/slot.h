@@ -11,16 +11,16 @@
  * nothing here but what it wrote itself: it copies once, checks sizes, and keeps its own account of which
  * call is where.
  *
- * Who writes what: the parent all of a slot, but its word last, and only while the turn that used it before is
- * over by the parent's own account: it has taken the answer (DONE), or has taken the call back (DROPPED; a
+ * Who writes what: the parent all of a slot, but its word last, and only while the turn that used it before
+ * is over by the parent's own account: it has taken the answer (DONE), or has taken the call back (DROPPED; a
  * worker that has not come by yet finds a later turn there, and passes on). After a KILLING one no turn is
- * given. The worker writes the answer, which takes the place of the call, between RUNNING and DONE; the parent
- * only `stopping` then.
+ * given. The worker writes the answer, which takes the place of the call, between RUNNING and DONE; the
+ * parent only `stopping` then.
  *
  * Who sleeps how: the worker says so (worker_sleeps), looks at its slot once more, and sleeps on `bell`; the
- * parent publishes a call, then looks whether it sleeps. The parent's keeper sets `notify`, looks at the slots
- * once more, and sleeps; the worker publishes DONE, then takes `notify` down if it is up, and sends a message
- * for that. */
+ * parent publishes a call, then looks whether it sleeps. The parent's threads set a bit in `notify`, look at
+ * the slots once more, and sleep: the keeper on the socket, others on `notify`. The worker publishes DONE,
+ * then takes all bits down if any is up, and sends a message or wakes them. */
 #ifndef AL_PLACES_PROCESS_SLOT_H
 #define AL_PLACES_PROCESS_SLOT_H
 
@@ -101,13 +101,18 @@ typedef struct al_slot_parcel {
     uint64_t in_size, out_size;
 } al_slot_parcel;
 
+enum {
+    AL_NOTIFY_KEEPER = 1, /* by a message over the socket */
+    AL_NOTIFY_WAITERS = 2 /* they sleep on `notify` itself */
+};
+
 typedef struct al_page {
     /* Written by the parent. */
     _Alignas(64) _Atomic uint32_t bell; /* moved before a sleeping worker is woken: it sleeps on this word */
     _Atomic uint32_t
         mail; /* messages sent over the socket so far: all of them are to be read before the next slot */
     _Atomic uint32_t closing; /* not 0: the worker is to exit */
-    /* Not 0: the parent's keeper sleeps, and wants a message when a call is done; the worker clears it. */
+    /* AL_NOTIFY_*: who sleeps and wants to know when a call is done. The worker clears it then. */
     _Alignas(64) _Atomic uint32_t notify;
     /* Set by the worker about to sleep, cleared by who wakes it. */
     _Alignas(64) _Atomic uint32_t worker_sleeps;

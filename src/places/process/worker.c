@@ -10,6 +10,8 @@
 #include "places/process/symbol.h"
 #include "places/process/wire.h"
 #include "sync/borrow.h"
+#include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,8 +39,8 @@ typedef struct mapping {
 typedef struct worker {
     al_door door;
     al_page *page;
-    uint64_t turn; /* of the next call */
-    uint32_t mail; /* messages read */
+    uint64_t turn;    /* of the next call */
+    uint32_t mail;    /* messages read */
     int64_t ended_ns; /* of the call before, where the next one follows at once; 0: it does not */
     module modules[AL_MODULES_MAX];
     mapping arrays[AL_ARRAYS_MAX];
@@ -221,6 +223,16 @@ static allot_status run_part(worker *self, al_code code, allot_call *call)
     return ((allot_cpu_variant)code)(call, &what);
 }
 
+static void notify(worker *self, uint32_t whom)
+{
+    if (whom & AL_NOTIFY_KEEPER)
+        al_wire_signal(self->door.socket, AL_WIRE_WAKE);
+    if (whom & AL_NOTIFY_WAITERS) {
+        al_futex_wake(&self->page->notify, INT_MAX, AL_FUTEX_SHARED);
+        sched_yield(); /* whoever woke us may want to go on where he was, and that is here */
+    }
+}
+
 static void run(worker *self, al_slot *slot)
 {
     allot_call call = { &slot->stopping, "process", 0, 0, { 0 } };
@@ -244,8 +256,8 @@ static void run(worker *self, al_slot *slot)
         _exit(EXIT_SUCCESS); /* being killed: the parent has given the task up */
     /* seq_cst, as the change before: either the parent sees the slot before it sleeps, or we see that it
      * does. */
-    if (atomic_load(&self->page->notify) && atomic_exchange(&self->page->notify, 0))
-        al_wire_signal(self->door.socket, AL_WIRE_WAKE);
+    if (atomic_load(&self->page->notify))
+        notify(self, atomic_exchange(&self->page->notify, 0));
 }
 
 /* ---- The loop ---- */
