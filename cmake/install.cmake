@@ -40,7 +40,7 @@ install(EXPORT allot-targets NAMESPACE allot:: DESTINATION ${package_folder})
 # Foreign libraries are named by their own flags: with Requires.private, even a program that links the shared library would
 # need their development packages.
 set(foreign_flags -lpthread -ldl -lm)
-foreach(library HWLOC OPENCL OPENBLAS)
+foreach(library HWLOC OPENCL OPENBLAS SECCOMP)
   if(ALLOT_${library})
     list(PREPEND foreign_flags ${${library}_LDFLAGS})
   endif()

@@ -154,7 +154,8 @@ static allot_status run_with_program(const char *program, char *text, size_t tex
     allot_future *both[] = { rig_submit(rig_nothing, NULL, 0, 0), rig_submit(rig_nothing, NULL, 0, 0) };
     allot_status status = rig_ended(both[0], text, text_size);
     CU_ASSERT_EQUAL(rig_ended(both[1], NULL, 0), status);
-    CU_ASSERT_EQUAL(rig_ended(rig_submit(rig_nothing, NULL, 0, 0), NULL, 0), status);
+    allot_status later = rig_call(rig_nothing, NULL, 0); /* by then the place may be set aside */
+    CU_ASSERT(later == status || later == ALLOT_NO_PLACE);
     allot_close(ex);
     unsetenv("ALLOT_WORKER");
     ex = kept;

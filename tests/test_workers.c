@@ -281,7 +281,7 @@ static void bad_sizes_are_refused(void)
     CHECK(refused(allot_resize(e, "thread", 3, 2), ALLOT_INVALID, "3 to 2"));
     CHECK(refused(allot_resize(e, "thread", 1, ALLOT_WORKERS_MAX + 1), ALLOT_INVALID, "1 to 1025"));
     CHECK(refused(allot_resize(e, "threads", 1, 1), ALLOT_NOT_FOUND, "'threads'"));
-    CHECK(refused(allot_resize(e, "process", 1, 1), ALLOT_UNSUPPORTED, "'process'"));
+    CHECK(refused(allot_resize(e, "inline", 1, 1), ALLOT_UNSUPPORTED, "'inline'"));
     CHECK_STATUS(allot_resize(e, "thread", 3, 3), ALLOT_OK); /* before it has started */
     CHECK_STATUS(finish(allot_submit(e, task_nothing, NULL, 0, 0, NULL)), ALLOT_OK);
     CHECK(workers_of(e) == 3);

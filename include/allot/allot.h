@@ -7,6 +7,7 @@
  *     future.h    wait, get, cancel, stop, callbacks, futures as they end
  *     array.h     arrays that threads, worker processes and devices can all reach; views
  *     kernel.h    kernels: parameters and variants
+ *     process.h   worker processes: limits, life
  *     model.h     the cost model: saved, exported, imported, shown
  *     sync.h      mutex, condition, semaphore, event, barrier, counter and queue, across threads and worker
  *                 processes
@@ -37,6 +38,7 @@
 #include <allot/parallel.h>
 #include <allot/place.h>
 #include <allot/policy.h>
+#include <allot/process.h>
 #include <allot/status.h>
 #include <allot/sync.h>
 

@@ -5,6 +5,7 @@
 #include <allot/future.h>
 #include <allot/kernel.h>
 #include <allot/place.h>
+#include <allot/process.h>
 #include <allot/status.h>
 
 #ifdef __cplusplus
@@ -31,7 +32,7 @@ typedef struct allot_options {
                                none */
     int threads_max;     /* the thread place may grow to so many workers while all are busy and tasks wait; 0:
                             `threads`.   Whatever is the most, workers in allot_blocking_begin() do not count */
-    int64_t idle_ns;     /* how long a worker beyond `threads` stays without work; 0: 1 s */
+    int64_t idle_ns;     /* how long a worker beyond `threads` or `processes` stays without work; 0: 1 s */
     bool bind_threads;   /* bind each worker to a CPU, a core each first: on machines of one's own, for steady
                             figures. In virtual machines waking a bound worker is slow */
     const char *machine; /* a machine file: its simulated devices are all the places there are, and time is
@@ -46,6 +47,9 @@ typedef struct allot_options {
     double core_watts, device_watts; /* the power of a busy CPU and of a busy device that is not the CPU, for
                                         ALLOT_PREFER_ENERGY; 0: 5 and 75. Not measured: what a server's core
                                         and a modest graphics processor draw, give or take a factor of two */
+    int processes_max; /* the process place may grow to so many workers while all are busy and tasks wait; 0:
+                          `processes`. Those beyond `processes` leave as threads do (idle_ns) */
+    const allot_process_options *process; /* of worker processes: limits, life; NULL: the defaults */
 } allot_options;
 
 /* Fills *options with the defaults. */
@@ -182,9 +186,9 @@ ALLOT_API size_t allot_map_count(const allot_future *map);
 /* Sets how many workers a pool has: it keeps `min` and grows to `max` while all are busy and tasks wait;
  * those beyond `min` leave when they have had nothing to do for a while, those beyond `max` as soon as their
  * task is over. No task is lost. `place` is a place's id, "thread". 1 <= min <= max <= ALLOT_WORKERS_MAX.
- * ALLOT_INVALID, ALLOT_NOT_FOUND: no such place; ALLOT_UNSUPPORTED: its size cannot change (all but the
- * thread place); ALLOT_SYSTEM: threads could not be started, the new size holds for those that are there. Any
- * thread, also a task. */
+ * Worker processes start when tasks wait for them, and not before. ALLOT_INVALID, ALLOT_NOT_FOUND: no such
+ * place; ALLOT_UNSUPPORTED: its size cannot change (all but the thread and process places); ALLOT_SYSTEM:
+ * threads could not be started, the new size holds for those that are there. Any thread, also a task. */
 ALLOT_API allot_status allot_resize(allot_executor *executor, const char *place, int min, int max);
 
 /* Around what blocks for something else than futures (reading a socket, a lock, a child process) in a task of
@@ -204,7 +208,11 @@ ALLOT_API size_t allot_trim(void);
 typedef enum allot_shutdown_mode {
     ALLOT_DRAIN,          /* refuse new tasks, let the queued ones run, wait for all */
     ALLOT_CANCEL_PENDING, /* refuse new tasks, cancel what has not started, wait for what runs */
-    ALLOT_NO_WAIT         /* refuse new tasks and return at once; the queued ones still run */
+    ALLOT_NO_WAIT,        /* refuse new tasks and return at once; the queued ones still run */
+    /* Refuse new tasks, end those that have not started, kill the worker processes of those that run there,
+     * and wait for what runs elsewhere, which can only be asked to stop (allot_call_stopping). All that are
+     * ended so end with ALLOT_SHUTDOWN. */
+    ALLOT_KILL
 } allot_shutdown_mode;
 
 /* Ends acceptance: later submissions are refused with ALLOT_SHUTDOWN. May be called again with any mode, from

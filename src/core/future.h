@@ -23,7 +23,8 @@ struct al_continuation {
 enum {
     AL_STOP_NONE,
     AL_STOP_ASKED, /* allot_stop */
-    AL_STOP_DEADLINE
+    AL_STOP_DEADLINE,
+    AL_STOP_SHUTDOWN /* allot_shutdown by force */
 };
 
 struct allot_future {

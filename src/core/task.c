@@ -175,6 +175,8 @@ allot_status al_task_stop_status(const al_task *task)
         return ALLOT_STOPPED;
     case AL_STOP_DEADLINE:
         return ALLOT_DEADLINE;
+    case AL_STOP_SHUTDOWN:
+        return ALLOT_SHUTDOWN;
     default:
         return ALLOT_OK;
     }

@@ -37,9 +37,17 @@ bool allot_cancel(allot_future *future)
     return cancelled || allot_cancelled(future);
 }
 
+/* True if it had not started. */
+static bool end_pending(al_task *task, bool by_force)
+{
+    return by_force
+               ? al_task_end_pending(task, ALLOT_SHUTDOWN, "the executor was shut down before it started")
+               : al_task_cancel(task);
+}
+
 /* Each place gives back what is queued; what waits for dependencies is on the executor's own list. It leaves
  * that list here, not when its dependencies are met, so that nobody has to pass by it again. */
-static bool cancel_one_arming(allot_executor *executor)
+static bool end_one_arming(allot_executor *executor, bool by_force)
 {
     pthread_mutex_lock(&executor->lock);
     al_terms *terms = executor->arming;
@@ -49,13 +57,13 @@ static bool cancel_one_arming(allot_executor *executor)
     pthread_mutex_unlock(&executor->lock);
     if (!future)
         return false;
-    al_task_cancel(al_task_from(future));
+    end_pending(al_task_from(future), by_force);
     allot_release(future);
     return true;
 }
 
 /* One that was moved here when another place failed has started, though it waits: it goes back. */
-static void cancel_queued(al_place *place)
+static void end_queued(al_place *place, bool by_force)
 {
     al_task *moved = NULL;
     for (al_task *task; (task = place->ops->withdraw(place, NULL));) {
@@ -70,10 +78,10 @@ static void cancel_queued(al_place *place)
             continue;
         }
         if (task->more && task->more->retried) {
-            al_retry_give_up(task);
+            al_retry_give_up(task, by_force);
             continue;
         }
-        al_task_cancel(task);
+        end_pending(task, by_force);
         al_place_drop(place, task);
     }
     while (moved) {
@@ -83,15 +91,23 @@ static void cancel_queued(al_place *place)
     }
 }
 
-void al_control_cancel_pending(allot_executor *executor)
+void al_control_end_pending(allot_executor *executor, bool by_force)
 {
-    while (cancel_one_arming(executor)) {
+    while (end_one_arming(executor, by_force)) {
     }
     size_t count = atomic_load_explicit(&executor->place_count, memory_order_acquire);
     for (size_t i = 0; i < count; i++)
         if (atomic_load(&executor->places[i]->state) == ALLOT_PLACE_READY)
-            cancel_queued(executor->places[i]);
-    al_retry_give_up_all(executor);
+            end_queued(executor->places[i], by_force);
+    al_retry_give_up_all(executor, by_force);
+}
+
+void al_control_kill(allot_executor *executor)
+{
+    size_t count = atomic_load_explicit(&executor->place_count, memory_order_acquire);
+    for (size_t i = 0; i < count; i++)
+        if (atomic_load(&executor->places[i]->state) == ALLOT_PLACE_READY)
+            executor->places[i]->ops->stop(executor->places[i], NULL, 0);
 }
 
 /* ---- Stop ---- */

@@ -14,7 +14,10 @@ void al_control_disarm(al_terms *terms);
 /* Ends a task for that reason (AL_STOP_*): at once if it has not started, else as allot_stop() says. */
 void al_control_stop(al_task *task, int reason, int64_t grace_ns);
 
-/* Ends every task that has not started, as cancelled. For a shutdown. */
-void al_control_cancel_pending(allot_executor *executor);
+/* Ends every task that has not started, as cancelled, or by force with ALLOT_SHUTDOWN. For a shutdown. */
+void al_control_end_pending(allot_executor *executor, bool by_force);
+
+/* Ends what runs where the place can do so, with ALLOT_SHUTDOWN. */
+void al_control_kill(allot_executor *executor);
 
 #endif

@@ -6,6 +6,7 @@
 #include "executor/control.h"
 #include "executor/retry.h"
 #include "placement/keep.h"
+#include "places/process/setup.h"
 #include "places/sim/sim.h"
 #include "topology/citizen.h"
 #include "topology/topology.h"
@@ -105,6 +106,16 @@ static bool check_count(const char *what, int count)
     return false;
 }
 
+static bool check_most_processes(const allot_options *options)
+{
+    int processes = options->processes ? options->processes : al_usable_cpus();
+    if (!options->processes_max || options->processes_max >= processes)
+        return true;
+    al_last_error(ALLOT_INVALID, "allot_open: options.processes_max is %d, less than options.processes, %d",
+                  options->processes_max, processes);
+    return false;
+}
+
 static bool check_most(const allot_options *options)
 {
     int threads = options->threads ? options->threads : al_usable_cpus();
@@ -143,7 +154,8 @@ static bool read_options(const allot_options *given, allot_options *options)
                                             "machine, and options.machine names another");
     return check_count("options.threads", options->threads) &&
            check_count("options.processes", options->processes) &&
-           check_count("options.threads_max", options->threads_max) && check_most(options);
+           check_count("options.threads_max", options->threads_max) && check_most(options) &&
+           check_count("options.processes_max", options->processes_max) && check_most_processes(options);
 }
 
 /* Where plain functions can go without a look at their hints. */
@@ -250,7 +262,7 @@ static bool keep_from(al_model *model, const allot_options *options, bool simula
     return al_keep_begin(model, options->model ? options->model : unless_told, !simulated);
 }
 
-static allot_executor *create(const allot_options *options, al_sim *sim)
+static allot_executor *create(const allot_options *options, const allot_process_options *process, al_sim *sim)
 {
     allot_executor *executor = calloc(1, sizeof *executor);
     if (!executor) {
@@ -261,9 +273,12 @@ static allot_executor *create(const allot_options *options, al_sim *sim)
     pthread_cond_init(&executor->changed, NULL);
     int cpus = al_usable_cpus();
     int threads = options->threads ? options->threads : cpus;
+    int processes = options->processes ? options->processes : cpus;
     executor->config =
         (al_place_config){ .threads = threads,
-                           .processes = options->processes ? options->processes : cpus,
+                           .processes = processes,
+                           .processes_max = options->processes_max ? options->processes_max : processes,
+                           .process = *process,
                            .threads_max = options->threads_max ? options->threads_max : threads,
                            .idle_ns = options->idle_ns,
                            .bind_threads = options->bind_threads,
@@ -310,10 +325,12 @@ int64_t allot_now_ns(const allot_executor *executor)
 allot_executor *allot_open(const allot_options *given)
 {
     allot_options options;
+    allot_process_options process;
     al_sim *sim = NULL;
-    if (!read_options(given, &options) || (options.machine && !(sim = open_machine(&options))))
+    if (!read_options(given, &options) || !al_setup_read(options.process, &process) ||
+        (options.machine && !(sim = open_machine(&options))))
         return NULL;
-    allot_executor *executor = create(&options, sim);
+    allot_executor *executor = create(&options, &process, sim);
     if (!executor)
         return NULL;
     al_service_init(&executor->callbacks, "allot-callbacks", false);
@@ -338,17 +355,19 @@ static bool is_own_thread(const allot_executor *executor)
 
 allot_status allot_shutdown(allot_executor *executor, allot_shutdown_mode mode)
 {
-    if (!executor || (int)mode < ALLOT_DRAIN || mode > ALLOT_NO_WAIT)
+    if (!executor || (int)mode < ALLOT_DRAIN || mode > ALLOT_KILL)
         return ALLOT_INVALID;
     if (al_forked())
         return ALLOT_FORKED;
     al_gate_close(executor->gate);
-    if (mode == ALLOT_CANCEL_PENDING) {
+    if (mode == ALLOT_CANCEL_PENDING || mode == ALLOT_KILL) {
         pthread_mutex_lock(&executor->lock);
         executor->cancelling = true;
         pthread_mutex_unlock(&executor->lock);
-        al_control_cancel_pending(executor);
+        al_control_end_pending(executor, mode == ALLOT_KILL);
     }
+    if (mode == ALLOT_KILL)
+        al_control_kill(executor);
     if (mode == ALLOT_NO_WAIT)
         return ALLOT_OK;
     if (is_own_thread(executor))

@@ -44,7 +44,7 @@ struct allot_executor {
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;
-    _Atomic bool cancelling; /* shut down with ALLOT_CANCEL_PENDING; set under the lock */
+    _Atomic bool cancelling; /* shut down with ALLOT_CANCEL_PENDING or ALLOT_KILL; set under the lock */
     al_terms *arming;        /* tasks that wait for dependencies */
     al_devices devices;
     al_terms *for_devices; /* tasks that wait for the search */

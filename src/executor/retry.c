@@ -24,7 +24,7 @@ static void again(al_job *job)
 {
     al_task *task = terms_from(job)->task;
     if (atomic_load(&al_task_executor(task)->cancelling) || al_task_stop_status(task) != ALLOT_OK) {
-        al_retry_give_up(task);
+        al_retry_give_up(task, false);
         return;
     }
     al_place *place = atomic_load_explicit(&task->place, memory_order_acquire);
@@ -79,9 +79,12 @@ bool al_retry(al_place *place, al_task *task, allot_status status, al_failure *f
     return true;
 }
 
-void al_retry_give_up(al_task *task)
+void al_retry_give_up(al_task *task, bool by_force)
 {
     al_terms *terms = al_terms_of(task);
+    uint32_t none = AL_STOP_NONE;
+    if (by_force)
+        atomic_compare_exchange_strong(&task->future.stop, &none, AL_STOP_SHUTDOWN);
     al_failure failure = terms->last;
     terms->last = (al_failure){ 0 };
     terms->attempts--; /* the next one was none */
@@ -94,13 +97,13 @@ void al_retry_stop(al_task *task)
 {
     al_terms *terms = al_terms_of(task);
     if (task->more && terms->retries && al_service_remove(&al_task_executor(task)->timers, &terms->retry))
-        al_retry_give_up(task);
+        al_retry_give_up(task, false);
 }
 
-void al_retry_give_up_all(allot_executor *executor)
+void al_retry_give_up_all(allot_executor *executor, bool by_force)
 {
     for (al_job *job; (job = al_service_take(&executor->timers, again));)
-        al_retry_give_up(terms_from(job)->task);
+        al_retry_give_up(terms_from(job)->task, by_force);
 }
 
 void al_retry_fini(al_terms *terms)

@@ -11,12 +11,12 @@ bool al_retry(al_place *place, al_task *task, allot_status status, al_failure *f
 /* The task is to stop, and says so already: ends it if it waits for its next attempt. */
 void al_retry_stop(al_task *task);
 
-/* Ends a task that was to be tried again with what its last attempt came to. Its caller has it from the
- * timers or from a place's queue. */
-void al_retry_give_up(al_task *task);
+/* Ends a task that was to be tried again with what its last attempt came to, or by force with ALLOT_SHUTDOWN.
+ * Its caller has it from the timers or from a place's queue. */
+void al_retry_give_up(al_task *task, bool by_force);
 
 /* The executor cancels what does not run: ends all that wait for their next attempt. */
-void al_retry_give_up_all(allot_executor *executor);
+void al_retry_give_up_all(allot_executor *executor, bool by_force);
 
 /* Frees what is kept of the last attempt. */
 void al_retry_fini(al_terms *terms);

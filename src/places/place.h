@@ -8,6 +8,7 @@
 #include "core/task.h"
 #include "places/load.h"
 #include <allot/observe.h>
+#include <allot/process.h>
 
 typedef struct al_place al_place;
 
@@ -36,8 +37,10 @@ typedef struct al_place_ops {
      * the queue any more (running, done, or about to be looked at). */
     al_task *(*withdraw)(al_place *place, al_task *which);
 
-    /* The running task's stop flag has been set: does what else ends it (signals after grace_ns); returns at
-     * once. A task that is not running any more, or not yet, is no error. */
+    /* NULL: everything that runs there is to end with ALLOT_SHUTDOWN, at once where the place can do so; what
+     * is enqueued from now on too. Else: the running task's stop flag has been set: does what else ends it
+     * (signals after grace_ns); returns at once. A task that is not running any more, or not yet, is no
+     * error. */
     void (*stop)(al_place *place, al_task *task, int64_t grace_ns);
 
     /* Ends the place: nothing is enqueued any more, and nothing is queued or runs (the executor has drained).
@@ -95,9 +98,11 @@ struct al_place {
 
 /* What an executor tells the kinds when it looks for places. */
 typedef struct al_place_config {
-    int threads, processes; /* workers of the pools, at least 1 */
-    int threads_max;        /* at least `threads` */
-    int64_t idle_ns;        /* 0: as the place thinks best */
+    int threads, processes;        /* workers of the pools, at least 1 */
+    int threads_max;               /* at least `threads` */
+    int processes_max;             /* at least `processes` */
+    allot_process_options process; /* read, and checked */
+    int64_t idle_ns;               /* 0: as the place thinks best */
     bool bind_threads;
     bool caps_libraries; /* workers keep other libraries from starting teams: topology/citizen.h */
 } al_place_config;

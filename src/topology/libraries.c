@@ -10,6 +10,9 @@
 #ifndef ALLOT_OPENCL_VERSION
 #define ALLOT_OPENCL_VERSION ""
 #endif
+#ifndef ALLOT_SECCOMP_VERSION
+#define ALLOT_SECCOMP_VERSION ""
+#endif
 
 #ifndef ALLOT_JANSSON_VERSION
 #define ALLOT_JANSSON_VERSION ""
@@ -20,6 +23,7 @@ enum {
     LIBRARY_OPENCL,
     LIBRARY_JANSSON,
     LIBRARY_OPENBLAS,
+    LIBRARY_SECCOMP,
     LIBRARY_COUNT
 };
 
@@ -29,6 +33,9 @@ static allot_library libraries[LIBRARY_COUNT] = {
     [LIBRARY_OPENCL] = { .name = "OpenCL", .version = "", .purpose = "devices" },
     [LIBRARY_JANSSON] = { .name = "jansson", .version = "", .purpose = "simulated machines" },
     [LIBRARY_OPENBLAS] = { .name = "OpenBLAS", .version = "", .purpose = "gemm on CPUs" },
+    [LIBRARY_SECCOMP] = { .name = "libseccomp",
+                          .version = "",
+                          .purpose = "worker processes without network or programs" },
 };
 
 static void set_found(int index, const char *version)
@@ -68,6 +75,7 @@ static void find_libraries(void)
     set_found(LIBRARY_HWLOC, al_hwloc_version());
     set_found(LIBRARY_OPENCL, ALLOT_OPENCL_VERSION);
     set_found(LIBRARY_JANSSON, ALLOT_JANSSON_VERSION);
+    set_found(LIBRARY_SECCOMP, ALLOT_SECCOMP_VERSION);
     find_openblas();
 }
 

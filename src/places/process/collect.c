@@ -210,7 +210,8 @@ static void end(al_collector *collector)
         return;
     if (rearm(place)) /* the keeper's turn again */
         al_process_attend(place);
-    al_process_collect(place); /* what came in between nobody was told of */
+    while (al_process_collect(place)) /* what came in between nobody was told of, be it more than one batch */
+        continue;
 }
 
 /* With the lock held: the one worker that is at work, if it had to be woken for that; else NULL. */

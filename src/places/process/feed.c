@@ -1,9 +1,11 @@
 /* Which worker gets what, and when: by whoever holds the lock and sees that there is room.
  *
  * A worker that is at short calls is given several at once, so that it need not come back for each, and one
- * wake serves them all. That is bounded twice: it gets ahead at most what it is expected to run in AHEAD_NS;
- * and should one of them take longer than expected, those behind it are taken back once OVERTAKEN others were
- * given out after them, or as soon as another worker has nothing to do. */
+ * wake serves them all. What that adds to a call's latency is bounded: a worker gets ahead at most what it is
+ * expected to run in AHEAD_NS. Should it take longer over one of them, those behind are taken back: within
+ * two looks of the keeper's, which come every 400 microseconds at most, and at any rate before OVERTAKEN
+ * calls (and what their workers were given ahead) that were given out later have run; at once, if another
+ * worker ends its last call and nothing is queued. */
 #include "core/chunk.h"
 #include "places/process/pool.h"
 #include <string.h>
@@ -143,6 +145,8 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
     _Atomic uint32_t *bell = al_page_ring(worker->page);
     if (bell)
         al_worker_note_rung(place, worker, true);
+    if (turn >= worker->last_turn)
+        al_worker_retire(place, worker);
     return bell;
 }
 
@@ -153,8 +157,9 @@ static size_t room_of(const al_worker *worker)
         return 0;
     uint64_t depth = worker->typical_ns ? AHEAD_NS / (uint64_t)worker->typical_ns : 1;
     depth = depth < 1 ? 1 : depth > AL_SLOTS ? AL_SLOTS : depth;
-    uint64_t waiting = worker->head - worker->tail;
-    return waiting < depth ? (size_t)(depth - waiting) : 0;
+    uint64_t waiting = worker->head - worker->tail, left = worker->last_turn - worker->head;
+    uint64_t room = waiting < depth ? depth - waiting : 0;
+    return (size_t)(room <= left ? room : left + 1);
 }
 
 /* ---- Taking back ---- */
@@ -229,6 +234,36 @@ static size_t take_over(al_process *place, al_worker *worker, size_t room, al_be
     }
     place->overtaken_due = place->sequence + AL_SLOTS;
     return 0;
+}
+
+/* Puts all that it has not begun back at the head of the queue. */
+static bool take_back_all(al_process *place, al_worker *worker)
+{
+    bool took = false;
+    for (uint64_t turn = worker->head; --turn > worker->tail;) {
+        al_job *job = worker->jobs[turn % AL_SLOTS];
+        if (!job || !al_process_take_back(place, job))
+            continue;
+        al_job_queue_prepend(&place->queue, job);
+        took = true;
+    }
+    return took;
+}
+
+bool al_process_relieve(al_process *place, al_bells *bells)
+{
+    bool ahead = false, took = false;
+    for (al_worker *worker = place->workers; worker; worker = worker->next) {
+        if (!first_waiting(worker))
+            continue;
+        if (worker->seen_tail == worker->tail)
+            took |= take_back_all(place, worker);
+        worker->seen_tail = worker->tail;
+        ahead |= first_waiting(worker) != NULL;
+    }
+    if (took)
+        al_process_distribute(place, bells);
+    return ahead;
 }
 
 /* ---- Feeding ---- */

@@ -12,12 +12,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SPIN_NS  50000               /* how long it looks for answers before it sleeps */
-#define NAP_NS   100000              /* how long it leaves them to others without looking, at first; */
-#define NAPS     8                   /* at most so many times as long */
-#define CLOSE_NS INT64_C(1000000000) /* what workers get to exit by themselves */
-#define RETRY_NS INT64_C(100000000)  /* after a worker could not be started, while others work */
-#define LOOK_NS  1000000             /* how long deaths go unseen while answers come without a pause */
+#define SPIN_NS  50000              /* how long it looks for answers before it sleeps */
+#define NAP_NS   100000             /* how long it leaves them to others without looking, at first; */
+#define NAPS     4                  /* at most so many times as long */
+#define RETRY_NS INT64_C(100000000) /* after a worker could not be started, while others work */
+#define LOOK_NS  1000000            /* how long deaths go unseen while answers come without a pause */
 #define EVENTS   32
 
 /* ---- Work that is not simple ---- */
@@ -31,17 +30,28 @@ static al_job *take_first(al_process *place)
     return job;
 }
 
+static void refuse_without_memory(al_process *place, al_task *task)
+{
+    if (al_place_start(&place->base, task))
+        al_place_complete(&place->base, task, ALLOT_NO_MEMORY, NULL, 0);
+}
+
 void al_keeper_give_up(al_process *place, allot_status status, const char *why)
 {
     for (;;) {
         al_failure failure = { 0 };
         pthread_mutex_lock(&place->lock);
+        al_task *refused = al_process_fetch(place);
         al_job *job = place->queue.first ? take_first(place) : NULL;
         pthread_mutex_unlock(&place->lock);
-        if (!job)
+        if (refused)
+            refuse_without_memory(place, refused);
+        if (!job && !refused)
             return;
         al_failure_set(&failure, status, "%s", why);
-        al_job_refuse(place, job, status, &failure);
+        if (job)
+            al_job_refuse(place, job, status, &failure);
+        al_failure_fini(&failure);
     }
 }
 
@@ -77,7 +87,7 @@ static al_ended settle_prepared(al_process *place, al_worker *worker, al_job *jo
                                 al_failure *failure, _Atomic uint32_t **bell)
 {
     if (status == ALLOT_OK) /* a stop that came meanwhile found it in no slot */
-        status = al_task_stop_status(job->task);
+        status = place->killing ? ALLOT_SHUTDOWN : al_task_stop_status(job->task);
     bool skip = job->split && job->split->status != ALLOT_OK; /* another part has failed */
     if (status != ALLOT_OK || skip)
         return al_job_end(place, job, status, failure);
@@ -107,12 +117,6 @@ static void serve(al_process *place, al_worker *worker, al_job *job)
     al_page_wake(bell);
     al_failure_fini(&failure);
     al_ended_complete(place, &ended);
-}
-
-static void refuse_without_memory(al_process *place, al_task *task)
-{
-    if (al_place_start(&place->base, task))
-        al_place_complete(&place->base, task, ALLOT_NO_MEMORY, NULL, 0);
 }
 
 /* True if no worker can call its function. */
@@ -155,8 +159,20 @@ typedef enum step {
     STEP_REFUSE,
     STEP_SERVE,
     STEP_START,
-    STEP_HIRE
+    STEP_HIRE,
+    STEP_GIVE_UP
 } step;
+
+/* With the lock held: a worker is to be started, for a job that waits or in the place of one that died. */
+static bool wants_worker(al_process *place)
+{
+    bool paused = place->retry_ns > al_clock_now_ns();
+    if (place->worker_count >= (size_t)place->limit)
+        return false;
+    if (place->queue.first && place->starting < al_process_queued(place))
+        return !paused || !place->worker_count;
+    return !paused && place->worker_count < place->staff;
+}
 
 /* With the lock held: what to do next, with which worker and job (both held then). */
 static step next_step(al_process *place, al_worker **worker, al_job **job, al_task **refused)
@@ -164,14 +180,11 @@ static step next_step(al_process *place, al_worker **worker, al_job **job, al_ta
     *refused = al_process_fetch(place);
     if (*refused)
         return STEP_REFUSE;
-    if (!place->queue.first)
-        return STEP_NONE;
-    *worker = al_process_free_worker(place);
-    if (!*worker) {
-        bool room = place->worker_count < (size_t)place->limit && place->starting < al_process_queued(place);
-        bool may = !place->worker_count || place->retry_ns <= al_clock_now_ns();
-        return room && may ? STEP_HIRE : STEP_NONE;
-    }
+    if (place->broken || place->killing)
+        return place->queue.first ? STEP_GIVE_UP : STEP_NONE;
+    *worker = place->queue.first ? al_process_free_worker(place) : NULL;
+    if (!*worker)
+        return wants_worker(place) ? STEP_HIRE : STEP_NONE;
     *job = take_first(place);
     if ((*job)->state == AL_JOB_TAKEN || (al_task_launch((*job)->task) && !(*job)->split) ||
         (*job)->symbol.module == AL_MODULES_MAX)
@@ -190,6 +203,7 @@ static bool hire(al_process *place)
         return true;
     pthread_mutex_lock(&place->lock);
     al_job *job = place->worker_count || !place->queue.first ? NULL : take_first(place);
+    place->staff = place->worker_count; /* until a job needs more */
     pthread_mutex_unlock(&place->lock);
     if (job) {
         al_job_refuse(place, job, status, &failure);
@@ -200,6 +214,15 @@ static bool hire(al_process *place)
     return false;
 }
 
+/* Whatever was enqueued before it was known that nothing will run. */
+static void give_up_all(al_process *place)
+{
+    if (place->broken)
+        al_keeper_give_up(place, ALLOT_NO_PLACE, place->base.message);
+    else
+        al_keeper_give_up(place, ALLOT_SHUTDOWN, "the executor was shut down by force");
+}
+
 static void look_after(al_process *place)
 {
     for (bool more = true; more;) {
@@ -207,9 +230,15 @@ static void look_after(al_process *place)
         al_job *job = NULL;
         al_task *refused = NULL;
         pthread_mutex_lock(&place->lock);
+        al_bells bells = { .count = 0 };
         step next = place->closing ? STEP_NONE : next_step(place, &worker, &job, &refused);
+        if (next == STEP_NONE && !place->closing)
+            al_process_distribute(place, &bells); /* so that submitters know how it stands */
         bool stale = place->arrays_stale;
         pthread_mutex_unlock(&place->lock);
+        bool again = bells.attend && place->retry_ns <= al_clock_now_ns();
+        bells.attend = false;
+        al_bells_ring(place, &bells);
         if (stale)
             al_forget_stale(place);
         if (next == STEP_REFUSE)
@@ -218,7 +247,9 @@ static void look_after(al_process *place)
             serve(place, worker, job);
         else if (next == STEP_START && !refuse_unknown(place, job))
             start(place, job);
-        more = next != STEP_NONE && (next != STEP_HIRE || hire(place));
+        else if (next == STEP_GIVE_UP)
+            give_up_all(place);
+        more = again || (next != STEP_NONE && (next != STEP_HIRE || hire(place)));
     }
 }
 
@@ -243,16 +274,31 @@ static bool arm(al_process *place)
     return left;
 }
 
+static void take_message(al_process *place, al_worker *worker, const al_wire_message *message)
+{
+    if (message->kind == AL_WIRE_HELLO) {
+        al_worker_takes_time(place, worker);
+    } else if (message->kind == AL_WIRE_READY && message->index == ALLOT_OK) {
+        al_worker_greet(place, worker);
+    } else if (message->kind == AL_WIRE_READY) {
+        al_worker_refuses(place, worker, message);
+    } else if (message->kind == AL_WIRE_ASK) {
+        if (!al_worker_lend(worker, message))
+            al_worker_kill(place, worker);
+    } else if (message->kind == AL_WIRE_GROWN) {
+        pthread_mutex_lock(&place->lock);
+        al_worker_retire(place, worker);
+        pthread_mutex_unlock(&place->lock);
+    }
+}
+
 /* True if it is to be taken as the worker's death. */
 static bool on_socket(al_process *place, al_worker *worker)
 {
     al_wire_message message;
     al_wire_result result;
     while ((result = al_wire_receive(worker->child.socket, &message, NULL, false)) == AL_WIRE_OK)
-        if (message.kind == AL_WIRE_HELLO)
-            al_worker_greet(place, worker);
-        else if (message.kind == AL_WIRE_ASK && !al_worker_lend(worker, &message))
-            al_worker_kill(place, worker);
+        take_message(place, worker, &message);
     if (result == AL_WIRE_EMPTY)
         return false;
     /* It is dying, or has closed what it must keep. */
@@ -318,17 +364,17 @@ static int await(al_process *place, struct epoll_event *events, int64_t until_ns
     return epoll_wait(place->epoll_fd, events, EVENTS, 0);
 }
 
-/* Sleeps until something happens that it has to see to, at the latest until a moment; with `nap_ns` not
- * longer than that, and without being told of answers. */
-static void sleep_until(al_process *place, int64_t until_ns, long nap_ns)
+/* Sleeps until something happens that it has to see to, at the latest until a moment, and with `nap_ns` not
+ * longer than that. Told of no answers while others collect. */
+static void sleep_until(al_process *place, int64_t until_ns, long nap_ns, bool others)
 {
     struct epoll_event events[EVENTS];
-    atomic_store(&place->napping, nap_ns != 0);
+    atomic_store(&place->napping, others);
     atomic_store(&place->asleep, true); /* seq_cst: pairs with al_process_attend() */
     if (arm(place))
         atomic_store(&place->attention, true);
     int count = 0;
-    if (!atomic_load(&place->attention) && (nap_ns || !al_process_collect(place)))
+    if (!atomic_load(&place->attention) && (others || !al_process_collect(place)))
         count = await(place, events, until_ns, nap_ns);
     atomic_store(&place->asleep, false);
     handle(place, events, count);
@@ -338,13 +384,28 @@ static void sleep_until(al_process *place, int64_t until_ns, long nap_ns)
     }
 }
 
+static void nap_or_sleep(al_process *place, long nap_ns)
+{
+    bool others = nap_ns != 0, ahead = true;
+    al_bells bells = { .count = 0 };
+    int64_t now_ns = al_clock_now_ns();
+    if (now_ns - place->relieved_ns >= NAP_NS) {
+        place->relieved_ns = now_ns;
+        pthread_mutex_lock(&place->lock);
+        ahead = al_process_relieve(place, &bells);
+        pthread_mutex_unlock(&place->lock);
+        al_bells_ring(place, &bells);
+    }
+    sleep_until(place, INT64_MAX, ahead && !others ? NAPS * NAP_NS : nap_ns, others);
+}
+
 /* ---- The thread ---- */
 
 /* Nothing else is of interest any more. */
 static void sleep_for_deaths(al_process *place, int64_t until_ns)
 {
     atomic_store(&place->attention, false);
-    sleep_until(place, until_ns, 0);
+    sleep_until(place, until_ns, 0, false);
 }
 
 static void dismiss(al_process *place)
@@ -353,7 +414,7 @@ static void dismiss(al_process *place)
         atomic_store(&worker->page->closing, 1);
         al_page_wake(al_page_ring(worker->page));
     }
-    int64_t end_ns = al_clock_now_ns() + CLOSE_NS;
+    int64_t end_ns = al_clock_now_ns() + place->life.close_ns;
     while (place->workers && al_clock_now_ns() < end_ns)
         sleep_for_deaths(place, end_ns);
     for (al_worker *worker = place->workers; worker; worker = worker->next)
@@ -392,7 +453,10 @@ static void *keep(void *of)
             busy_ns = now_ns;
         bool idle = nap_ns || now_ns - busy_ns > SPIN_NS;
         if (idle || now_ns - looked_ns > LOOK_NS) {
-            sleep_until(place, idle ? INT64_MAX : 0, nap_ns);
+            if (idle)
+                nap_or_sleep(place, nap_ns);
+            else
+                sleep_until(place, 0, 0, false);
             looked_ns = al_clock_now_ns();
         }
         for (int i = 0; !busy && i < 16; i++)

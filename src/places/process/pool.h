@@ -12,7 +12,8 @@
  * then while its tasks stream, a waiting one until its future is done. The keeper does what takes long or
  * needs a descriptor: it starts and buries workers, tells them of modules and arrays, prepares launches and
  * large arguments, ends what is to be stopped, and collects when nobody else does. While others do, it looks
- * at least every millisecond whether they still do: so long may an answer lie there that nobody waits for. */
+ * at least every 400 microseconds whether they still do: so long may an answer lie there that nobody waits
+ * for. */
 #ifndef AL_PLACES_PROCESS_POOL_H
 #define AL_PLACES_PROCESS_POOL_H
 
@@ -20,6 +21,7 @@
 #include "core/launch.h"
 #include "places/inject.h"
 #include "places/place.h"
+#include "places/process/setup.h"
 #include "places/process/slot.h"
 #include "places/process/spawn.h"
 #include "places/process/symbol.h"
@@ -70,7 +72,8 @@ struct al_split {
 typedef enum al_worker_state {
     AL_WORKER_STARTING, /* has not said hello */
     AL_WORKER_READY,
-    AL_WORKER_ENDING /* being killed, or not to be trusted any more: takes no jobs */
+    AL_WORKER_LEAVING, /* ends by itself when it has done what it was given; not counted any more */
+    AL_WORKER_ENDING   /* being killed, or not to be trusted any more: takes no jobs */
 } al_worker_state;
 
 struct al_worker {
@@ -78,6 +81,12 @@ struct al_worker {
     al_spawned child;
     al_page *page;
     al_worker_state state;
+    bool counted;       /* among the place's workers */
+    uint64_t last_turn; /* after which it leaves; UINT64_MAX: it stays */
+    bool not_replaced;  /* it leaves because there are too many */
+    uint64_t seen_tail; /* what it was at when the keeper looked last, if it had more ahead */
+    uint64_t seen_head; /* the keeper's own: nothing was given to it since seen_ns */
+    int64_t seen_ns;
     al_words words;   /* the keeper's own, as is: */
     int64_t words_ns; /* when it is listened to again; 0: it is */
     bool held;        /* the keeper prepares a job for it */
@@ -105,10 +114,22 @@ typedef struct al_job_queue {
     size_t count;
 } al_job_queue;
 
+/* What the host asks for its workers. */
+typedef struct al_lifetime {
+    uint64_t tasks_max; /* UINT64_MAX: no limit */
+    int64_t idle_ns;    /* for those beyond the place's `kept` */
+    int64_t close_ns;   /* what a worker gets to exit by itself */
+    bool shares_stderr;
+    int setup; /* memory with an al_setup; -1: none is needed */
+    size_t setup_bytes;
+    uint32_t modules[2]; /* of the setup's functions */
+    size_t module_count;
+} al_lifetime;
+
 struct al_process {
     al_place base; /* first */
     al_memory memory;
-    int limit;         /* workers */
+    _Atomic int limit; /* workers there may be; changed under the lock */
     char refusal[100]; /* why there can be none; "" if there can */
     al_symbols symbols;
     al_spawner spawner;
@@ -123,8 +144,13 @@ struct al_process {
     unsigned turn;        /* of the submitters' queues */
     uint64_t taken, normal_due, low_due;
     uint64_t sequence, overtaken_due;
-    al_worker *workers; /* changed by the keeper only */
-    size_t worker_count, starting;
+    al_worker *workers;  /* changed by the keeper only */
+    size_t worker_count; /* without those that leave */
+    size_t starting;
+    size_t kept;       /* so many stay also without work */
+    size_t staff;      /* those that die are replaced up to so many */
+    bool broken;       /* workers cannot do their work: there will be none; written by the keeper */
+    bool killing;      /* nothing is run any more */
     al_job *spare;     /* jobs to use again */
     uint64_t copies;   /* ids given to copies */
     bool arrays_stale; /* some worker has one mapped that is gone */
@@ -143,10 +169,13 @@ struct al_process {
     pthread_t keeper;
     bool started;
     int epoll_fd, wake_fd;
+    al_lifetime life; /* set when the place is made */
     /* The keeper's own. */
-    int start_failures; /* in a row */
-    int64_t retry_ns;   /* no worker is started before */
-    cpu_set_t cpus;     /* the mask for workers */
+    int64_t relieved_ns; /* when it looked last whether workers are held up */
+    int start_failures;  /* in a row */
+    int64_t pause_ns;    /* after the last of them */
+    int64_t retry_ns;    /* no worker is started before */
+    cpu_set_t cpus;      /* the mask for workers */
     bool cpus_known;
 };
 
@@ -260,6 +289,10 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
  * queued, what others have not begun. */
 void al_process_feed(al_process *place, al_worker *worker, al_bells *bells);
 
+/* The keeper: takes back what workers have not begun that are still at the call that they were at when this
+ * was called last. True: it is to be called again soon. */
+bool al_process_relieve(al_process *place, al_bells *bells);
+
 /* Feeds workers that are free, and says whether submitters are wanted from now on. */
 void al_process_distribute(al_process *place, al_bells *bells);
 
@@ -317,6 +350,15 @@ void al_worker_greet(al_process *place, al_worker *worker);
 /* It has said something on its standard error. */
 void al_worker_speaks(al_process *place, al_worker *worker);
 
+/* With the lock held: lets a worker end once it has done what it was given. */
+void al_worker_retire(al_process *place, al_worker *worker);
+
+/* It lives, and its start may take as long as it likes. */
+void al_worker_takes_time(al_process *place, al_worker *worker);
+
+/* It cannot do its work, as it says itself. */
+void al_worker_refuses(al_process *place, al_worker *worker, const al_wire_message *message);
+
 /* Its socket has ended. */
 void al_worker_lost(al_process *place, al_worker *worker);
 
@@ -326,10 +368,14 @@ void al_worker_kill(al_process *place, al_worker *worker);
 /* The worker has died: fails what it was running, puts back what it had not begun, frees it. */
 void al_worker_bury(al_process *place, al_worker *worker);
 
-/* Kills workers whose time is up; returns when the next one's is. */
+/* Sees to workers whose time is up: kills them, lets go of those that are too many; returns when the next
+ * one's is. */
 int64_t al_workers_expire(al_process *place, int64_t now_ns);
 
-/* Any thread: ends a running task. */
+/* Any thread: how many workers it has. */
+void al_process_resize(al_process *place, int min, int max);
+
+/* Any thread: ends a running task; with NULL all of them, for good. */
 void al_process_stop(al_process *place, al_task *task, int64_t grace_ns);
 
 /* ---- keeper.c ---- */

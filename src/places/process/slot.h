@@ -111,7 +111,8 @@ typedef struct al_page {
     _Alignas(64) _Atomic uint32_t bell; /* moved before a sleeping worker is woken: it sleeps on this word */
     _Atomic uint32_t
         mail; /* messages sent over the socket so far: all of them are to be read before the next slot */
-    _Atomic uint32_t closing; /* not 0: the worker is to exit */
+    _Atomic uint32_t closing; /* not 0: the worker is to exit once it has done what it was given */
+    uint32_t first_mail;      /* messages to be read before anything else; written before the worker starts */
     /* AL_NOTIFY_*: who sleeps and wants to know when a call is done. The worker clears it then. */
     _Alignas(64) _Atomic uint32_t notify;
     /* Set by the worker about to sleep, cleared by who wakes it. */

@@ -10,10 +10,11 @@
 /* What a worker is started with; found once. */
 typedef struct al_spawner {
     bool found;
-    char *program;       /* what is run */
-    char *preload;       /* put before LD_PRELOAD, ended by ':'; NULL: not needed */
-    char **environment;  /* without what is added for each worker */
-    bool caps_libraries; /* adds what keeps other libraries from starting threads */
+    char *program;        /* what is run */
+    char *preload;        /* put before LD_PRELOAD, ended by ':'; NULL: not needed */
+    char **environment;   /* without what is added for each worker */
+    int depth, depth_max; /* of the workers, and the most that any may have */
+    bool caps_libraries;  /* adds what keeps other libraries from starting threads */
 } al_spawner;
 
 /* Copies the environment as it is now. False when memory is out. */

@@ -3,6 +3,7 @@
 #include <allot/executor.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -44,6 +45,8 @@ EARLY static bool read_variable(const char *text, al_door *to)
     text = take_number(text, &to->page);
     text = take_number(text, &parent);
     text = take_number(text, &preloaded);
+    text = take_number(text, &to->depth);
+    text = take_number(text, &to->depth_max);
     to->parent = (pid_t)parent;
     to->preloaded = preloaded != 0;
     return text && *text == 0;
@@ -77,15 +80,32 @@ EARLY static void restore_preload(void)
 /* True once, in a process that its parent started as a worker. */
 EARLY static bool enter(al_door *to)
 {
+    al_door given = { 0 };
     const char *text = getenv(AL_START_VARIABLE);
-    if (!text || getauxval(AT_SECURE) || !read_variable(text, to) || !peer_is_parent(to))
+    if (!text || getauxval(AT_SECURE) || !read_variable(text, &given) || !peer_is_parent(&given))
         return false;
+    *to = given;
     unsetenv(AL_START_VARIABLE);
     if (to->preloaded)
         restore_preload();
     fcntl(to->socket, F_SETFD, FD_CLOEXEC);
     fcntl(to->page, F_SETFD, FD_CLOEXEC);
     return true;
+}
+
+int al_start_depth(void)
+{
+    return door.depth;
+}
+
+int al_start_depth_max(void)
+{
+    return door.depth ? door.depth_max : INT_MAX;
+}
+
+int allot_process_depth(void)
+{
+    return al_start_depth();
 }
 
 /* ---- The hook ---- */
@@ -207,7 +227,7 @@ static bool program_starts_here(void)
 
 __attribute__((constructor)) static void refuse_a_second_main(void)
 {
-    al_door preload;
+    al_door preload = { 0 };
     const char *text = getenv(AL_START_VARIABLE);
     if (!text || getauxval(AT_SECURE) || !read_variable(text, &preload) || !preload.preloaded)
         return;

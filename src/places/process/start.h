@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The environment variable that makes a process a worker: "socket,page,parent,preloaded". */
+/* The environment variable that makes a process a worker: "socket,page,parent,preloaded,depth,
+ * depth_max". */
 #define AL_START_VARIABLE "ALLOT_WORKER_ENTRY"
 /* What LD_PRELOAD was before this library's path was put in front of it; not set if it was not. */
 #define AL_START_PRELOAD "ALLOT_WORKER_PRELOAD"
@@ -20,6 +21,8 @@ typedef struct al_door {
     int socket, page; /* descriptors */
     pid_t parent;
     bool preloaded; /* this library was put before the others by LD_PRELOAD */
+    int depth;      /* of this worker: 1 below the program */
+    int depth_max;  /* of its own workers, theirs, and so on */
 } al_door;
 
 typedef enum al_start {
@@ -31,5 +34,9 @@ typedef enum al_start {
 
 /* How this process was started. Whoever refers to it links the hook into the program. */
 extern _Atomic int al_start_seen;
+
+/* How deep this process is, and how deep its workers may be: 0, and no limit, outside of workers. */
+int al_start_depth(void);
+int al_start_depth_max(void);
 
 #endif

@@ -15,13 +15,16 @@
 
 typedef enum al_wire_kind {
     /* From the worker. */
-    AL_WIRE_HELLO = 1, /* it has reached its loop */
-    AL_WIRE_WAKE,      /* a slot is done and the parent sleeps */
-    AL_WIRE_ASK,       /* for the object that `sync` names */
+    AL_WIRE_HELLO = 1, /* it lives, and sets itself up */
+    AL_WIRE_READY, /* it has reached its loop; or, `index` being a status, it cannot, and `path` says why */
+    AL_WIRE_WAKE,  /* a slot is done and the parent sleeps */
+    AL_WIRE_GROWN, /* it holds more memory than it should: let it end */
+    AL_WIRE_ASK,   /* for the object that `sync` names */
     /* To the worker. */
     AL_WIRE_MODULE, /* module `index` is this one */
     AL_WIRE_ARRAY,  /* map the descriptor, `size` bytes, as array `index`, in place of what was there */
     AL_WIRE_FORGET, /* unmap array `index` */
+    AL_WIRE_SETUP,  /* map the descriptor, `size` bytes: an al_setup */
     AL_WIRE_LEND,   /* the object that was asked for, with its descriptor or none; the one answer to an ASK */
     AL_WIRE_PARCEL  /* map the descriptor, `size` bytes: arguments and result of the next call */
 } al_wire_kind;

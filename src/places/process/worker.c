@@ -5,6 +5,7 @@
 #include "core/chunk.h"
 #include "core/kernel.h"
 #include "places/process/crash.h"
+#include "places/process/limits.h"
 #include "places/process/slot.h"
 #include "places/process/streams.h"
 #include "places/process/symbol.h"
@@ -45,6 +46,8 @@ typedef struct worker {
     module modules[AL_MODULES_MAX];
     mapping arrays[AL_ARRAYS_MAX];
     mapping parcel;
+    mapping setup;
+    al_limits limits;
 } worker;
 
 /* ---- The signal that asks to stop ---- */
@@ -71,11 +74,10 @@ static void unmap(mapping *what)
     *what = (mapping){ 0 };
 }
 
-static void map(mapping *to, int fd, size_t bytes)
+static void map(mapping *to, int fd, size_t bytes, int rights)
 {
     unmap(to);
-    void *address =
-        fd < 0 || !bytes ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *address = fd < 0 || !bytes ? MAP_FAILED : mmap(NULL, bytes, rights, MAP_SHARED, fd, 0);
     if (address != MAP_FAILED)
         *to = (mapping){ address, bytes };
 }
@@ -98,14 +100,17 @@ static void take_message(worker *self, const al_wire_message *message, int fd)
         break;
     case AL_WIRE_ARRAY:
         if (message->index < AL_ARRAYS_MAX)
-            map(&self->arrays[message->index], fd, message->size);
+            map(&self->arrays[message->index], fd, message->size, PROT_READ | PROT_WRITE);
         break;
     case AL_WIRE_FORGET:
         if (message->index < AL_ARRAYS_MAX)
             unmap(&self->arrays[message->index]);
         break;
     case AL_WIRE_PARCEL:
-        map(&self->parcel, fd, message->size);
+        map(&self->parcel, fd, message->size, PROT_READ | PROT_WRITE);
+        break;
+    case AL_WIRE_SETUP:
+        map(&self->setup, fd, message->size, PROT_READ);
         break;
     default:
         break;
@@ -160,15 +165,16 @@ static int ask(void *of, const allot_sync_ref *ref, al_sync_form *form)
 
 /* ---- Calls ---- */
 
-static allot_status find_code(worker *self, const al_slot *slot, al_code *code, al_failure *failure)
+static allot_status find_code(worker *self, al_symbol symbol, al_code *code, al_failure *failure)
 {
-    const module *from = slot->module < AL_MODULES_MAX ? &self->modules[slot->module] : NULL;
+    const module *from = symbol.module < AL_MODULES_MAX ? &self->modules[symbol.module] : NULL;
     if (!from || !from->known)
-        return al_failure_set(failure, ALLOT_NOT_FOUND, "the worker was not told of module %u", slot->module);
+        return al_failure_set(failure, ALLOT_NOT_FOUND, "the worker was not told of module %u",
+                              symbol.module);
     if (from->status != ALLOT_OK)
         return al_failure_set(failure, from->status, "%s",
                               from->failure.message ? from->failure.message : "the module cannot be loaded");
-    *(uintptr_t *)code = from->base + slot->offset;
+    *(uintptr_t *)code = from->base + symbol.offset;
     return ALLOT_OK;
 }
 
@@ -240,11 +246,13 @@ static void run(worker *self, al_slot *slot)
     atomic_store_explicit(&current_stopping, &slot->stopping, memory_order_relaxed);
     al_borrow_begin(&slot->stopping);
     int64_t start_ns = self->ended_ns ? self->ended_ns : al_clock_now_ns();
-    allot_status status = find_code(self, slot, &code, &call.failure);
+    al_limits_call(&self->limits, true);
+    allot_status status = find_code(self, (al_symbol){ slot->module, slot->offset }, &code, &call.failure);
     if (status == ALLOT_OK && slot->kind == AL_SLOT_PART)
         status = run_part(self, code, &call);
     else if (status == ALLOT_OK)
         status = run_function(self, slot, code, &call);
+    al_limits_call(&self->limits, false);
     self->ended_ns = al_clock_now_ns();
     slot->ran_ns = (uint64_t)(self->ended_ns - start_ns);
     al_borrow_end();
@@ -258,17 +266,108 @@ static void run(worker *self, al_slot *slot)
      * does. */
     if (atomic_load(&self->page->notify))
         notify(self, atomic_exchange(&self->page->notify, 0));
+    if (al_limits_grown(&self->limits))
+        al_wire_signal(self->door.socket, AL_WIRE_GROWN);
+}
+
+/* ---- First and last ---- */
+
+static const al_setup *setup_of(const worker *self)
+{
+    return (const al_setup *)(const void *)self->setup.address; /* NULL: there is none */
+}
+
+/* The initializer or the finalizer, with data of its own. */
+static allot_status call_once(worker *self, al_symbol symbol, al_failure *failure)
+{
+    const al_setup *setup = setup_of(self);
+    static const _Atomic uint32_t never;
+    allot_call call = { &never, "process", setup->data_size, 0, { 0 } };
+    al_code code = NULL;
+    void *data = setup->data_size ? malloc(setup->data_size) : NULL;
+    if (setup->data_size && !data)
+        return al_failure_set(failure, ALLOT_NO_MEMORY, "no memory for its data");
+    if (data)
+        memcpy(data, setup->data, setup->data_size);
+    allot_status status = find_code(self, symbol, &code, &call.failure);
+    if (status == ALLOT_OK)
+        status = ((allot_function)code)(&call, data, NULL);
+    free(data);
+    al_streams_flush();
+    *failure = call.failure;
+    return status;
+}
+
+static void tell_ready(worker *self, allot_status status, const char *what, const al_failure *failure)
+{
+    al_wire_message message;
+    memset(&message, 0, sizeof message);
+    message.kind = AL_WIRE_READY;
+    message.index = (uint32_t)status;
+    if (status != ALLOT_OK)
+        snprintf(message.path, sizeof message.path, "%s: %s", what,
+                 failure->message ? failure->message : allot_status_text(status));
+    al_wire_send(self->door.socket, &message, -1);
+}
+
+static _Noreturn void give_up(worker *self, allot_status status, const char *what, const al_failure *failure)
+{
+    tell_ready(self, status, what, failure);
+    _exit(EXIT_FAILURE);
+}
+
+/* Before the first call. The initializer may take its time, so the parent hears of us before. */
+static void begin(worker *self)
+{
+    al_failure failure = { 0 };
+    read_mail(self, self->page->first_mail);
+    const al_setup *setup = setup_of(self);
+    bool expected = self->page->first_mail != 0;
+    if (setup)
+        al_wire_signal(self->door.socket, AL_WIRE_HELLO);
+    allot_status status =
+        expected && !setup ? ALLOT_NO_MEMORY : al_limits_begin(&self->limits, setup, &failure);
+    if (status != ALLOT_OK)
+        give_up(self, status, "a worker process cannot be set up", &failure);
+    if (setup && setup->initializes) {
+        al_crash_prepare();
+        status = call_once(self, setup->initialize, &failure);
+        if (status != ALLOT_OK)
+            give_up(self, status, "the initializer of a worker process failed", &failure);
+    }
+    al_limits_ready(&self->limits);
+    tell_ready(self, ALLOT_OK, "", &failure);
+    al_crash_prepare(); /* while the first call is on its way */
+}
+
+static _Noreturn void end(worker *self)
+{
+    al_failure ignored = { 0 };
+    if (setup_of(self) && setup_of(self)->finalizes)
+        call_once(self, setup_of(self)->finalize, &ignored);
+    al_streams_flush();
+    _exit(EXIT_SUCCESS);
 }
 
 /* ---- The loop ---- */
 
+static bool has_turn(worker *self)
+{
+    uint64_t word = atomic_load(&al_page_slot(self->page, self->turn)->word);
+    return al_slot_turn_of(word) >= self->turn && al_slot_state_of(word) != AL_SLOT_FREE;
+}
+
 /* True if there is something to do: a call whose turn it is, mail, or the end. */
 static bool called(worker *self)
 {
-    al_page *page = self->page;
-    uint64_t word = atomic_load(&al_page_slot(page, self->turn)->word);
-    return (al_slot_turn_of(word) >= self->turn && al_slot_state_of(word) != AL_SLOT_FREE) ||
-           atomic_load(&page->mail) != self->mail || atomic_load(&page->closing);
+    return has_turn(self) || atomic_load(&self->page->mail) != self->mail ||
+           atomic_load(&self->page->closing);
+}
+
+/* What was given before the parent said so is still done: hence the order of the two looks. */
+static bool is_over(worker *self)
+{
+    return atomic_load(&self->page->closing) && !has_turn(self);
 }
 
 static bool spin(worker *self)
@@ -327,11 +426,11 @@ _Noreturn void al_worker_main(const al_door *door)
     struct sigaction action = { .sa_handler = on_terminate };
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     al_borrow_from(ask, &self);
     al_crash_watch(&self.page->crash);
-    al_wire_signal(door->socket, AL_WIRE_HELLO);
-    al_crash_prepare(); /* while the first call is on its way */
-    while (!atomic_load_explicit(&self.page->closing, memory_order_relaxed)) {
+    begin(&self);
+    while (!is_over(&self)) {
         if (!called(&self)) {
             self.ended_ns = 0;
             if (!spin(&self))
@@ -339,6 +438,5 @@ _Noreturn void al_worker_main(const al_door *door)
         }
         answer(&self);
     }
-    fflush(NULL);
-    _exit(EXIT_SUCCESS);
+    end(&self);
 }
