@@ -10,6 +10,10 @@
 #define BATCH    32 /* answers taken under one hold of the lock */
 #define SURPRISE 8  /* a call that took so many times as long as usual */
 
+#define NEXT_DOOR_NS 30000  /* a worker that was woken on this CPU has answered a short call by then; */
+#define FAR_NS       200000 /* and one that was woken on another */
+#define TRY_AGAIN    16
+
 /* This thread completes what it took: the tasks that follow are given out by the submission alone. */
 static _Thread_local bool collecting __attribute__((tls_model("initial-exec")));
 
@@ -228,9 +232,24 @@ static al_worker *only_rung(const al_process *place)
     return only;
 }
 
+/* Of this thread: so often it will not sleep for a worker that had to be woken. Two who wake each other by turns
+ * across CPUs, each asleep by the time the other one is up, come to an end of it only if one stays awake. */
+static _Thread_local unsigned sulking __attribute__((tls_model("initial-exec")));
+
+static void note_sleep(int64_t slept_ns)
+{
+    if (slept_ns > NEXT_DOOR_NS && slept_ns < FAR_NS)
+        sulking = TRY_AGAIN;
+}
+
 static bool slow(al_collector *collector)
 {
-    return atomic_load_explicit(&place_of(collector)->rung, memory_order_relaxed) != 0;
+    if (!atomic_load_explicit(&place_of(collector)->rung, memory_order_relaxed))
+        return false;
+    if (!sulking)
+        return true;
+    sulking--;
+    return false;
 }
 
 /* Waking it takes longer than the call, and longest if it must wake on another CPU: this one is free for it
@@ -249,9 +268,11 @@ static bool sleep_for_rung(al_collector *collector, _Atomic uint32_t *word, uint
     if (!worker || done)
         return worker != NULL;
     atomic_fetch_sub(&place->collectors, 1);
+    int64_t start_ns = al_clock_now_ns();
     /* If it dies its page may be gone before we sleep: that is an error of the call, and no harm. */
     bool slept = al_futex_wait_either(word, expected, notify, before | AL_NOTIFY_WAITERS, deadline_ns);
     atomic_fetch_add(&place->collectors, 1);
+    note_sleep(al_clock_now_ns() - start_ns);
     return slept;
 }
 
