@@ -8,6 +8,9 @@ if(TARGET test_formats) # of the command its readers and writers alone; what the
   target_link_libraries(test_formats PRIVATE $<$<BOOL:${ALLOT_PNG}>:PkgConfig::PNG>)
   target_link_options(test_formats PRIVATE LINKER:--wrap=malloc LINKER:--wrap=calloc)
 endif()
+if(TARGET test_store)
+  target_compile_definitions(test_store PRIVATE TEST_SEEDS="${PROJECT_SOURCE_DIR}/tests/fuzz/seeds")
+endif()
 if(TARGET test_cli)
   add_library(wrong_reference MODULE tests/preload/wrong_reference.c) # stands before the real one, so that right results look wrong
   target_include_directories(wrong_reference PRIVATE include)
@@ -23,6 +26,11 @@ if(NOT ALLOT_SANITIZE) # once is enough
     add_test(NAME model_${name} COMMAND ${PROJECT_SOURCE_DIR}/tests/model/check.sh ${name})
     set_tests_properties(model_${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 ENVIRONMENT "CC=${CMAKE_C_COMPILER}")
   endforeach()
+  add_library(interpreter_task MODULE tests/interpreter/task.c) # what the interpreter loads beside the library
+  target_include_directories(interpreter_task PRIVATE include)
+  target_link_libraries(interpreter_task PRIVATE allot)
+  add_test(NAME test_interpreter COMMAND ${PROJECT_SOURCE_DIR}/tests/interpreter/run.sh ${PROJECT_BINARY_DIR} $<TARGET_FILE:interpreter_task>)
+  set_tests_properties(test_interpreter PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 180)
   add_test(NAME test_layers COMMAND ${PROJECT_SOURCE_DIR}/tests/test_layers.sh)
   add_test(NAME test_conformance COMMAND ${PROJECT_SOURCE_DIR}/tests/test_conformance.sh)
   add_test(NAME test_install COMMAND ${PROJECT_SOURCE_DIR}/tests/install/run.sh ${PROJECT_BINARY_DIR})

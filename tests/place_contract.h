@@ -15,12 +15,17 @@ typedef struct place_rig {
     bool device;          /* runs OpenCL C alone: its code cannot wait at a gate */
     int workers;          /* that contract_open() asks for */
     int cost;             /* divides repeat counts: 1 for threads */
+    const char *machine;  /* a simulated one; NULL: this */
 } place_rig;
 
 extern place_rig contract_rig; /* of the fact that runs now */
 
 /* Runs the suite for a kind; 77 if this machine has no such place. */
 int contract_main(int argc, char **argv, allot_kind kind);
+/* The same for a place of a simulated machine, but for the facts whose text begins with one of `without`,
+ * which NULL ends. */
+int contract_main_simulated(int argc, char **argv, const char *machine, const char *place_id,
+                            const char *const *without);
 
 /* The facts, by subject: each ended by an empty one. */
 extern const test_fact contract_submit_facts[];

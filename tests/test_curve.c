@@ -83,9 +83,9 @@ static void learns_what_it_sees_and_what_lies_between(void)
         for (double load_s = 1e-7; load_s < 1; load_s *= 30)
             run(self, &random, load_s, 10);
         for (double load_s = 1e-7; load_s < 1; load_s *= 30)
-            CU_ASSERT_TRUE(off_by(self, load_s) < 0.15);
+            CU_ASSERT_TRUE(off_by(self, load_s) < 0.25);
         for (double load_s = 1e-7; load_s < 1; load_s *= 2)
-            CU_ASSERT_TRUE(off_by(self, load_s) < 0.45);
+            CU_ASSERT_TRUE(off_by(self, load_s) < 0.6);
     }
 }
 
@@ -195,7 +195,7 @@ static void one_outlier_moves_no_size_much(void)
             run(self, &random, load_s, 10);
         learn(self, 1e-3, 100 * truth(self, 1e-3));
         for (double load_s = 1e-5; load_s < 1; load_s *= 100)
-            CU_ASSERT_TRUE(off_by(self, load_s) < 0.25);
+            CU_ASSERT_TRUE(off_by(self, load_s) < 0.5);
     }
 }
 

@@ -34,16 +34,19 @@ static void without_points_it_is_the_prior(void)
 static void finds_overhead_and_rate(void)
 {
     test_random random = test_random_begin();
+    int near = 0, all = 0;
     for (int i = 0; i < 300; i++) {
         al_point points[24];
         double a = exp(test_random_real(&random, -2, 2)), b = exp(test_random_real(&random, -3, 3));
         size_t count = see(points, &random, 5 * US, a, b, 24, 0.05);
         al_fit fit = al_fit_points(&wide, 5 * US, points, count);
-        for (double load_s = 1e-7; load_s < 1; load_s *= 10) {
+        for (double load_s = 1e-7; load_s < 1; load_s *= 10, all++) {
             double wanted = log(a * 5 * US + b * load_s);
-            CU_ASSERT_TRUE(fabs(al_fit_log_time(&fit, 5 * US, load_s, NULL) - wanted) < 0.5);
+            near += fabs(al_fit_log_time(&fit, 5 * US, load_s, NULL) - wanted) < 0.2;
         }
     }
+    printf("%d of %d ", near, all);
+    CU_ASSERT_TRUE(near > 0.97 * all); /* the rest is where no point tells of the overhead */
 }
 
 static void small_runs_teach_the_overhead_and_large_ones_the_rate(void)

@@ -369,7 +369,146 @@ static void several_transfers_have_several_latencies(void)
     al_model_destroy(model);
 }
 
+static void the_two_ways_are_apart(void)
+{
+    al_model *model = made();
+    al_model_link *link = al_model_find_link(model, "opencl:0");
+    for (int i = 0; i < 10; i++) {
+        al_model_link_learn(link, AL_TO_PLACE, 1 << 20, 1, 1 * MS);
+        al_model_link_learn(link, AL_FROM_PLACE, 1 << 20, 1, 9 * MS);
+    }
+    CU_ASSERT_TRUE(near(al_model_link_s(link, AL_TO_PLACE, 1 << 20, 1), 1 * MS, 0.05));
+    CU_ASSERT_TRUE(near(al_model_link_s(link, AL_FROM_PLACE, 1 << 20, 1), 9 * MS, 0.05));
+    CU_ASSERT_TRUE(near(al_model_link_s(link, AL_FROM_PLACE, 3 << 20, 3), 27 * MS, 0.05));
+    al_model_destroy(model);
+}
+
+/* ---- What other kernels tell ---- */
+
+static void a_new_kernel_is_judged_by_its_places_others(void)
+{
+    al_model *model = made();
+    al_model_key key = on_device;
+    char name[16];
+    double guess_s = predict(model, &key, 1e8).run_s;
+    for (int i = 0; i < 6; i++) {
+        snprintf(name, sizeof name, "k%d", i);
+        key.kernel = name;
+        learn(model, &key, 1e8, guess_s / 10 * (1 + 0.1 * i), 5);
+    }
+    key.kernel = "never seen";
+    al_prediction unseen = predict(model, &key, 1e8);
+    CU_ASSERT_EQUAL(unseen.source, AL_FROM_PRIOR);
+    CU_ASSERT_TRUE(unseen.run_s < guess_s / 5 && unseen.run_s > guess_s / 13);
+    CU_ASSERT_TRUE(predict(model, &on_threads, 1e8).samples == 0);
+    al_model_destroy(model);
+}
+
+static void a_change_for_one_kernel_makes_the_others_doubtful(void)
+{
+    al_model *model = made();
+    al_model_key other = on_threads;
+    other.kernel = "dot";
+    learn(model, &on_threads, 1e6, 400 * US, 20);
+    learn(model, &other, 1e6, 300 * US, 20);
+    double sigma = predict(model, &other, 1e6).sigma;
+    learn(model, &on_threads, 1e6, 2 * MS, 3);
+    CU_ASSERT_TRUE(predict(model, &other, 1e6).sigma > sigma + 0.3);
+    learn(model, &other, 1e6, 1500 * US, 1);
+    CU_ASSERT_TRUE(near(predict(model, &other, 1e6).run_s, 1500 * US, 0.2));
+    al_model_destroy(model);
+}
+
+static void places_of_one_class_share_runs_but_not_builds(void)
+{
+    al_model *model = made();
+    al_model_key first = on_device, second = on_device;
+    first.place_class = second.place_class = "opencl:a device, a driver";
+    second.place = "opencl:1";
+    al_model_learn(model, &first, work_of(1e6), 1 * MS, 0.05);
+    learn(model, &first, 1e6, 500 * US, 5);
+    CU_ASSERT_EQUAL(predict(model, &second, 1e6).samples, 5);
+    CU_ASSERT_EQUAL(predict(model, &first, 1e6).compile_s, 0);
+    CU_ASSERT_TRUE(near(predict(model, &second, 1e6).compile_s, 0.05, 0.01));
+    second.workers = 7; /* a pool of another size is another class */
+    CU_ASSERT_EQUAL(predict(model, &second, 1e6).samples, 0);
+    al_model_destroy(model);
+}
+
+static void runs_of_another_source_are_a_hint(void)
+{
+    al_model *model = made();
+    al_model_key old = on_threads, changed = on_threads;
+    old.code = 1;
+    changed.code = 2;
+    learn(model, &old, 1e6, 400 * US, 20);
+    CU_ASSERT_TRUE(predict(model, &old, 1e6).sigma < 0.1);
+    CU_ASSERT_TRUE(predict(model, &changed, 1e6).sigma > 0.2);
+    learn(model, &changed, 1e6, 100 * US, 1);
+    CU_ASSERT_TRUE(near(predict(model, &changed, 1e6).run_s, 100 * US, 0.25));
+    al_model_destroy(model);
+}
+
+static void launching_is_learned_apart_from_running(void)
+{
+    al_model *model = made();
+    al_model_entry *entry = al_model_find(model, &on_threads);
+    al_size size = al_size_of(work_of(1e6));
+    al_prediction prediction;
+    al_entry_predict(entry, &size, &prediction);
+    CU_ASSERT_EQUAL(prediction.launch_s, 0);
+    for (int i = 0; i < 10; i++)
+        al_entry_learn(entry, &size, &(al_run){ 400 * US, 0, i % 2 ? 30 * US : -1 });
+    al_entry_predict(entry, &size, &prediction);
+    CU_ASSERT_TRUE(near(prediction.run_s, 400 * US, 0.02));
+    CU_ASSERT_TRUE(near(prediction.launch_s, 30 * US, 0.02));
+    al_model_destroy(model);
+}
+
+static void measured_rates_are_the_prior_of_what_did_not_run(void)
+{
+    al_model *model = made();
+    al_model_key other = on_threads;
+    other.kernel = "dot";
+    learn(model, &on_threads, 1e8, 40 * MS, 5);
+    double known_s = predict(model, &on_threads, 1e8).run_s, device_s = predict(model, &on_device, 1e8).run_s;
+    al_rates rates = al_rates_guess(ALLOT_THREAD);
+    rates.bytes_per_s = rates.memory_bytes_per_s = 50e9;
+    rates.flops_per_s = 100e9;
+    al_model_set_rates(model, &rates);
+    CU_ASSERT_TRUE(near(predict(model, &other, 1e8).run_s, 12e8 / 50e9, 0.01));
+    CU_ASSERT_EQUAL(predict(model, &on_threads, 1e8).run_s, known_s);
+    CU_ASSERT_EQUAL(predict(model, &on_device, 1e8).run_s, device_s);
+    al_model_destroy(model);
+}
+
 /* ---- As a whole ---- */
+
+/* What most decisions ask: a size that was asked before. */
+static void an_entry_answers_in_no_time(void)
+{
+    enum {
+        ROUNDS = 200000
+    };
+    al_model *model = made();
+    learn(model, &on_threads, 1e6, 1 * MS, 20);
+    al_model_entry *entry = al_model_find(model, &on_threads);
+    al_size size = al_size_of(work_of(1e6)), sizes[64];
+    for (size_t i = 0; i < 64; i++)
+        sizes[i] = al_size_of(work_of(1e3 * pow(1.2, (double)i)));
+    al_prediction prediction;
+    int64_t start_ns = al_clock_now_ns();
+    for (size_t i = 0; i < ROUNDS; i++)
+        al_entry_predict(entry, &size, &prediction);
+    int64_t middle_ns = al_clock_now_ns();
+    for (size_t i = 0; i < ROUNDS; i++)
+        al_entry_predict(entry, &sizes[i % 64], &prediction);
+    int64_t end_ns = al_clock_now_ns();
+    printf("%.0f ns; another size %.0f ns ", (double)(middle_ns - start_ns) / ROUNDS,
+           (double)(end_ns - middle_ns) / ROUNDS);
+    CU_ASSERT_TRUE(prediction.run_s > 0);
+    al_model_destroy(model);
+}
 
 enum {
     USERS = 4,
@@ -467,6 +606,16 @@ int main(void)
         { "transfers start from a guess", transfers_start_from_a_guess },
         { "transfers teach latency and rate", transfers_teach_latency_and_rate },
         { "several transfers have several latencies", several_transfers_have_several_latencies },
+        { "the two ways are apart", the_two_ways_are_apart },
+        { "a new kernel is judged by its place's others", a_new_kernel_is_judged_by_its_places_others },
+        { "a change for one kernel makes the others doubtful",
+          a_change_for_one_kernel_makes_the_others_doubtful },
+        { "places of one class share runs but not builds", places_of_one_class_share_runs_but_not_builds },
+        { "runs of another source are a hint", runs_of_another_source_are_a_hint },
+        { "launching is learned apart from running", launching_is_learned_apart_from_running },
+        { "measured rates are the prior of what did not run",
+          measured_rates_are_the_prior_of_what_did_not_run },
+        { "an entry answers in no time", an_entry_answers_in_no_time },
         { "several threads may use it", several_threads_may_use_it },
         { "destroying nothing is fine", destroying_nothing_is_fine },
         { "a prediction is quick", a_prediction_is_quick },

@@ -84,11 +84,14 @@ static void it_is_given_up_and_the_device_comes_back(void)
     CHECK_STATUS(allot_future_status(hanging), ALLOT_DEVICE);
     CHECK(strstr(allot_future_error(hanging), "has not ended") != NULL);
     CHECK_STATUS(allot_wait(behind, PATIENCE), ALLOT_OK);
-    CHECK_STATUS(allot_future_status(behind), ALLOT_DEVICE);
+    /* It may have got past the one that hangs before that was noticed. */
+    allot_status of_behind = allot_future_status(behind), of_next;
+    CHECK(of_behind == ALLOT_DEVICE || of_behind == ALLOT_OK);
     CHECK(layer->hanging() == 1);
     CHECK(state_of_device(executor) == ALLOT_PLACE_ASIDE);
     CHECK_STATUS(finish(square_on(executor, ALLOT_OPENCL, x, y)), ALLOT_NO_PLACE);
-    CHECK_STATUS(finish(square_on(executor, ALLOT_THREAD, x, y)), layer->hanging() ? ALLOT_DEVICE : ALLOT_OK);
+    of_next = finish(square_on(executor, ALLOT_THREAD, x, y));
+    CHECK(of_next == ALLOT_OK || (of_next == ALLOT_DEVICE && of_behind == ALLOT_DEVICE));
     layer->let_go();
     CHECK(comes_back(executor));
     CHECK_STATUS(finish(square_on(executor, ALLOT_OPENCL, x, z)), ALLOT_OK);

@@ -4,7 +4,7 @@
 #include "placement/store.h"
 #include "random.h"
 #include "support.h"
-#include <inttypes.h>
+#include <dirent.h>
 #include <string.h>
 
 #define US 1e-6
@@ -97,6 +97,24 @@ static void what_is_written_is_read_bit_for_bit(void)
         al_model_destroy(model);
         al_model_destroy(copy);
     }
+}
+
+static void what_has_an_endless_name_is_left_out(void)
+{
+    char name[5001], wrong[300];
+    memset(name, '\xc3', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    al_model *model = made(), *copy;
+    learn(model, name, "thread", 1e6, MS);
+    learn(model, "axpy", "thread", 1e6, MS);
+    size_t size;
+    char *text = text_of(model, &size);
+    CU_ASSERT_TRUE(size < 2000);
+    CU_ASSERT_TRUE(read_text(text, size, false, &copy, wrong));
+    CU_ASSERT_TRUE(al_model_has_news(model));
+    free(text);
+    al_model_destroy(model);
+    al_model_destroy(copy);
 }
 
 static void an_empty_model_is_one(void)
@@ -213,6 +231,7 @@ static void what_is_right_by_hand_is_taken(void)
     char wrong[300];
     al_model *model;
     CU_ASSERT_TRUE(read_text(text, sizeof text - 1, true, &model, wrong));
+    al_model_destroy(model);
     CU_ASSERT_FALSE(read_text(text, sizeof text - 1, false, &model, wrong));
     CU_ASSERT_PTR_NOT_NULL(strstr(wrong, "its checksum is wrong"));
     al_model_destroy(model);
@@ -251,6 +270,31 @@ static void bears_any_lines(void)
         al_model_destroy(model);
     }
     CU_ASSERT_TRUE(taken > 10);
+}
+
+/* The fuzzer's seeds are what their names say. */
+static void seeds_are_what_their_names_say(void)
+{
+    DIR *folder = opendir(TEST_SEEDS "/model");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(folder);
+    size_t seen = 0;
+    for (struct dirent *found; (found = readdir(folder));) {
+        char path[600], text[64 * 1024], whose[AL_STORE_MACHINE], wrong[300] = "";
+        if (found->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, TEST_SEEDS "/model/%s", found->d_name);
+        FILE *stream = fopen(path, "re");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
+        size_t size = fread(text, 1, sizeof text, stream);
+        fclose(stream);
+        al_model *model = made();
+        CU_ASSERT_EQUAL(al_store_read(model, text, size, whose, false, wrong, sizeof wrong),
+                        strncmp(found->d_name, "bad_", 4) != 0);
+        al_model_destroy(model);
+        seen++;
+    }
+    closedir(folder);
+    CU_ASSERT_TRUE(seen >= 7);
 }
 
 /* ---- Two models made one ---- */
@@ -367,11 +411,13 @@ int main(void)
 {
     static const test_fact facts[] = {
         { "what is written is read, bit for bit", what_is_written_is_read_bit_for_bit },
+        { "what has an endless name is left out", what_has_an_endless_name_is_left_out },
         { "an empty model is one", an_empty_model_is_one },
         { "damage anywhere is noticed", damage_anywhere_is_noticed },
         { "says what is wrong", says_what_is_wrong },
         { "what is right by hand is taken", what_is_right_by_hand_is_taken },
         { "bears any lines", bears_any_lines },
+        { "seeds are what their names say", seeds_are_what_their_names_say },
         { "what one learned goes into the file once", what_one_learned_goes_into_the_file_once },
         { "two that learned apart are averaged", two_that_learned_apart_are_averaged },
         { "what was read is doubted and soon corrected", what_was_read_is_doubted_and_soon_corrected },

@@ -315,7 +315,7 @@ static void libraries_are_listed(void)
 {
     size_t count = 0;
     const allot_library *libraries = allot_libraries(&count);
-    CU_ASSERT_EQUAL(count, 3);
+    CU_ASSERT(count >= 3); /* and those that the build found */
     for (size_t i = 0; i < count; i++) {
         CU_ASSERT_PTR_NOT_NULL_FATAL(libraries[i].version);
         CU_ASSERT(libraries[i].found || libraries[i].version[0] == '\0');

@@ -13,6 +13,7 @@
  *                 processes
  *     place.h     the places of this machine, hints, decisions
  *     policy.h    which place a launch goes to: by name, or by a function of one's own
+ *     simulate.h  descriptions of simulated machines
  *     observe.h   metrics, trace, log
  *     numeric.h   the sample kernels (library allot_numeric, which programs that use them link too)
  *
@@ -39,6 +40,7 @@
 #include <allot/place.h>
 #include <allot/policy.h>
 #include <allot/process.h>
+#include <allot/simulate.h>
 #include <allot/status.h>
 #include <allot/sync.h>
 

@@ -44,6 +44,11 @@ typedef struct allot_options {
                               user's cache folder; of a simulated machine it is not kept then. Copied */
     const char *policy;    /* by which launches are placed, "heft" or "random:42": allot_policies() (policy.h)
                               lists them. NULL: the environment variable ALLOT_POLICY, else "eft". Copied */
+    /* A file to which every decision is appended with all that the policy saw and what happened, a line of
+     * JSON each; `allot replay` reads it. Written by a thread of its own; complete once the executor is
+     * closed. A file that cannot be opened fails the open. NULL: the environment variable ALLOT_DECISIONS,
+     * else none. Copied. */
+    const char *decisions;
     double core_watts, device_watts; /* the power of a busy CPU and of a busy device that is not the CPU, for
                                         ALLOT_PREFER_ENERGY; 0: 5 and 75. Not measured: what a server's core
                                         and a modest graphics processor draw, give or take a factor of two */

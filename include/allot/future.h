@@ -135,6 +135,19 @@ ALLOT_API size_t allot_future_size(const allot_future *future);
  * held. */
 ALLOT_API const char *allot_future_place(const allot_future *future);
 
+/* When things happened to a launch, nanoseconds on its executor's clock (allot_now_ns()); 0: it did not
+ * happen, or was not recorded. */
+typedef struct allot_times {
+    size_t size;       /* sizeof(allot_times), set by the caller */
+    int64_t submitted; /* by allot_launch() */
+    int64_t placed;    /* its place was chosen */
+    int64_t started, ended;
+} allot_times;
+
+/* Fills *times (whose size the caller set) for a launch that is done; ALLOT_TIMEOUT: it is not done,
+ * ALLOT_UNSUPPORTED: no launch, ALLOT_INVALID on NULL or a size of 0. Never waits. */
+ALLOT_API allot_status allot_future_times(const allot_future *future, allot_times *times);
+
 /* ---- Ending early ---- */
 
 /* Prevents a task from starting. True if it is now cancelled (or was already); false if it runs or is done:

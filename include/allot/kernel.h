@@ -42,7 +42,7 @@ typedef struct allot_arg {
         uint64_t u;
         float f32;
         double f64;
-        unsigned char bytes[16];
+        unsigned char bytes[16]; /* of a complex number: its real and imaginary part */
     } scalar;
     const void *data; /* of allot_bytes() */
     size_t bytes;     /* of allot_bytes() and allot_local(); 0 for all else */

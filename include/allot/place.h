@@ -184,6 +184,7 @@ ALLOT_API const allot_library *allot_libraries(size_t *count);
  * a look: the one that is free first, and those that hold data of the task already. */
 typedef struct allot_candidate {
     const char *place;  /* its id */
+    size_t index;       /* its place in the order of allot_places() */
     const char *reason; /* why not; "" if possible */
     const char *alike;  /* the name of its class; its id where it is like no other */
     size_t alike_count; /* places of the class, this one counted */
@@ -217,7 +218,7 @@ typedef struct allot_decision {
     const char *type;    /* "f32" */
     double flops, bytes; /* the account of the work: the kernel's own, or the hints' */
     size_t candidate_count;
-    const allot_candidate *candidates; /* in the order of allot_places() */
+    const allot_candidate *candidates; /* those of one class together, else as allot_places() lists them */
     int chosen;                        /* index of the candidate; -1: none */
     const char *why;    /* "lowest predicted cost", "explored: ...", "asked for", "the only one" */
     bool explores;      /* tried although another looked cheaper */

@@ -39,7 +39,7 @@ typedef struct allot_choice {
     int chosen;      /* index of a candidate that is possible; below 0: none */
     bool explores;   /* tried although another looked cheaper: its time counts as explored */
     double urgency;  /* among the launches that wait at one place the greater goes first, where a place sorts
-                        by  it (devices and pools run what they get in their order; hints.priority is apart) */
+                        by it, after hints.priority: simulated places do, pools and devices do not */
     const char *why; /* one line; static, or lives as long as the process */
 } allot_choice;
 

@@ -6,7 +6,7 @@
  * privileges by running a program (no_new_privs). It ends when this process does, in whatever way. What it
  * writes to standard error is passed on to this process's own a moment later, and the last lines of it are in
  * the message of the task that a worker dies of; processes that a task leaves behind lose that pipe with the
- * worker. */
+ * worker, and what was not passed on yet when this process ends without allot_close() is lost. */
 #ifndef ALLOT_PROCESS_H
 #define ALLOT_PROCESS_H
 

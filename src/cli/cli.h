@@ -51,6 +51,8 @@ typedef struct al_command {
 int al_info_run(int argc, char **argv);
 int al_run_run(int argc, char **argv);
 int al_compare_run(int argc, char **argv);
+int al_simulate_run(int argc, char **argv);
+int al_replay_run(int argc, char **argv);
 int al_model_run(int argc, char **argv);
 
 /* Between these two, the first SIGINT or SIGTERM only sets `al_interrupted`: finish soon, and report what

@@ -200,7 +200,7 @@ static bool prepare(compare *self)
 {
     al_places places;
     size_t sizes[AL_SIZES], sets = 0;
-    self->executor = al_session_open(self->problem);
+    self->executor = al_session_open(NULL, NULL, self->problem);
     if (!self->executor)
         return false;
     al_places_list(&places, self->executor);

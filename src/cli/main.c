@@ -15,6 +15,8 @@ static const al_command commands[] = {
     { "info", "what this machine has: topology, places, libraries", al_info_run },
     { "run", "run a sample kernel once or a few times, on your data or ours", al_run_run },
     { "compare", "run every sample kernel on every place and compare them", al_compare_run },
+    { "simulate", "run a workload on a simulated machine, in virtual time", al_simulate_run },
+    { "replay", "ask other policies for the decisions of a log again", al_replay_run },
     { "model", "show, export, import or reset what was learned of this machine", al_model_run },
 };
 enum {
@@ -132,6 +134,7 @@ static int print_help(void)
          "  allot info\n"
          "  allot run axpy -n 1e6 --explain\n"
          "  allot compare\n"
+         "  allot simulate mirage cholesky\n"
          "\n"
          "Exit codes:\n"
          "    0  all went well\n"

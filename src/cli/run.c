@@ -15,6 +15,8 @@
 enum {
     OPTION_DATA = 256,
     OPTION_TRACE,
+    OPTION_POLICY,
+    OPTION_DECISIONS,
 };
 
 typedef struct run {
@@ -26,7 +28,7 @@ typedef struct run {
     bool n_given, explain, json;
     const char *paths[AL_INPUTS];
     size_t path_count;
-    const char *data, *trace, *output;
+    const char *data, *trace, *output, *policy, *decisions;
     /* What it takes. */
     allot_executor *executor;
     al_target target;
@@ -49,6 +51,12 @@ static const struct argp_option options[] = {
       0 },
     { "repeat", 'r', "R", 0, "Timed runs; the median is shown (default 5)", 0 },
     { "explain", 'e', NULL, 0, "Say why it ran there: every candidate and its predicted cost", 0 },
+    { "policy", OPTION_POLICY, "NAME", 0,
+      "By which policy places are chosen: eft (default), heft, heteroprio, dmda, auto_tune, least_loaded, "
+      "round_robin, random[:SEED], fixed[:PLACE]",
+      0 },
+    { "decisions", OPTION_DECISIONS, "FILE", 0,
+      "Write every decision with all that the policy saw to FILE, for `allot replay'", 0 },
     { "trace", OPTION_TRACE, "FILE", 0, "Write a trace for ui.perfetto.dev (Chrome's format)", 0 },
     { "json", 'j', NULL, 0, "Print JSON; on failure {\"error\": TEXT}", 0 },
     { "output", 'o', "FILE", 0,
@@ -84,6 +92,14 @@ static bool set_kernel(run *self, const char *name)
     return self->kind != NULL;
 }
 
+static bool take_policy(run *self, const char *name)
+{
+    allot_policy *policy = allot_policy_create(name);
+    allot_policy_destroy(policy);
+    self->policy = name;
+    return policy || al_problem_set(self->problem, AL_EXIT_USAGE, "--policy: %s", allot_last_error());
+}
+
 static bool take(run *self, int key, const char *argument)
 {
     switch (key) {
@@ -104,6 +120,11 @@ static bool take(run *self, int key, const char *argument)
         return true;
     case OPTION_TRACE:
         self->trace = argument;
+        return true;
+    case OPTION_POLICY:
+        return take_policy(self, argument);
+    case OPTION_DECISIONS:
+        self->decisions = argument;
         return true;
     case 'j':
         self->json = true;
@@ -183,8 +204,18 @@ static bool feed(run *self, int launches)
 
 static bool open_target(run *self)
 {
-    self->executor = al_session_open(self->problem);
+    self->executor = al_session_open(self->policy, self->decisions, self->problem);
     return self->executor && al_target_named(&self->target, self->place, self->executor, self->problem);
+}
+
+/* The library appends to it. */
+static bool empty(const char *path, al_problem *problem)
+{
+    FILE *file = al_output_check_in_place(path, problem) ? fopen(path, "we") : NULL;
+    if (file && fclose(file) == 0)
+        return true;
+    return problem->code ? false
+                         : al_problem_set(problem, AL_EXIT_FAILED, "--decisions %s: cannot be written", path);
 }
 
 /* The files first: a mistake in them is told before anything starts. */
@@ -193,6 +224,8 @@ static bool prepare(run *self)
     if (self->output && !al_output_check(self->output, self->problem))
         return false;
     if (self->trace && !al_output_check_in_place(self->trace, self->problem))
+        return false;
+    if (self->decisions && !empty(self->decisions, self->problem))
         return false;
     if (is_own(self))
         return al_source_read(&self->source, self->problem) && open_target(self) &&
@@ -289,6 +322,9 @@ static void print_extras(const run *self, const allot_future *last)
 {
     if (self->traced)
         printf("  trace      written to %s: open it in ui.perfetto.dev\n", self->trace);
+    if (self->decisions)
+        printf("  decisions  in %s: `allot replay %s' asks other policies\n", self->decisions,
+               self->decisions);
     if (self->explain) {
         printf("\n");
         fflush(stdout);

@@ -69,9 +69,9 @@ al_feed al_inputs_feed(const al_inputs *inputs, allot_executor *executor, allot_
     return feed;
 }
 
-allot_executor *al_session_open(al_problem *problem)
+allot_executor *al_session_open(const char *policy, const char *decisions, al_problem *problem)
 {
-    allot_executor *executor = allot_open(NULL);
+    allot_executor *executor = allot_open(ALLOT_OPTIONS(.policy = policy, .decisions = decisions));
     if (!executor)
         al_problem_set(problem, AL_EXIT_FAILED, "%s", allot_open_error());
     return executor;

@@ -21,8 +21,8 @@ void al_inputs_free(al_inputs *inputs);
 /* A feed of these inputs for `launches` launches, with the kernel's own n. */
 al_feed al_inputs_feed(const al_inputs *inputs, allot_executor *executor, allot_type type, int launches);
 
-/* Opens an executor; NULL with a problem. */
-allot_executor *al_session_open(al_problem *problem);
+/* Opens an executor, with a policy and a decision log or NULL; NULL with a problem. */
+allot_executor *al_session_open(const char *policy, const char *decisions, al_problem *problem);
 
 /* Where the input is looked for, for --help. */
 #define AL_DATA_HELP                                                                                         \

@@ -43,7 +43,9 @@ struct al_memory {
     _Atomic bool
         shares_host; /* its copies of arrays with pages of their own are those pages: nothing moves */
     const al_memory_ops *ops;
-    struct al_place *owner;       /* whose memory it is: places/place.h; here only a name */
+    struct al_place *owner; /* whose memory it is: places/place.h; here only a name */
+    /* Told of each transfer, with no lock held but the mover's; NULL: nobody is. Set before the first. */
+    void (*observe)(struct al_place *owner, bool to_copy, uint64_t bytes, int64_t ns);
     const _Atomic int64_t *clock; /* by which its operations are timed; NULL: the real one */
     pthread_mutex_t lock;         /* guards the three below; no other lock is taken under it */
     al_copy *copies, *abandoned;
@@ -101,9 +103,12 @@ void al_memory_clear(al_memory *memory);
 void al_memory_abandon(al_memory *memory, const char *reason);
 /* Destroys every copy there and brings nothing back: what was current only there is lost. */
 void al_memory_lose(al_memory *memory);
-/* Makes room: brings back and destroys the copy with the least last_use(), of those where that is not below
- * 0. False: there is none. last_use() is called with the memory's lock held. */
-bool al_memory_evict(al_memory *memory, int64_t (*last_use)(const al_copy *copy));
+/* Makes room: brings back what is current in this copy alone, and destroys it. The caller holds its array,
+ * and gives that up with it. */
+void al_memory_evict(al_copy *copy);
+/* Holds an array of which nothing more is known than that its copies are there; false: it is on its way out.
+ */
+bool al_array_try_hold(allot_array *array);
 /* Unlinks and destroys one copy: its array is being destroyed, or its memory goes away. */
 void al_memory_forget(al_copy *copy);
 
@@ -156,6 +161,9 @@ typedef struct al_whereabouts {
 } al_whereabouts;
 
 void al_array_whereabouts(allot_array *array, size_t begin, size_t end, al_whereabouts *where);
+
+/* It was written elsewhere; with the lock held. */
+void al_array_note_written(allot_array *array);
 
 /* The share of what is written elsewhere that the host is expected to read: 1 while it waits for it. */
 double al_array_read_back_share(allot_array *array);

@@ -137,6 +137,12 @@ static void count_move(al_copy *copy, size_t bytes, int64_t ns, bool to_copy, al
     moved->count += bytes ? 1 : 0;
 }
 
+static void tell_observer(const al_copy *copy, size_t bytes, int64_t ns, bool to_copy)
+{
+    if (bytes && !copy->shares_pages && copy->memory->observe)
+        copy->memory->observe(copy->memory->owner, to_copy, bytes, ns);
+}
+
 static allot_status mark_current(al_copy *copy, al_range part, bool in_copy, al_failure *failure)
 {
     allot_array *array = copy->array;
@@ -157,7 +163,9 @@ static allot_status move(al_copy *copy, al_range part, bool to_copy, al_moved *m
     allot_status status = (to_copy ? ops->upload : ops->download)(copy, part.begin, part.end, failure);
     if (status != ALLOT_OK)
         return status;
-    count_move(copy, part.end - part.begin, al_clock_of(clock) - start_ns, to_copy, moved);
+    int64_t took_ns = al_clock_of(clock) - start_ns;
+    count_move(copy, part.end - part.begin, took_ns, to_copy, moved);
+    tell_observer(copy, part.end - part.begin, took_ns, to_copy);
     return mark_current(copy, part, to_copy, failure);
 }
 
@@ -299,44 +307,6 @@ allot_status al_array_acquire(allot_array *array, al_memory *memory, size_t begi
     return status;
 }
 
-/* ---- The host's habit ---- */
-
-#define HABIT 16 /* writes, after which what came before counts for half */
-
-static void note_written(allot_array *array)
-{
-    if (array->written >= HABIT) {
-        array->written = array->written / 2;
-        array->read_back = array->read_back / 2;
-    }
-    array->written++;
-    array->unread = true;
-}
-
-double al_array_read_back_share(allot_array *array)
-{
-    if (atomic_load_explicit(&array->host_waits, memory_order_relaxed) > 0)
-        return 1;
-    /* They may not belong together for a moment, which does no harm: only costs are reckoned with them. */
-    uint32_t written = atomic_load_explicit(&array->written, memory_order_relaxed);
-    uint32_t read_back = atomic_load_explicit(&array->read_back, memory_order_relaxed);
-    return written == 0 ? 0 : read_back < written ? (double)read_back / written : 1;
-}
-
-void al_array_host_waits(allot_array *array)
-{
-    atomic_fetch_add_explicit(&array->host_waits, 1, memory_order_relaxed);
-}
-
-void al_array_host_reads(allot_array *array)
-{
-    atomic_fetch_sub_explicit(&array->host_waits, 1, memory_order_relaxed);
-    pthread_mutex_lock(&array->lock);
-    array->read_back += array->unread;
-    array->unread = false;
-    pthread_mutex_unlock(&array->lock);
-}
-
 void al_array_publish(allot_array *array, al_memory *memory, size_t begin, size_t end)
 {
     pthread_mutex_lock(&array->lock);
@@ -349,7 +319,7 @@ void al_array_publish(allot_array *array, al_memory *memory, size_t begin, size_
         al_ranges_remove(&array->poisoned, begin, end);
     }
     if (memory)
-        note_written(array);
+        al_array_note_written(array);
     pthread_mutex_unlock(&array->lock);
 }
 
@@ -434,34 +404,9 @@ void al_array_let_go(allot_array *array)
     pthread_mutex_unlock(&array->lock);
 }
 
-static size_t lacking(const al_ranges *valid, size_t begin, size_t end)
-{
-    size_t missing = 0;
-    al_range gap = { begin, begin };
-    while (al_ranges_gap(valid, gap.end, end, &gap))
-        missing += gap.end - gap.begin;
-    return missing;
-}
-
-void al_array_whereabouts(allot_array *array, size_t begin, size_t end, al_whereabouts *where)
-{
-    where->bytes = end - begin;
-    where->has_pages = array->host_bytes != 0;
-    where->count = 0;
-    pthread_mutex_lock(&array->lock);
-    where->host_lacks = lacking(&array->host_valid, begin, end);
-    for (const al_copy *copy = array->copies; copy && where->count < AL_COPIES_SEEN;
-         copy = copy->next_of_array) {
-        size_t lacks = copy->shares_pages ? 0 : lacking(&copy->valid, begin, end);
-        where->copies[where->count++] = (struct al_seen_copy){ copy->memory, lacks, copy->shares_pages };
-    }
-    pthread_mutex_unlock(&array->lock);
-}
-
 /* ---- A memory that goes away ---- */
 
-/* Of an array that may be on its way out: false if it is. */
-static bool try_hold(allot_array *array)
+bool al_array_try_hold(allot_array *array)
 {
     uint32_t references = atomic_load(&array->references);
     bool held = false;
@@ -479,7 +424,7 @@ static al_copy *first_copy(al_memory *memory)
         al_copy *copy = memory->copies;
         bool leaving = memory->leaving != 0, held = false;
         if (copy)
-            held = try_hold(copy->array);
+            held = al_array_try_hold(copy->array);
         pthread_mutex_unlock(&memory->lock);
         if (held)
             return copy;
@@ -574,21 +519,7 @@ void al_memory_lose(al_memory *memory)
         give_back(copy, false);
 }
 
-bool al_memory_evict(al_memory *memory, int64_t (*last_use)(const al_copy *copy))
+void al_memory_evict(al_copy *copy)
 {
-    al_copy *oldest = NULL;
-    int64_t oldest_use = INT64_MAX;
-    pthread_mutex_lock(&memory->lock);
-    for (al_copy *copy = memory->copies; copy; copy = copy->next_of_memory) {
-        int64_t use = last_use(copy);
-        if (use >= 0 && use < oldest_use && atomic_load(&copy->array->references)) {
-            oldest = copy;
-            oldest_use = use;
-        }
-    }
-    bool held = oldest && try_hold(oldest->array);
-    pthread_mutex_unlock(&memory->lock);
-    if (held)
-        give_back(oldest, true);
-    return held || oldest; /* else its array is being destroyed, and the copy with it */
+    give_back(copy, true);
 }

@@ -26,7 +26,7 @@ static void reset(al_gate *gate)
         al_gate_cell *cell = &gate->cells[i];
         atomic_store(&cell->entered, 0);
         atomic_store(&cell->left, 0);
-        atomic_store(&cell->submitted, 0);
+        atomic_store(&cell->others, 0);
         atomic_store(&cell->refused, 0);
     }
 }
@@ -117,7 +117,10 @@ static uint64_t sum(const al_gate *gate, size_t offset)
 
 uint64_t al_gate_submitted(const al_gate *gate)
 {
-    return sum(gate, offsetof(al_gate_cell, submitted));
+    /* Who entered is counted first: what comes in between is left out, and never takes a task for another. */
+    uint64_t entered = sum(gate, offsetof(al_gate_cell, entered));
+    uint64_t others = sum(gate, offsetof(al_gate_cell, others));
+    return entered > others ? entered - others : 0;
 }
 
 uint64_t al_gate_refused(const al_gate *gate)

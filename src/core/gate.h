@@ -15,7 +15,8 @@ struct allot_executor;
 
 typedef struct al_gate_cell {
     alignas(64) _Atomic uint64_t entered, left;
-    _Atomic uint64_t submitted, refused; /* tasks, for the metrics */
+    _Atomic uint64_t others;  /* that entered and are no tasks, or none any more: rarer than those that are */
+    _Atomic uint64_t refused; /* tasks, for the metrics */
 } al_gate_cell;
 
 typedef struct al_gate {
@@ -68,7 +69,7 @@ static inline void al_gate_leave(al_gate *gate)
 static inline void al_gate_abandon_tasks(al_gate *gate, size_t count)
 {
     al_lane *lane = al_lane_here();
-    al_lane_add(lane, &gate->cells[lane->number].submitted, (uint64_t)0 - count);
+    al_lane_add(lane, &gate->cells[lane->number].others, count);
     al_gate_leave_many(gate, count);
 }
 
@@ -82,7 +83,6 @@ static inline bool al_gate_enter_tasks(al_gate *gate, size_t count)
 {
     al_lane *lane = al_lane_here();
     al_gate_cell *cell = &gate->cells[lane->number];
-    al_lane_add(lane, &cell->submitted, count);
     al_lane_add(lane, &cell->entered, count);
     al_fence_light(); /* with al_gate_close(): they are counted, or see that it is closed */
     if (__builtin_expect(!atomic_load_explicit(&gate->closed, memory_order_relaxed), true))
@@ -101,7 +101,9 @@ static inline bool al_gate_enter_task(al_gate *gate)
 static inline bool al_gate_enter(al_gate *gate, bool forced)
 {
     al_lane *lane = al_lane_here();
-    al_lane_add(lane, &gate->cells[lane->number].entered, 1);
+    al_gate_cell *cell = &gate->cells[lane->number];
+    al_lane_add(lane, &cell->others, 1); /* before: nobody takes it for a task */
+    al_lane_add(lane, &cell->entered, 1);
     al_fence_light(); /* with al_gate_close(): this one is counted, or sees that it is closed */
     if (__builtin_expect(!atomic_load_explicit(&gate->closed, memory_order_relaxed), true) || forced)
         return true;

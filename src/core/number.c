@@ -83,6 +83,10 @@ static double as_double(const allot_arg *scalar)
 
 bool al_number_convert(void *to, allot_type type, const allot_arg *scalar)
 {
+    if (type == scalar->type && (type == ALLOT_C32 || type == ALLOT_C64)) {
+        memcpy(to, scalar->scalar.bytes, allot_type_size(type));
+        return true;
+    }
     bool floating = scalar->type == ALLOT_F32 || scalar->type == ALLOT_F64;
     bool to_floating = type >= ALLOT_F16;
     if (floating && !to_floating)

@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 /* How long a waiter spins before it sleeps. */
-#define SPIN_NS      20000  /* at first: about what one wake costs (docs: limits) */
+#define SPIN_NS      20000  /* mostly: about what one wake costs (docs: limits) */
 #define SPIN_MIN_NS  1000   /* at least: what it costs to go to sleep */
 #define SPIN_MOST_NS 100000 /* at most: a sleeping worker's wake and its task fit in */
-#define NEXT_DOOR_NS 10000  /* who sleeps for less was woken on the CPU that it kept the other one from */
-#define TRY_AGAIN    256    /* one spin in so many, though the last ones did not pay */
+#define TRIAL_FIRST  8      /* spins in vain until one so long is tried; */
+#define TRIAL_LAST   512    /* twice as many after each trial in vain, up to this */
 
 #define COLLECT_NS                                                                                           \
     100000 /* the same for one that collects: a sleeping worker's wake and its call fit in, so that          \
@@ -104,33 +104,34 @@ static bool may_spin(void)
     return atomic_load_explicit(&processors, memory_order_relaxed) > 1;
 }
 
-/* This thread's patience: whole again when a spin paid, halved when it did not; and tried again now and then,
- * for what made it not pay may be over. */
-static _Thread_local int64_t patience_ns __attribute__((tls_model("initial-exec"))) = SPIN_NS;
-static _Thread_local unsigned impatient __attribute__((tls_model("initial-exec")));
+/* This thread's patience: whole again when a spin paid, halved when it did not. Waiter and worker may have
+ * come to wake each other by turns, each of them asleep by the time the other one is up: this ends only if
+ * one stays awake for as long as a wake takes. So that is tried now and then. */
+typedef struct patience {
+    int64_t ns;
+    unsigned in_vain, trial; /* spins since the last trial; after how many the next one is due */
+    bool trying;
+} patience;
+static _Thread_local patience mine
+    __attribute__((tls_model("initial-exec"))) = { .ns = SPIN_NS, .trial = TRIAL_FIRST };
 
-static void spun(bool in_vain)
+static void spun(bool paid)
 {
-    if (!in_vain)
-        patience_ns = patience_ns > SPIN_NS ? patience_ns : SPIN_NS;
-    else if (++impatient % TRY_AGAIN == 0)
-        patience_ns = SPIN_NS;
-    else
-        patience_ns = patience_ns / 2 > SPIN_MIN_NS ? patience_ns / 2 : SPIN_MIN_NS;
-}
-
-/* After a spin in vain. Waiter and worker may have come to wake each other by turns, each of them asleep by
- * the time the other one is up: this ends only if one stays awake for as long as a wake takes. Unless that
- * was in vain just now. */
-static void slept(int64_t ns, bool waited_long)
-{
-    static _Thread_local unsigned sulking __attribute__((tls_model("initial-exec")));
-    if (waited_long)
-        sulking = TRY_AGAIN;
-    else if (sulking)
-        sulking--;
-    else if (ns > NEXT_DOOR_NS && ns < SPIN_MOST_NS)
-        patience_ns = SPIN_MOST_NS;
+    if (paid) {
+        mine.ns = SPIN_NS;
+        mine.in_vain = 0;
+        if (mine.trying)
+            mine.trial = TRIAL_FIRST;
+    } else {
+        mine.ns = mine.trying || mine.ns / 2 < SPIN_MIN_NS ? SPIN_MIN_NS : mine.ns / 2;
+        if (mine.trying && mine.trial < TRIAL_LAST)
+            mine.trial *= 2;
+    }
+    mine.trying = !paid && ++mine.in_vain >= mine.trial;
+    if (mine.trying) {
+        mine.ns = SPIN_MOST_NS;
+        mine.in_vain = 0;
+    }
 }
 
 /* Instead of spinning, where that would take too long. */
@@ -153,7 +154,7 @@ static bool spin(allot_future *future, int64_t deadline_ns)
     al_collecting collecting;
     al_collecting_begin(&collecting);
     sleep_and_collect(&collecting, future, deadline_ns);
-    int64_t most_ns = collecting.count ? COLLECT_NS : patience_ns, now_ns = al_clock_now_ns(),
+    int64_t most_ns = collecting.count ? COLLECT_NS : mine.ns, now_ns = al_clock_now_ns(),
             end_ns = now_ns + most_ns;
     if (deadline_ns < end_ns)
         end_ns = deadline_ns;
@@ -166,7 +167,7 @@ static bool spin(allot_future *future, int64_t deadline_ns)
         if (!done)
             now_ns = al_yield(al_clock_now_ns());
     } while (!done && now_ns < end_ns);
-    spun(!done);
+    spun(done);
     al_collecting_end(&collecting);
     return done;
 }
@@ -174,10 +175,8 @@ static bool spin(allot_future *future, int64_t deadline_ns)
 /* For a thread that does not help: spins a little, then sleeps on the state word itself. */
 static bool wait_outside(allot_future *future, int64_t deadline_ns)
 {
-    bool long_spin = patience_ns == SPIN_MOST_NS;
     if (spin(future, deadline_ns))
         return true;
-    int64_t start_ns = al_clock_now_ns();
     while (al_future_flag(future, AL_FUTURE_WAITED)) {
         if (al_clock_passed(deadline_ns))
             return al_future_state_is_done(al_future_state_of(future));
@@ -185,7 +184,6 @@ static bool wait_outside(allot_future *future, int64_t deadline_ns)
         if (!al_future_state_is_done((allot_state)(word & AL_FUTURE_STATE_MASK)))
             al_futex_wait(al_future_futex(future), (uint32_t)word, deadline_ns, AL_FUTEX_PRIVATE);
     }
-    slept(al_clock_now_ns() - start_ns, long_spin);
     return true;
 }
 

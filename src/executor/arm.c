@@ -3,6 +3,7 @@
 #include "executor/control.h"
 #include "executor/learn.h"
 #include "executor/map.h"
+#include "executor/price.h"
 #include "executor/retry.h"
 #include <stdio.h>
 
@@ -112,6 +113,19 @@ static void unlink_arming(al_terms *terms)
     pthread_mutex_unlock(&executor->lock);
 }
 
+/* Where time is virtual, what a choice really costs shows nowhere else. */
+static al_place *choose(al_task *task, allot_status *status, al_failure *failure)
+{
+    allot_executor *executor = task->gate->executor;
+    if (!task->gate->clock)
+        return al_choose(executor, task, status, failure);
+    int64_t began_ns = al_clock_now_ns();
+    al_place *place = al_choose(executor, task, status, failure);
+    atomic_fetch_add_explicit(&executor->deciding_ns, (uint64_t)(al_clock_now_ns() - began_ns),
+                              memory_order_relaxed);
+    return place;
+}
+
 /* Settled only after the place has the task, since the executor may go away with the last settlement; held
  * meanwhile, since the task may be over by then. */
 static void place_task(al_terms *terms)
@@ -124,8 +138,7 @@ static void place_task(al_terms *terms)
     al_map *map = al_map_of(task); /* its chunks were its dependencies: there is nothing left to run */
     if (map)
         status = al_map_outcome(map, &failure);
-    al_place *place =
-        status == ALLOT_OK && !map ? al_choose(task->gate->executor, task, &status, &failure) : NULL;
+    al_place *place = status == ALLOT_OK && !map ? choose(task, &status, &failure) : NULL;
     if (place)
         al_arm_dispatch(task, place);
     else
@@ -164,7 +177,17 @@ static void ready(al_node *node)
 static void after_done(al_continuation *self, allot_future *future)
 {
     (void)future;
-    al_node_arrive(&((al_after *)self)->terms->node);
+    al_after *after = (al_after *)self;
+    al_rank_unfollow(&after->follow);
+    al_node_arrive(&after->terms->node);
+}
+
+/* The node of the one that is waited for, if it has a rank too. */
+static al_node *ranked(const al_terms *terms, allot_future *future)
+{
+    const al_task *task = al_task_from(future);
+    bool ours = task->gate && task->gate == terms->task->gate && task->more;
+    return ours && al_terms_of(task)->node.rank.wanted ? &al_terms_of(task)->node : NULL;
 }
 
 static void wait_for(al_terms *terms, al_after *after, allot_future *future)
@@ -173,8 +196,11 @@ static void wait_for(al_terms *terms, al_after *after, allot_future *future)
     after->continuation.run = after_done;
     after->future = allot_hold(future);
     atomic_fetch_add_explicit(&terms->node.waiting, 1, memory_order_relaxed);
+    al_node *before = terms->node.rank.wanted ? ranked(terms, future) : NULL;
+    if (before)
+        al_rank_follow(before, &after->follow, &terms->node);
     if (!al_future_add(future, &after->continuation))
-        al_node_arrive(&terms->node);
+        after_done(&after->continuation, future);
 }
 
 static bool link_arming(al_terms *terms)
@@ -191,13 +217,25 @@ static bool link_arming(al_terms *terms)
     return cancelling;
 }
 
+static void want_rank(al_terms *terms)
+{
+    const al_task *task = terms->task;
+    allot_executor *executor = task->gate->executor;
+    if (!(al_policy_needs(executor->policy) & ALLOT_POLICY_RANK))
+        return;
+    terms->node.rank.wanted = true;
+    terms->node.rank.weight_s = al_task_launch(task) ? al_price_mean_s(executor, task) : 0;
+}
+
 void al_arm(al_terms *terms, const allot_hints *hints)
 {
     terms->end.run = ended;
     al_future_add(&terms->task->future, &terms->end);
     terms->node.ready = ready;
+    want_rank(terms);
     if (!al_graph_add(&terms->node)) {
         terms->node.access_count = 0; /* nothing to take out at the end */
+        terms->node.rank.wanted = false;
         al_task_start(terms->task);
         settle(terms);
         al_task_complete(terms->task, ALLOT_NO_MEMORY, NULL);

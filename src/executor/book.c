@@ -1,4 +1,6 @@
 #include "executor/book.h"
+#include "core/kernel.h"
+#include "core/source.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,7 +68,8 @@ al_page *al_book_page(al_book *book, const char *kernel, allot_type type)
     return page;
 }
 
-al_model_entry *al_page_entry(al_page *page, al_model *model, const al_place *place)
+al_model_entry *al_page_entry(al_page *page, al_model *model, const al_place *place,
+                              const allot_kernel *kernel)
 {
     _Atomic(al_model_entry *) *at = &page->entries[place->index];
     al_model_entry *entry = atomic_load_explicit(at, memory_order_acquire);
@@ -77,7 +80,8 @@ al_model_entry *al_page_entry(al_page *page, al_model *model, const al_place *pl
                          .place = place->id,
                          .kind = place->kind,
                          .workers = place->width,
-                         .place_class = place->class_id };
+                         .place_class = place->class_id,
+                         .code = al_source_of(&kernel->desc, place->kind) };
     entry = al_model_find(model, &key); /* the same for whoever asks */
     atomic_store_explicit(at, entry, memory_order_release);
     return entry;

@@ -29,7 +29,9 @@ void al_book_fini(al_book *book);
 /* NULL when memory is out. */
 al_page *al_book_page(al_book *book, const char *kernel, allot_type type);
 
-/* The model's entry for that kernel on a place; NULL when memory is out. */
-al_model_entry *al_page_entry(al_page *page, al_model *model, const al_place *place);
+/* The model's entry for that kernel on a place; NULL when memory is out. `kernel` is one of the page's name:
+ * it is asked for its source the first time. */
+al_model_entry *al_page_entry(al_page *page, al_model *model, const al_place *place,
+                              const allot_kernel *kernel);
 
 #endif

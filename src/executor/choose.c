@@ -88,10 +88,11 @@ static void charge(const al_price *price, al_task *task, al_record *record, cons
 {
     allot_executor *executor = price->executor;
     al_terms *terms = al_terms_of(task);
-    al_place *place = record->places[choice->chosen];
+    al_place *place = executor->places[record->candidates[choice->chosen].index];
     const allot_candidate *candidate = &record->candidates[choice->chosen];
     terms->decided = place;
-    terms->entry = price->page ? al_page_entry(price->page, executor->model, place) : NULL;
+    terms->entry =
+        price->page ? al_page_entry(price->page, executor->model, place, price->launch->kernel) : NULL;
     terms->alone = candidate->ready_s == 0;
     terms->explores = choice->explores;
     terms->predicted_ns = charge_ns(candidate->run_s + candidate->compile_s);
@@ -110,10 +111,10 @@ static al_place *settle(allot_executor *executor, const al_task *task, al_record
         pick(executor, task, record, choice);
         if (choice->chosen < 0)
             return NULL;
-        al_place *place = record->places[choice->chosen];
+        al_place *place = executor->places[record->candidates[choice->chosen].index];
         if (al_executor_ensure_open(executor, place))
             return place;
-        al_record_set_aside(record, (size_t)choice->chosen);
+        al_record_set_aside(record, (size_t)choice->chosen, place);
     }
 }
 

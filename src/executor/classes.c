@@ -1,4 +1,5 @@
 #include "executor/classes.h"
+#include "executor/learn.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@ static const char *class_name(const al_place *place)
 /* What places of one class have in common: pools of different size are not alike. */
 static bool belongs(const al_class *alike, const al_place *place)
 {
-    const al_place *other = alike->members[0];
+    const al_place *other = alike->first;
     return strcmp(alike->name, class_name(place)) == 0 && other->kind == place->kind &&
            other->width == place->width && other->shares_cpus == place->shares_cpus &&
            other->only_by_name == place->only_by_name && other->node == place->node;
@@ -33,7 +34,7 @@ static double watts_of(const allot_executor *executor, const al_place *place)
                                                               : executor->core_watts * place->width;
 }
 
-static al_class *create(const allot_executor *executor, const al_place *place)
+static al_class *create(const allot_executor *executor, al_place *place)
 {
     al_class *alike = calloc(1, sizeof *alike);
     if (!alike)
@@ -41,9 +42,11 @@ static al_class *create(const allot_executor *executor, const al_place *place)
     allot_place_info info = { .size = sizeof info };
     al_place_describe(place, &info);
     alike->name = class_name(place);
+    alike->first = place;
     alike->memory_bytes = info.memory_bytes;
     alike->watts = watts_of(executor, place);
     alike->link = al_model_find_link(executor->model, alike->name);
+    atomic_init(&alike->transfers, 1);
     return alike;
 }
 
@@ -86,8 +89,10 @@ static void prepare(allot_executor *executor, al_place *place, size_t index)
     place->own_load.width = 1;
     place->load = place->shares_cpus ? &executor->cpus : &place->own_load;
     place->index = index;
-    if (place->memory)
+    if (place->memory) {
         place->memory->owner = place;
+        place->memory->observe = al_learn_transfer;
+    }
 }
 
 bool al_executor_list(allot_executor *executor, al_place *place)
@@ -120,6 +125,10 @@ bool al_executor_list(allot_executor *executor, al_place *place)
 size_t al_class_look(al_class *alike, al_place *worth[AL_CLASS_FEW], size_t *count)
 {
     size_t looked = 1;
+    worth[0] = alike->first;
+    *count = atomic_load_explicit(&alike->count, memory_order_relaxed);
+    if (*count == 1)
+        return 1;
     al_spin_lock(&alike->ready.lock);
     *count = alike->count;
     if (alike->count > AL_CLASS_FEW)
@@ -129,6 +138,44 @@ size_t al_class_look(al_class *alike, al_place *worth[AL_CLASS_FEW], size_t *cou
             worth[looked] = alike->members[looked];
     al_spin_unlock(&alike->ready.lock);
     return looked;
+}
+
+/* ---- Links ---- */
+
+/* Another question with the same hash gets this one's answer, once in a thousand million times. */
+static uint32_t hash_of(const al_class *alike, al_direction direction, uint64_t bytes, uint64_t count)
+{
+    uint64_t version = atomic_load_explicit(&((al_class *)alike)->transfers, memory_order_relaxed);
+    uint64_t question = bytes ^ count << 48 ^ version << 32 ^ (uint64_t)direction << 63;
+    return (uint32_t)(question * UINT64_C(0x9e3779b97f4a7c15) >> 32) | 1; /* 0 is no answer */
+}
+
+double al_class_link_s(al_class *alike, al_direction direction, uint64_t bytes, uint64_t count)
+{
+    if (!alike->link || !bytes)
+        return 0;
+    uint32_t hash = hash_of(alike, direction, bytes, count), bits;
+    _Atomic uint64_t *answer = &alike->answers[hash >> 1 & (AL_CLASS_ANSWERS - 1)];
+    uint64_t last = atomic_load_explicit(answer, memory_order_relaxed);
+    float seconds;
+    if (last >> 32 == hash) {
+        bits = (uint32_t)last;
+        memcpy(&seconds, &bits, sizeof seconds);
+        return (double)seconds;
+    }
+    seconds = (float)al_model_link_s(alike->link, direction, bytes, count);
+    memcpy(&bits, &seconds, sizeof bits);
+    atomic_store_explicit(answer, (uint64_t)hash << 32 | bits, memory_order_relaxed);
+    return (double)seconds;
+}
+
+void al_class_learn_link(al_class *alike, al_direction direction, uint64_t bytes, uint64_t count,
+                         double seconds)
+{
+    if (!alike->link)
+        return;
+    al_model_link_learn(alike->link, direction, bytes, count, seconds);
+    atomic_fetch_add_explicit(&alike->transfers, 1, memory_order_relaxed);
 }
 
 void al_classes_fini(allot_executor *executor)

@@ -7,14 +7,21 @@
 
 #include "executor/executor.h"
 
-#define AL_CLASS_FEW 4 /* members that are all looked at */
+#define AL_CLASS_FEW     4 /* members that are all looked at */
+#define AL_CLASS_ANSWERS 8
 
 typedef struct al_class {
     const char *name;
-    size_t capacity, count; /* guarded, with the members, by ready.lock */
-    al_place **members;     /* in the order in which they were listed, which is that of their slots */
+    al_place *first;      /* member; never changes */
+    _Atomic size_t count; /* written, like all of the next two, with ready.lock held */
+    size_t capacity;
+    al_place **members; /* in the order in which they were listed, which is that of their slots */
     al_ready ready;
-    al_model_link *link; /* to the host; NULL when memory was out */
+    al_model_link *link;        /* to the host; NULL when memory was out */
+    _Atomic uint64_t transfers; /* learned so far, plus 1 */
+    /* Some last answers, since launches that follow each other mostly move alike: the question's hash above
+     * the seconds as a float, in one word so that no lock is needed. */
+    _Atomic uint64_t answers[AL_CLASS_ANSWERS];
     uint64_t memory_bytes;
     double watts;
 } al_class;
@@ -25,6 +32,11 @@ bool al_executor_list(allot_executor *executor, al_place *place);
 
 /* Up to AL_CLASS_FEW members worth a look; returns how many. *alike receives how many there are. */
 size_t al_class_look(al_class *alike, al_place *worth[AL_CLASS_FEW], size_t *count);
+
+/* Time to move bytes between the host and a member, in `count` pieces; 0 where nothing is known. */
+double al_class_link_s(al_class *alike, al_direction direction, uint64_t bytes, uint64_t count);
+void al_class_learn_link(al_class *alike, al_direction direction, uint64_t bytes, uint64_t count,
+                         double seconds);
 
 void al_classes_fini(allot_executor *executor);
 

@@ -4,6 +4,7 @@
 #include "executor/callback.h"
 #include "executor/classes.h"
 #include "executor/control.h"
+#include "executor/journal.h"
 #include "executor/retry.h"
 #include "placement/keep.h"
 #include "places/process/setup.h"
@@ -68,7 +69,7 @@ static void bring_up(allot_executor *executor, al_place *place)
     pthread_mutex_unlock(&executor->lock);
 }
 
-bool al_executor_ensure_open(allot_executor *executor, al_place *place)
+bool al_executor_bring_up(allot_executor *executor, al_place *place)
 {
     int state = atomic_load_explicit(&place->state, memory_order_acquire);
     if (state == ALLOT_PLACE_READY)
@@ -206,6 +207,7 @@ static void destroy(allot_executor *executor)
         executor->places[i]->ops->close(executor->places[i]);
     al_book_fini(&executor->book);
     al_classes_fini(executor);
+    al_journal_close(executor->journal);
     allot_policy_destroy(executor->policy);
     al_model_destroy(executor->model);
     al_gate_destroy(executor->gate);
@@ -215,18 +217,34 @@ static void destroy(allot_executor *executor)
     free(executor);
 }
 
-static bool take_policy(allot_executor *executor, const char *name)
+/* What an option names, else a variable of the environment; "" counts as nothing. */
+static const char *named(const char *option, const char *variable)
 {
-    const char *chosen = getenv("ALLOT_POLICY");
-    if (name && *name)
-        chosen = name;
-    executor->policy = allot_policy_create(chosen && *chosen ? chosen : "eft");
-    if (executor->policy)
-        return true;
+    const char *value = option && *option ? option : getenv(variable);
+    return value && *value ? value : NULL;
+}
+
+/* Says where the name came from. */
+static bool explain(const char *option, const char *variable)
+{
     char error[700];
     snprintf(error, sizeof error, "%s", allot_last_error());
-    return al_last_error(allot_last_status(), "allot_open: %s: %s",
-                         chosen == name ? "options.policy" : "ALLOT_POLICY", error);
+    return al_last_error(allot_last_status(), "allot_open: %s: %s", option && *option ? "options" : variable,
+                         error);
+}
+
+static bool take_journal(allot_executor *executor, const char *option)
+{
+    const char *path = named(option, "ALLOT_DECISIONS");
+    executor->journal = path ? al_journal_open(path) : NULL;
+    return executor->journal || !path || explain(option, "ALLOT_DECISIONS");
+}
+
+static bool take_policy(allot_executor *executor, const char *option)
+{
+    const char *name = named(option, "ALLOT_POLICY");
+    executor->policy = allot_policy_create(name ? name : "eft");
+    return executor->policy || explain(option, "ALLOT_POLICY");
 }
 
 /* Callbacks may submit: time waits for them, but for those that wait themselves. */
@@ -297,7 +315,7 @@ static allot_executor *create(const allot_options *options, const allot_process_
     bool there = kept && executor->gate && executor->places && executor->classes;
     if (!there)
         al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
-    there = there && take_policy(executor, options->policy);
+    there = there && take_policy(executor, options->policy) && take_journal(executor, options->decisions);
     if (!there)
         al_sim_discard(sim);
     if (!there || !(sim ? discover_simulated(executor, sim) : discover_quick(executor))) {

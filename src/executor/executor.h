@@ -34,8 +34,9 @@ struct allot_executor {
     _Atomic size_t class_count;        /* only grows; release after the entry is written */
     al_load cpus;                      /* of the places that share them */
     al_model *model;
-    al_book book;         /* the model's entries for each kernel and place */
-    allot_policy *policy; /* by which launches are placed */
+    al_book book;               /* the model's entries for each kernel and place */
+    allot_policy *policy;       /* by which launches are placed */
+    struct al_journal *journal; /* the decision log; NULL: none */
     double core_watts, device_watts;
     _Atomic uint64_t decisions; /* made so far */
     al_service callbacks, timers;
@@ -53,6 +54,7 @@ struct allot_executor {
     char devices_message[512];
 
     _Atomic uint64_t retries;
+    _Atomic uint64_t deciding_ns; /* real time, on simulated machines only */
     _Atomic int64_t busy_ns,
         explored_ns; /* what decided launches ran, and how much of it for knowledge's sake */
 };
@@ -65,8 +67,15 @@ void al_executor_unpin(allot_executor *executor);
 /* From now on waits for sync objects in thread tasks count as allot_blocking_begin(). */
 void al_workers_watch_waits(void);
 
+bool al_executor_bring_up(allot_executor *executor, al_place *place);
+
 /* Brings a place up if nobody did yet; false if it is aside. */
-bool al_executor_ensure_open(allot_executor *executor, al_place *place);
+static inline bool al_executor_ensure_open(allot_executor *executor, al_place *place)
+{
+    return __builtin_expect(atomic_load_explicit(&place->state, memory_order_acquire) == ALLOT_PLACE_READY,
+                            true) ||
+           al_executor_bring_up(executor, place);
+}
 
 /* Starts the search for devices unless it was; true once they are known. */
 bool al_devices_search(allot_executor *executor);

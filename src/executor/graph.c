@@ -1,13 +1,9 @@
 #include "executor/graph.h"
 #include <stdlib.h>
 
-struct al_edge {
-    al_edge *next;
-    al_node *to;
-};
-
-static pthread_mutex_t lock =
-    PTHREAD_MUTEX_INITIALIZER; /* guards every array's turns and every node's successors */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards every array's turns, every node's
+                                                            successors and rank, and the size */
+static al_graph_size graph_size;
 
 void al_graph_lock(void)
 {
@@ -17,6 +13,11 @@ void al_graph_lock(void)
 void al_graph_unlock(void)
 {
     pthread_mutex_unlock(&lock);
+}
+
+al_graph_size al_graph_size_locked(void)
+{
+    return graph_size;
 }
 
 void al_node_init(al_node *node, void (*ready)(al_node *node), al_access *accesses, size_t access_count)
@@ -31,7 +32,55 @@ void al_node_init(al_node *node, void (*ready)(al_node *node), al_access *access
 static _Thread_local struct {
     al_node *first, *last;
     bool running;
+    bool unsorted; /* some have a rank, and came since they were sorted */
 } pending;
+
+static bool goes_before(const al_node *one, const al_node *other)
+{
+    return one->rank.rank_s >= other->rank.rank_s;
+}
+
+static al_node *merge(al_node *one, al_node *other)
+{
+    al_node *first = NULL, **link = &first;
+    while (one && other) {
+        al_node **from = goes_before(one, other) ? &one : &other;
+        *link = *from;
+        link = &(*from)->next_ready;
+        *from = (*from)->next_ready;
+    }
+    *link = one ? one : other;
+    return first;
+}
+
+/* Those of equal rank stay in their order. `count` nodes, of which there are more than none. */
+static al_node *sorted(al_node *first, size_t count)
+{
+    if (count < 2)
+        return first;
+    al_node *before = first;
+    for (size_t i = 1; i < count / 2; i++)
+        before = before->next_ready;
+    al_node *second = before->next_ready;
+    before->next_ready = NULL;
+    return merge(sorted(first, count / 2), sorted(second, count - count / 2));
+}
+
+/* Several have become ready together: by rank, where the policy wants that. */
+static void sort_pending(void)
+{
+    size_t count = 0;
+    if (!pending.unsorted)
+        return;
+    pending.unsorted = false;
+    for (al_node *node = pending.first; node; node = node->next_ready, count++)
+        al_rank_of(node);
+    if (count < 2)
+        return;
+    pending.first = sorted(pending.first, count);
+    for (pending.last = pending.first; pending.last->next_ready;)
+        pending.last = pending.last->next_ready;
+}
 
 static void run_pending(void)
 {
@@ -50,6 +99,7 @@ void al_node_arrive(al_node *node)
     if (atomic_fetch_sub_explicit(&node->waiting, 1, memory_order_acq_rel) != 1)
         return;
     node->next_ready = NULL;
+    pending.unsorted = pending.unsorted || node->rank.wanted;
     if (pending.first)
         pending.last->next_ready = node;
     else
@@ -194,6 +244,11 @@ static void take_back(al_access *access)
     access->turn = NULL;
 }
 
+static bool is_counted(const al_node *node)
+{
+    return node->access_count || node->rank.wanted;
+}
+
 bool al_graph_add(al_node *node)
 {
     bool added = true;
@@ -202,6 +257,10 @@ bool al_graph_add(al_node *node)
         added = wait_for_conflicts(&node->accesses[i]);
     for (size_t i = 0; i < node->access_count; i++)
         (added ? take_turn : take_back)(&node->accesses[i]);
+    if (added && is_counted(node)) {
+        graph_size.added++;
+        graph_size.inside++;
+    }
     al_graph_unlock();
     return added;
 }
@@ -221,19 +280,25 @@ static al_edge *in_order(al_edge *newest)
 
 void al_graph_release(al_node *node)
 {
-    if (!node->access_count)
+    if (!is_counted(node))
         return;
     al_graph_lock();
     for (size_t i = 0; i < node->access_count; i++)
         leave_turn(&node->accesses[i]);
     al_edge *edges = node->successors;
     node->successors = NULL;
+    graph_size.inside--;
     al_graph_unlock();
     edges = in_order(edges);
+    bool outer = !pending.running;
+    pending.running = true; /* all of them come before the first goes */
     while (edges) {
         al_edge *edge = edges;
         edges = edge->next;
         al_node_arrive(edge->to);
         free(edge);
     }
+    sort_pending();
+    if (outer)
+        run_pending();
 }

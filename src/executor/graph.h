@@ -12,6 +12,7 @@
 #define AL_EXECUTOR_GRAPH_H
 
 #include "core/array.h"
+#include "executor/rank.h"
 
 typedef struct al_node al_node;
 typedef struct al_edge al_edge;
@@ -29,11 +30,16 @@ struct al_access {
     al_access *older, *newer; /* of the readers */
 };
 
+struct al_edge {
+    al_edge *next;
+    al_node *to;
+};
+
 struct al_node {
     _Atomic uint32_t waiting;     /* what it still waits for; starts at 1 for whoever sets it up */
     void (*ready)(al_node *node); /* called once, with no lock held, when `waiting` falls to 0 */
     al_node *next_ready;
-    double rank_s;       /* of those that become ready together the greater goes first; 0: in their order */
+    al_rank rank;        /* of those that become ready together the greater goes first */
     al_edge *successors; /* guarded by the graph's lock */
     al_access *accesses;
     size_t access_count;
@@ -55,5 +61,11 @@ void al_node_arrive(al_node *node);
 /* The graph's lock, for the lists of mappings that arrays keep beside their accesses. */
 void al_graph_lock(void);
 void al_graph_unlock(void);
+
+/* With the lock held: how many nodes have been added so far, and how many of them are not released. */
+typedef struct al_graph_size {
+    unsigned long added, inside;
+} al_graph_size;
+al_graph_size al_graph_size_locked(void);
 
 #endif

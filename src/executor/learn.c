@@ -1,5 +1,6 @@
 #include "executor/learn.h"
 #include "executor/classes.h"
+#include "executor/journal.h"
 #include <allot/policy.h>
 
 static double seconds(int64_t ns)
@@ -19,11 +20,10 @@ static double launch_s(const al_task *task)
     return whole_ns > launch->ran_ns ? seconds(whole_ns - launch->ran_ns) : 0;
 }
 
-static void learn_transfers(const al_place *place, const al_moved *moved)
+/* Each by itself, whoever wanted it: a launch, or the host that maps an array. */
+void al_learn_transfer(al_place *place, bool to_place, uint64_t bytes, int64_t ns)
 {
-    if (moved->count && place->alike->link)
-        al_model_link_learn(place->alike->link, AL_TO_PLACE, moved->bytes, moved->count,
-                            seconds((int64_t)moved->ns));
+    al_class_learn_link(place->alike, to_place ? AL_TO_PLACE : AL_FROM_PLACE, bytes, 1, seconds(ns));
 }
 
 static void count_time(allot_executor *executor, const al_terms *terms, int64_t spent_ns)
@@ -43,7 +43,6 @@ static void learn_run(allot_executor *executor, const al_task *task)
     al_run run = { seconds(launch->ran_ns), seconds(launch->compiled_ns), launch_s(task) };
     if (terms->entry)
         al_entry_learn(terms->entry, &size, &run);
-    learn_transfers(terms->decided, &launch->moved);
     double whole_s = run.run_s + run.compile_s + seconds((int64_t)launch->moved.ns);
     allot_policy_learn(executor->policy, decision->snapshot, decision->chosen, run.run_s, whole_s);
     count_time(executor, terms, launch->ran_ns + launch->compiled_ns);
@@ -52,6 +51,8 @@ static void learn_run(allot_executor *executor, const al_task *task)
 void al_learn(allot_executor *executor, al_task *task)
 {
     al_terms *terms = al_terms_of(task);
+    if (executor->journal)
+        al_journal_add(executor->journal, task);
     if (!terms->decided)
         return;
     al_place_discharge(terms->decided, task); /* one that never ran */

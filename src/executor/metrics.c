@@ -48,6 +48,7 @@ allot_status allot_get_metrics(allot_executor *executor, allot_metrics *metrics)
     for (size_t i = 0; i < now.place_count && i < ALLOT_METRICS_PLACES_MAX; i++)
         fill_place(executor->places[i], &now.places[i]);
     now.retries = atomic_load_explicit(&executor->retries, memory_order_relaxed);
+    now.deciding_ns = atomic_load_explicit(&executor->deciding_ns, memory_order_relaxed);
     memcpy(metrics, &now, now.size);
     return ALLOT_OK;
 }

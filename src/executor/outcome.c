@@ -33,6 +33,27 @@ const allot_decision *allot_future_decision(const allot_future *future)
     return decision && decision->done ? decision : NULL; /* else it was ended while it was decided */
 }
 
+allot_status allot_future_times(const allot_future *future, allot_times *times)
+{
+    if (!future || !times || !times->size)
+        return ALLOT_INVALID;
+    if (!allot_done(future))
+        return ALLOT_TIMEOUT;
+    const al_task *task = (const al_task *)future;
+    if (!al_task_launch(task))
+        return ALLOT_UNSUPPORTED;
+    const al_more *more = task->more;
+    allot_times now = { .submitted = more->submitted_ns, .placed = more->decided_ns };
+    if (al_future_state_of(future) != ALLOT_STATE_CANCELLED && allot_future_decision(future)) {
+        now.started =
+            more->started_ns; /* of one that was ended while it was decided, nobody else writes them */
+        now.ended = more->ended_ns;
+    }
+    now.size = times->size < sizeof now ? times->size : sizeof now;
+    memcpy(times, &now, now.size);
+    return ALLOT_OK;
+}
+
 /* While the task runs its outcome may be written at any moment: then only what came before is looked at. */
 static void print(const allot_decision *decision, bool done, FILE *stream)
 {

@@ -1,14 +1,34 @@
 #include "executor/price.h"
+#include "executor/eligible.h"
 #include "topology/distance.h"
 #include <math.h>
 
 /* ---- Once a launch ---- */
 
+/* The first copy, but one's own, that has some of it. */
+static const struct al_seen_copy *source_of(const al_whereabouts *where, const al_memory *but)
+{
+    for (size_t i = 0; i < where->count; i++)
+        if (where->copies[i].memory != but && where->copies[i].lacks < where->bytes)
+            return &where->copies[i];
+    return NULL;
+}
+
+static double fetch_s(const struct al_seen_copy *source, size_t bytes)
+{
+    const al_place *owner = source ? source->memory->owner : NULL;
+    return !owner || source->shares_pages ? 0 : al_class_link_s(owner->alike, AL_FROM_PLACE, bytes, 1);
+}
+
 static void add_read(al_price *price, const al_argument *argument)
 {
-    al_array_whereabouts(argument->view.array, argument->begin, argument->end,
-                         &price->reads[price->read_count]);
-    price->read_bytes += (double)price->reads[price->read_count].bytes;
+    al_whereabouts *where = &price->reads[price->read_count];
+    struct al_price_read *way = &price->ways[price->read_count];
+    al_array_whereabouts(argument->view.array, argument->begin, argument->end, where);
+    const struct al_seen_copy *source = where->host_lacks ? source_of(where, NULL) : NULL;
+    way->source = source ? source->memory : NULL;
+    way->fetch_s = fetch_s(source, where->host_lacks);
+    price->read_bytes += (double)where->bytes;
     price->read_count++;
 }
 
@@ -52,20 +72,6 @@ static const struct al_seen_copy *copy_in(const al_whereabouts *where, const al_
     return NULL;
 }
 
-/* From the first copy elsewhere that has some of it to the host. */
-static double fetch_s(const al_whereabouts *where, const al_memory *but, size_t bytes)
-{
-    for (size_t i = 0; i < where->count; i++) {
-        const struct al_seen_copy *copy = &where->copies[i];
-        if (copy->memory == but || copy->lacks >= where->bytes)
-            continue;
-        const al_place *owner = copy->memory->owner;
-        bool moves = !copy->shares_pages && owner && owner->alike->link;
-        return moves ? al_model_link_s(owner->alike->link, AL_FROM_PLACE, bytes, 1) : 0;
-    }
-    return 0;
-}
-
 static size_t lacks(const al_whereabouts *where, al_memory *memory)
 {
     const struct al_seen_copy *copy = copy_in(where, memory);
@@ -76,6 +82,18 @@ static size_t lacks(const al_whereabouts *where, al_memory *memory)
                : where->bytes;
 }
 
+/* To the host first, from wherever it is, of what it lacks too. */
+static double first_s(const al_price *price, size_t index, const al_memory *memory, size_t bytes)
+{
+    const al_whereabouts *where = &price->reads[index];
+    const struct al_price_read *way = &price->ways[index];
+    if (!bytes || !way->source)
+        return 0;
+    if (bytes == where->host_lacks && way->source != memory)
+        return way->fetch_s;
+    return fetch_s(source_of(where, memory), bytes);
+}
+
 static double transfer_s(const al_price *price, const al_place *place)
 {
     double seconds = 0;
@@ -83,24 +101,22 @@ static double transfer_s(const al_price *price, const al_place *place)
     for (size_t i = 0; i < price->read_count; i++) {
         const al_whereabouts *where = &price->reads[i];
         size_t own = place->memory ? lacks(where, place->memory) : where->host_lacks;
-        size_t fetched = own < where->host_lacks ? own : where->host_lacks;
-        if (fetched)
-            seconds += fetch_s(where, place->memory, fetched);
+        seconds += first_s(price, i, place->memory, own < where->host_lacks ? own : where->host_lacks);
         bytes += place->memory ? own : 0;
         count += place->memory && own;
     }
-    if (count && place->alike->link)
-        seconds += al_model_link_s(place->alike->link, AL_TO_PLACE, bytes, count);
+    if (count)
+        seconds += al_class_link_s(place->alike, AL_TO_PLACE, bytes, count);
     return seconds;
 }
 
 static double return_s(const al_price *price, const al_place *place)
 {
-    if (!place->memory || !place->alike->link)
+    if (!place->memory)
         return 0;
     bool shares = atomic_load_explicit(&place->memory->shares_host, memory_order_relaxed);
     double bytes = shares ? price->return_bytes_unshared : price->return_bytes;
-    return bytes >= 1 ? al_model_link_s(place->alike->link, AL_FROM_PLACE, (uint64_t)bytes, 1) : 0;
+    return bytes >= 1 ? al_class_link_s(place->alike, AL_FROM_PLACE, (uint64_t)bytes, 1) : 0;
 }
 
 /* What its reads cost more there because their node is another. */
@@ -134,7 +150,8 @@ int al_price_workers(const al_price *price, const al_place *place)
 static void predict(const al_price *price, const al_place *place, al_prediction *prediction)
 {
     al_model *model = price->executor->model;
-    al_model_entry *entry = price->page ? al_page_entry(price->page, model, place) : NULL;
+    al_model_entry *entry =
+        price->page ? al_page_entry(price->page, model, place, price->launch->kernel) : NULL;
     if (entry) {
         al_entry_predict(entry, &price->size, prediction);
         return;
@@ -179,4 +196,40 @@ size_t al_price_holders(const al_price *price, al_place **holders, size_t capaci
                 holders[count++] = where->copies[j].memory->owner;
     }
     return count;
+}
+
+/* ---- On average ---- */
+
+static uint64_t written_bytes(const al_launch *launch)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < launch->arg_count; i++)
+        if (al_argument_is_array(&launch->args[i]) && launch->args[i].access & ALLOT_WRITE)
+            bytes += launch->args[i].end - launch->args[i].begin;
+    return bytes;
+}
+
+double al_price_mean_s(allot_executor *executor, const al_task *task)
+{
+    const al_launch *launch = al_task_launch(task);
+    al_price price = {
+        .executor = executor, .task = task, .launch = launch, .size = al_size_of(launch->work)
+    };
+    price.page = al_book_page(&executor->book, launch->kernel->desc.name, launch->type);
+    size_t classes = atomic_load_explicit(&executor->class_count, memory_order_acquire);
+    double sum_s = 0, places = 0;
+    char room[AL_REASON_MAX];
+    for (size_t i = 0; i < classes; i++) {
+        al_class *alike = executor->classes[i];
+        al_prediction prediction;
+        if (al_eligible_not(alike->first, task, room))
+            continue;
+        predict(&price, alike->first, &prediction);
+        double count = (double)atomic_load_explicit(&alike->count, memory_order_relaxed);
+        double move_s =
+            alike->first->memory ? al_class_link_s(alike, AL_FROM_PLACE, written_bytes(launch), 1) : 0;
+        sum_s += count * (prediction.run_s + move_s);
+        places += count;
+    }
+    return places > 0 ? sum_s / places : 0;
 }

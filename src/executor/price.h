@@ -22,6 +22,10 @@ typedef struct al_price {
                                                    cannot share with it */
     double read_bytes;
     size_t read_count;
+    struct al_price_read {
+        const al_memory *source; /* from which the host would get what it lacks; NULL: it lacks nothing */
+        double fetch_s;          /* what that would take */
+    } ways[AL_PARAMS_MAX];
     al_whereabouts reads[AL_PARAMS_MAX];
 } al_price;
 
@@ -32,6 +36,10 @@ void al_price_of(const al_price *price, const al_place *place, allot_candidate *
 
 /* Places that hold some of what the launch reads, at most `capacity`; returns how many. */
 size_t al_price_holders(const al_price *price, al_place **holders, size_t capacity);
+
+/* What the launch is expected to take over all places that can run it, on average, with moving what it
+ * writes. */
+double al_price_mean_s(allot_executor *executor, const al_task *task);
 
 /* How many of its load's workers the launch would keep busy there. */
 int al_price_workers(const al_price *price, const al_place *place);

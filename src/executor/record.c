@@ -5,59 +5,41 @@
 #include <string.h>
 
 enum {
-    DRAFTS = 32,        /* candidates that need no memory of their own while they are gathered */
-    TEXTS_BYTES = 2048, /* of reasons that are not static; what does not fit is left unexplained */
+    FIRST_CANDIDATES = 8, /* of which there is room at first */
+    TEXTS_BYTES = 2048,   /* of reasons that are not static; what does not fit is left unexplained */
     HOLDERS = 16
 };
 
-/* Candidates while they are gathered: how many there will be is known only at the end. */
+/* A record while its candidates are gathered: how many there will be is known only at the end. */
 typedef struct draft {
     const al_price *price;
+    al_record *record; /* NULL: memory was out */
     size_t count, capacity;
-    bool out_of_memory;
-    allot_candidate *candidates;
-    al_place **places;
     size_t text_bytes;
-    allot_candidate few_candidates[DRAFTS];
-    al_place *few_places[DRAFTS];
     char texts[TEXTS_BYTES];
 } draft;
 
-static void draft_init(draft *made, const al_price *price)
+static size_t bytes_for(size_t candidates, size_t text_bytes)
+{
+    return sizeof(al_record) + candidates * sizeof(allot_candidate) + text_bytes;
+}
+
+static void resize(draft *made, size_t capacity, size_t text_bytes)
+{
+    al_record *record = realloc(made->record, bytes_for(capacity, text_bytes));
+    if (!record)
+        free(made->record);
+    made->record = record;
+    made->capacity = capacity;
+}
+
+/* Room for classes of one place each; others make more. */
+static void draft_init(draft *made, const al_price *price, size_t classes)
 {
     made->price = price;
+    made->record = NULL;
     made->count = made->text_bytes = 0;
-    made->capacity = DRAFTS;
-    made->out_of_memory = false;
-    made->candidates = made->few_candidates;
-    made->places = made->few_places;
-}
-
-static void draft_fini(draft *made)
-{
-    if (made->candidates == made->few_candidates)
-        return;
-    free(made->candidates);
-    free(made->places);
-}
-
-static void grow(draft *made)
-{
-    size_t capacity = 4 * made->capacity;
-    allot_candidate *candidates = malloc(capacity * sizeof *candidates);
-    al_place **places = malloc(capacity * sizeof(al_place *));
-    if (!candidates || !places) {
-        free(candidates);
-        free(places);
-        made->out_of_memory = true;
-        return;
-    }
-    memcpy(candidates, made->candidates, made->count * sizeof *candidates);
-    memcpy(places, made->places, made->count * sizeof(al_place *));
-    draft_fini(made);
-    made->candidates = candidates;
-    made->places = places;
-    made->capacity = capacity;
+    resize(made, classes > FIRST_CANDIDATES ? classes : FIRST_CANDIDATES, 0);
 }
 
 /* ---- One candidate ---- */
@@ -74,8 +56,8 @@ static const char *keep_text(draft *made, const char *text)
 
 static bool is_listed(const draft *made, size_t from, const al_place *place)
 {
-    for (size_t i = from; i < made->count; i++)
-        if (made->places[i] == place)
+    for (size_t i = from; i < made->count && made->record; i++)
+        if (made->record->candidates[i].index == place->index)
             return true;
     return false;
 }
@@ -84,15 +66,15 @@ static bool is_listed(const draft *made, size_t from, const al_place *place)
 static bool add(draft *made, al_place *place, size_t alike_count)
 {
     char room[AL_REASON_MAX];
-    if (made->count == made->capacity)
-        grow(made);
-    if (made->out_of_memory)
+    if (made->record && made->count == made->capacity)
+        resize(made, 2 * made->capacity, 0);
+    if (!made->record)
         return false;
-    allot_candidate *candidate = &made->candidates[made->count];
+    allot_candidate *candidate = &made->record->candidates[made->count++];
     const char *why = al_eligible_not(place, made->price->task, room);
-    made->places[made->count++] = place;
     memset(candidate, 0, sizeof *candidate);
     candidate->place = place->id;
+    candidate->index = place->index;
     candidate->alike = place->alike->name;
     candidate->alike_count = alike_count;
     candidate->kind = place->kind;
@@ -143,23 +125,21 @@ static void add_named(draft *made)
 
 /* ---- The block ---- */
 
+/* Takes the room that is too much away, and the texts in. */
 static al_record *settle(draft *made)
 {
-    size_t candidates = made->count * sizeof(allot_candidate), places = made->count * sizeof(al_place *);
-    al_record *record = malloc(sizeof *record + candidates + places + made->text_bytes);
-    if (!record)
-        return NULL;
-    record->places = (al_place **)((char *)record->candidates + candidates);
-    char *texts = (char *)record->places + places;
-    memcpy(record->candidates, made->candidates, candidates);
-    memcpy(record->places, made->places, places);
-    memcpy(texts, made->texts, made->text_bytes);
-    for (size_t i = 0; i < made->count && made->text_bytes; i++) {
-        const char **reason = &record->candidates[i].reason;
+    size_t spare = made->capacity - made->count;
+    if (made->record && (made->text_bytes || spare > FIRST_CANDIDATES))
+        resize(made, made->count, made->text_bytes);
+    if (!made->record || !made->text_bytes)
+        return made->record;
+    char *texts = memcpy((char *)made->record + bytes_for(made->count, 0), made->texts, made->text_bytes);
+    for (size_t i = 0; i < made->count; i++) {
+        const char **reason = &made->record->candidates[i].reason;
         if (*reason >= made->texts && *reason < made->texts + made->text_bytes)
             *reason = texts + (*reason - made->texts);
     }
-    return record;
+    return made->record;
 }
 
 static double left_s(int64_t deadline_ns, int64_t now_ns)
@@ -187,7 +167,7 @@ static void describe(al_record *record, const al_price *price, size_t count)
         .busy_s = (double)atomic_load_explicit(&executor->busy_ns, memory_order_relaxed) * 1e-9,
         .explored_s = (double)atomic_load_explicit(&executor->explored_ns, memory_order_relaxed) * 1e-9,
         .deadline_s = left_s(terms->deadline_ns, price->now_ns),
-        .rank_s = terms->node.rank_s,
+        .rank_s = al_rank_of(&al_terms_of(price->task)->node),
         .prefer = terms->prefer,
         .deterministic = launch->deterministic,
     };
@@ -209,23 +189,22 @@ static void describe(al_record *record, const al_price *price, size_t count)
 al_record *al_record_create(const al_price *price)
 {
     draft made;
-    draft_init(&made, price);
     size_t classes = atomic_load_explicit(&price->executor->class_count, memory_order_acquire);
+    draft_init(&made, price, classes);
     for (size_t i = 0; i < classes; i++)
         add_class(&made, price->executor->classes[i]);
     add_named(&made);
-    al_record *record = made.out_of_memory ? NULL : settle(&made);
+    al_record *record = settle(&made);
     if (record)
         describe(record, price, made.count);
-    draft_fini(&made);
     return record;
 }
 
-void al_record_set_aside(al_record *record, size_t index)
+void al_record_set_aside(al_record *record, size_t index, const al_place *place)
 {
     record->candidates[index].possible = false;
     char reason[AL_REASON_MAX], message[128];
-    al_place_message(record->places[index], message, sizeof message);
+    al_place_message(place, message, sizeof message);
     snprintf(reason, sizeof reason, "set aside: %s", message);
     record->candidates[index].reason = al_intern(reason); /* it may outlive the place, and is rare */
 }

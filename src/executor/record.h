@@ -12,8 +12,7 @@
 typedef struct al_record {
     allot_decision decision; /* first: it is what the task holds */
     allot_snapshot snapshot;
-    al_place **places;            /* of the candidates */
-    allot_candidate candidates[]; /* then the places, then reasons */
+    allot_candidate candidates[]; /* then reasons that are not static */
 } al_record;
 
 static inline al_record *al_record_of(const allot_decision *decision)
@@ -25,6 +24,6 @@ static inline al_record *al_record_of(const allot_decision *decision)
 al_record *al_record_create(const al_price *price);
 
 /* A candidate turned out to be set aside. */
-void al_record_set_aside(al_record *record, size_t index);
+void al_record_set_aside(al_record *record, size_t index, const al_place *place);
 
 #endif

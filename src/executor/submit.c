@@ -195,6 +195,11 @@ static inline bool is_fine(submission *what, const void *in)
     return what->direct && what->function && (in || !what->in_size) && !al_forked();
 }
 
+static inline bool goes_to_threads(const submission *what)
+{
+    return what->direct && what->direct->kind == ALLOT_THREAD;
+}
+
 /* With the gate entered; NULL when memory is out. */
 static inline allot_future *submit_one(submission *what, const void *in)
 {
@@ -210,7 +215,11 @@ static inline allot_future *submit_one(submission *what, const void *in)
     task->gate = executor->gate;
     if (__builtin_expect(!al_executor_ensure_open(executor, what->direct), false))
         al_arm_fail(task, ALLOT_NO_PLACE, &(al_failure){ 0 });
-    else
+    else if (__builtin_expect(goes_to_threads(what), true)) { /* the same without a detour */
+        al_arm_address(task, what->direct);
+        al_place_count(what->direct, AL_ENQUEUED, 1);
+        al_pool_push_plain(al_pool_from(what->direct), task);
+    } else
         al_arm_dispatch(task, what->direct);
     return future; /* without a reference of the caller's it may be gone */
 }
@@ -228,11 +237,6 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
         return refuse(executor, status, &failure);
     allot_future *future = submit_one(&what, in);
     return future ? future : abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
-}
-
-static bool goes_to_threads(const submission *what)
-{
-    return what->direct && what->direct->kind == ALLOT_THREAD;
 }
 
 /* Calls that go to the thread place: counted in, queued and announced at once. */

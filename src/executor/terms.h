@@ -20,6 +20,7 @@ typedef struct al_after {
     al_continuation continuation;
     al_terms *terms;
     allot_future *future; /* held until the task is armed */
+    al_follow follow;     /* of it, where ranks are wanted */
 } al_after;
 
 struct al_terms {
@@ -51,6 +52,7 @@ struct al_terms {
     al_terms *next, *previous; /* the executor's list of arming tasks, guarded by its lock */
     bool listed;               /* in that list */
     al_terms *next_for_devices;
+    al_terms *next_in_journal; /* of the decision log, while it holds the task */
     size_t after_count;
     al_after *after;
     al_access *accesses;

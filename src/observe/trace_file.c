@@ -4,6 +4,7 @@
  * of a thread that completes what runs elsewhere at once, worker processes or a device, are not: they are
  * spread over extra lanes. */
 #include "observe/trace_file.h"
+#include "base/json.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,59 +82,6 @@ static placed_event *sorted_events(const al_trace_record *record, size_t *count)
 
 /* ---- JSON ---- */
 
-/* How many bytes a well-formed UTF-8 sequence has at `text`; 0: it is malformed. */
-static size_t utf8_length(const unsigned char *text)
-{
-    size_t length = text[0] < 0x80                      ? 1
-                    : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
-                    : text[0] >= 0xe0 && text[0] < 0xf0 ? 3
-                    : text[0] >= 0xf0 && text[0] < 0xf5 ? 4
-                                                        : 0;
-    for (size_t i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    bool surrogate_or_overlong = (text[0] == 0xe0 && text[1] < 0xa0) ||
-                                 (text[0] == 0xed && text[1] >= 0xa0) ||
-                                 (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] >= 0x90);
-    return surrogate_or_overlong ? 0 : length;
-}
-
-/* What stands for the character at `text` in a JSON string; "" if it stands for itself. `length` is its UTF-8
- * length. */
-static const char *escape(const unsigned char *text, size_t length, char room[8])
-{
-    if (length == 0)
-        return "\\ufffd";
-    if (*text == '"' || *text == '\\')
-        snprintf(room, 8, "\\%c", *text);
-    else if (*text < 0x20 || *text == 0x7f)
-        snprintf(room, 8, "\\u%04x", *text);
-    else
-        return "";
-    return room;
-}
-
-/* A JSON string: names come from users and may hold anything. What needs no escape is written in one piece.
- */
-static void put_text(FILE *file, const char *text)
-{
-    const unsigned char *at = (const unsigned char *)text, *piece = at;
-    char room[8];
-    fputc('"', file);
-    while (*at) {
-        size_t length = utf8_length(at);
-        const char *escaped = escape(at, length, room);
-        if (*escaped) {
-            fwrite(piece, 1, (size_t)(at - piece), file);
-            fputs(escaped, file);
-            piece = at + (length ? length : 1);
-        }
-        at += length ? length : 1;
-    }
-    fwrite(piece, 1, (size_t)(at - piece), file);
-    fputc('"', file);
-}
-
 /* Microseconds with three decimals; not by %f, whose point depends on the host's locale. */
 static void put_us(FILE *file, const char *name, int64_t ns)
 {
@@ -146,9 +94,9 @@ static void put_event(FILE *file, const placed_event *placed, int64_t began_ns)
 {
     const al_trace_event *event = placed->event;
     fputs(",\n{\"name\":", file);
-    put_text(file, event->texts);
+    al_json_put_text(file, event->texts);
     fputs(",\"cat\":", file);
-    put_text(file, event->texts + event->place_at);
+    al_json_put_text(file, event->texts + event->place_at);
     fprintf(file, ",\"ph\":\"X\",\"pid\":%ld,\"tid\":%llu,", (long)getpid(),
             (unsigned long long)event->thread + (unsigned long long)placed->lane * LANE_STRIDE);
     put_us(file, "ts", event->started_ns - began_ns);
@@ -177,7 +125,7 @@ static void put_lane_name(FILE *file, const al_trace_record *record, uint32_t th
         snprintf(name, sizeof name, "%s (%u)", thread_name(record, thread), lane + 1);
     fprintf(file, ",\n{\"name\":\"thread_name\",\"ph\":\"M\",\"pid\":%ld,\"tid\":%llu,\"args\":{\"name\":",
             (long)getpid(), (unsigned long long)thread + (unsigned long long)lane * LANE_STRIDE);
-    put_text(file, name);
+    al_json_put_text(file, name);
     fputs("}}", file);
 }
 

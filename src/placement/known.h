@@ -69,9 +69,9 @@ struct al_known_kernel {
     uint64_t epoch;          /* the class's changes that it knows of */
     uint64_t code;           /* of the source whose runs these are; 0: unknown */
     al_rates rates;          /* the place's, when it first ran: sizes are told by them */
-    al_curve curve;
-    al_bucket build; /* compiling it */
     al_answer answers[AL_KNOWN_ANSWERS];
+    al_bucket build;        /* compiling it */
+    al_curve curve;         /* large: behind what most questions need */
     al_testimony testimony; /* guarded by the class's lock */
     char name[];            /* the key */
 };

@@ -113,8 +113,9 @@ al_known_class *al_known_class_have(al_model *model, const char *text, allot_kin
     known->kind = kind;
     known->workers = workers;
     set_rates(known, model->has_cpu_rates ? &model->cpu_rates : NULL);
-    if (first) {
-        known->next = first->next;
+    if (first) { /* at the end: models are written in the order of their tables */
+        while (first->next)
+            first = first->next;
         first->next = known;
         return known;
     }

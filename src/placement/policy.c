@@ -234,6 +234,8 @@ void al_policy_pick(const allot_policy *policy, const allot_snapshot *snapshot, 
 {
     int first, count = count_possible(snapshot, &first);
     *choice = (allot_choice){ .chosen = first, .why = "no place can run it" };
+    if (policy->info.needs & ALLOT_POLICY_RANK && isfinite(snapshot->rank_s))
+        choice->urgency = snapshot->rank_s; /* also where there is no choice */
     if (count == 1)
         choice->why = "the only one";
     else if (count > 1 && snapshot->deterministic)

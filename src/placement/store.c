@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What has a longer name is not kept. */
 #define NAME_MAX_BYTES 1000
 
 uint64_t al_store_hash(uint64_t hash, const void *bytes, size_t size)
@@ -79,7 +80,7 @@ static void write_kernel(FILE *stream, al_known_kernel *kernel, size_t type)
     al_rates rates = kernel->rates;
     uint64_t code = kernel->code;
     al_spin_unlock(&kernel->lock);
-    if (curve.runs == 0)
+    if (curve.runs == 0 || strlen(kernel->name) > NAME_MAX_BYTES)
         return;
     fputs("kernel", stream);
     write_name(stream, kernel->name);
@@ -91,6 +92,8 @@ static void write_kernel(FILE *stream, al_known_kernel *kernel, size_t type)
 
 static void write_class(FILE *stream, al_known_class *known)
 {
+    if (strlen(known->text) > NAME_MAX_BYTES)
+        return;
     al_spin_lock(&known->lock);
     al_bucket launch = known->launch, build = known->build;
     al_spin_unlock(&known->lock);
@@ -111,7 +114,7 @@ static void write_link(FILE *stream, al_model_link *link)
         al_curve curve = link->curves[direction];
         uint64_t clock = link->clock;
         al_spin_unlock(&link->lock);
-        if (curve.runs == 0)
+        if (curve.runs == 0 || strlen(link->text) > NAME_MAX_BYTES)
             continue;
         fputs("link", stream);
         write_name(stream, link->text);
@@ -247,7 +250,7 @@ static bool take_name(reader *self, char **name)
         from += 3;
     }
     *to = '\0';
-    return true;
+    return strlen(word) <= NAME_MAX_BYTES || fail(self, "a name is too long");
 }
 
 static bool take_rates(reader *self, al_rates *rates)

@@ -69,7 +69,7 @@ void al_load_discharge(al_load *load, int64_t predicted_ns, int workers, int64_t
 int64_t al_load_wait_ns(const al_load *load, int workers, int64_t now_ns)
 {
     int busy = atomic_load_explicit((_Atomic int *)&load->busy, memory_order_relaxed);
-    if (busy + workers <= load->width)
+    if (busy + (workers > 0 ? workers : 1) <= load->width) /* what only waits needs one to begin it */
         return 0;
     int64_t wait_ns = get(&load->free_at_ns) - now_ns;
     int64_t behind_ns = (get(&load->area_ns) - get(&load->running_ns)) / load->width;

@@ -79,10 +79,8 @@ struct al_place {
     bool only_by_name;   /* never a candidate unless the hints ask for it */
     int width;           /* how much it can do at once: configured workers, compute units. Never changes */
     _Atomic int workers; /* threads or processes that it has now */
-    al_counts counts[AL_LANES];
     /* Kept by the executor, not by the place: */
     _Atomic int state; /* allot_place_state; below 0 while it is brought up */
-    char message[256]; /* why it is aside; read by al_place_message() */
     /* Takes a task that this place started and could not carry out, to run it elsewhere; false: nowhere.
      * NULL: there is nobody to ask. May be called where user code must not run. */
     bool (*elsewhere)(al_place *place, al_task *task, const al_failure *failure);
@@ -94,6 +92,9 @@ struct al_place {
     /* Takes over a task whose attempt has failed, to enqueue it again later; false: it ends so. NULL: never.
      */
     bool (*retry)(al_place *place, al_task *task, allot_status status, al_failure *failure);
+    /* Behind what every decision looks at: */
+    char message[256]; /* why it is aside; read by al_place_message() */
+    al_counts counts[AL_LANES];
 };
 
 /* What an executor tells the kinds when it looks for places. */

@@ -232,8 +232,9 @@ static al_worker *only_rung(const al_process *place)
     return only;
 }
 
-/* Of this thread: so often it will not sleep for a worker that had to be woken. Two who wake each other by turns
- * across CPUs, each asleep by the time the other one is up, come to an end of it only if one stays awake. */
+/* Of this thread: so often it will not sleep for a worker that had to be woken. Two who wake each other by
+ * turns across CPUs, each asleep by the time the other one is up, come to an end of it only if one stays
+ * awake. */
 static _Thread_local unsigned sulking __attribute__((tls_model("initial-exec")));
 
 static void note_sleep(int64_t slept_ns)

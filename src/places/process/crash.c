@@ -1,5 +1,4 @@
 #include "places/process/crash.h"
-#include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -7,14 +6,14 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <unwind.h>
 
-/* Everything that the handler calls may be called in a handler: open, read, close, and the unwinder, which
- * takes no lock (glibc 2.35 and later). */
+/* Everything that the handler calls may be called in a handler: open, read, close, and the compiler's
+ * unwinder, which takes no lock (glibc 2.35 and later). Not backtrace(), which loads that first: a quarter of
+ * a millisecond, and not in a handler. */
 
 #define STACK_BYTES 65536 /* of the handler: with room for a processor's largest register file */
 #define GUARD_BYTES 4096
-#define DEPTH       (AL_CRASH_FRAMES + 8) /* the handler's own frames come first */
-
 static al_crash *record;
 
 /* ---- Where the code was ---- */
@@ -36,21 +35,32 @@ static point point_of(const void *context)
 #endif
 }
 
+typedef struct climb {
+    point at;
+    uint32_t count; /* of frames; 0: still below where the signal came */
+} climb;
+
+/* The handler's own frames come first. */
+static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *of)
+{
+    climb *done = of;
+    uint64_t address = (uint64_t)_Unwind_GetIP(context);
+    if (done->count ? address != 0 : address == done->at.code)
+        record->frames[done->count++].address = address;
+    return done->count < AL_CRASH_FRAMES ? _URC_NO_REASON : _URC_NORMAL_STOP;
+}
+
 /* What the unwinder finds above the handler. A call of what is no code has no frame: its caller's address
  * lies on top of the stack. */
 static uint32_t find_frames(point at)
 {
-    void *found[DEPTH];
-    int depth = backtrace(found, DEPTH), from = 0;
-    uint32_t count = 0;
-    while (from < depth && (uint64_t)(uintptr_t)found[from] != at.code)
-        from++;
-    record->frames[count++].address = at.code;
-    if (from + 1 >= depth && at.stack)
-        record->frames[count++].address = *(const uint64_t *)(uintptr_t)at.stack;
-    for (int i = from + 1; i < depth && count < AL_CRASH_FRAMES; i++)
-        record->frames[count++].address = (uint64_t)(uintptr_t)found[i];
-    return count;
+    climb done = { at, 0 };
+    _Unwind_Backtrace(step, &done);
+    if (!done.count)
+        record->frames[done.count++].address = at.code;
+    if (done.count == 1 && at.stack)
+        record->frames[done.count++].address = *(const uint64_t *)(uintptr_t)at.stack;
+    return done.count;
 }
 
 /* ---- Which file lies there: /proc/self/maps, read by hand ---- */
@@ -199,10 +209,4 @@ void al_crash_watch(al_crash *crash)
         if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
             sigaction(numbers[i], &action, NULL);
     }
-}
-
-void al_crash_prepare(void)
-{
-    void *frame[1];
-    backtrace(frame, 1);
 }

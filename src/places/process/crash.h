@@ -34,7 +34,4 @@ typedef struct al_crash {
  * installed already stays, as a sanitizer's does. To be called by the thread that runs the tasks. */
 void al_crash_watch(al_crash *crash);
 
-/* Worker: loads what finding frames needs, so that the handler need not. */
-void al_crash_prepare(void);
-
 #endif

@@ -237,33 +237,13 @@ static size_t take_over(al_process *place, al_worker *worker, size_t room, al_be
 }
 
 /* Puts all that it has not begun back at the head of the queue. */
-static bool take_back_all(al_process *place, al_worker *worker)
+static void take_back_all(al_process *place, al_worker *worker)
 {
-    bool took = false;
-    for (uint64_t turn = worker->head; --turn > worker->tail;) {
+    for (uint64_t turn = worker->head; turn-- > worker->tail + 1;) {
         al_job *job = worker->jobs[turn % AL_SLOTS];
-        if (!job || !al_process_take_back(place, job))
-            continue;
-        al_job_queue_prepend(&place->queue, job);
-        took = true;
+        if (job && al_process_take_back(place, job))
+            al_job_queue_prepend(&place->queue, job);
     }
-    return took;
-}
-
-bool al_process_relieve(al_process *place, al_bells *bells)
-{
-    bool ahead = false, took = false;
-    for (al_worker *worker = place->workers; worker; worker = worker->next) {
-        if (!first_waiting(worker))
-            continue;
-        if (worker->seen_tail == worker->tail)
-            took |= take_back_all(place, worker);
-        worker->seen_tail = worker->tail;
-        ahead |= first_waiting(worker) != NULL;
-    }
-    if (took)
-        al_process_distribute(place, bells);
-    return ahead;
 }
 
 /* ---- Feeding ---- */
@@ -346,11 +326,11 @@ static bool keeper_is_needed(al_process *place, const al_worker *free_worker)
 }
 
 /* Feeds those that are free. Returns one that is free still. */
-static al_worker *spread(al_process *place, al_bells *bells)
+static al_worker *spread(al_process *place, al_bells *bells, bool wakes)
 {
     al_worker *worker;
     while ((worker = al_process_free_worker(place)) && al_process_queued(place) && !bells->attend &&
-           !need_not_wake(place, worker)) {
+           (wakes || !need_not_wake(place, worker))) {
         feed(place, worker, bells);
         if (worker->head == worker->tail && al_process_queued(place))
             break; /* the first is not simple */
@@ -358,14 +338,37 @@ static al_worker *spread(al_process *place, al_bells *bells)
     return worker;
 }
 
-void al_process_distribute(al_process *place, al_bells *bells)
+static void distribute(al_process *place, al_bells *bells, bool wakes)
 {
     for (;;) {
-        al_worker *worker = spread(place, bells);
+        al_worker *worker = spread(place, bells, wakes);
         bool wanted = worker || (place->worker_count < (size_t)place->limit && !place->starting);
         bool before = atomic_exchange(&place->wanted, wanted); /* seq_cst: pairs with al_process_enqueue() */
         bells->attend |= keeper_is_needed(place, worker);
         if (!wanted || before || bells->attend || !al_process_queued(place))
             return; /* submitters will see that they are wanted, or nothing came before they could */
     }
+}
+
+void al_process_distribute(al_process *place, al_bells *bells)
+{
+    distribute(place, bells, false);
+}
+
+/* ---- Relief ---- */
+
+bool al_process_relieve(al_process *place, al_bells *bells)
+{
+    bool ahead = false;
+    for (al_worker *worker = place->workers; worker; worker = worker->next) {
+        if (!first_waiting(worker))
+            continue;
+        if (worker->seen_tail == worker->tail)
+            take_back_all(place, worker);
+        worker->seen_tail = worker->tail;
+        ahead |= first_waiting(worker) != NULL;
+    }
+    if (al_process_queued(place))
+        distribute(place, bells, true);
+    return ahead;
 }

@@ -102,9 +102,8 @@ struct al_worker {
         bool stale; /* the copy is gone */
     } arrays[AL_ARRAYS_MAX];
     uint64_t uses;
-    uint32_t party;  /* its number among those who use sync objects; 0: it has asked for none */
-    int64_t kill_ns; /* when SIGKILL is due; INT64_MAX: never */
-    int64_t start_ns;
+    uint32_t party;     /* its number among those who use sync objects; 0: it has asked for none */
+    int64_t kill_ns;    /* when SIGKILL is due; INT64_MAX: never */
     int64_t typical_ns; /* what a call took lately; 0: there was none */
     bool surprised;     /* the last one took much longer */
 };
@@ -290,7 +289,7 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
 void al_process_feed(al_process *place, al_worker *worker, al_bells *bells);
 
 /* The keeper: takes back what workers have not begun that are still at the call that they were at when this
- * was called last. True: it is to be called again soon. */
+ * was called last, and wakes others for it and for what else waits. True: something waits behind a call. */
 bool al_process_relieve(al_process *place, al_bells *bells);
 
 /* Feeds workers that are free, and says whether submitters are wanted from now on. */
@@ -339,19 +338,19 @@ typedef enum al_tag {
     AL_TAG_WORDS
 } al_tag;
 
-/* ---- crew.c: the life of workers; the keeper, with no lock held ---- */
+/* ---- crew.c: the keeper, with no lock held but where said ---- */
 
 /* Starts one more worker. */
 allot_status al_worker_start(al_process *place, al_failure *failure);
 
+/* Any thread, with the lock held: whether it is one of the place's workers. */
+void al_worker_count(al_process *place, al_worker *worker, bool there);
+
+/* Lets the keeper hear of what happens at a descriptor. */
+bool al_worker_watch(al_process *place, int fd, al_worker *worker, al_tag tag);
+
 /* The worker has reached its loop. */
 void al_worker_greet(al_process *place, al_worker *worker);
-
-/* It has said something on its standard error. */
-void al_worker_speaks(al_process *place, al_worker *worker);
-
-/* With the lock held: lets a worker end once it has done what it was given. */
-void al_worker_retire(al_process *place, al_worker *worker);
 
 /* It lives, and its start may take as long as it likes. */
 void al_worker_takes_time(al_process *place, al_worker *worker);
@@ -359,14 +358,16 @@ void al_worker_takes_time(al_process *place, al_worker *worker);
 /* It cannot do its work, as it says itself. */
 void al_worker_refuses(al_process *place, al_worker *worker, const al_wire_message *message);
 
-/* Its socket has ended. */
-void al_worker_lost(al_process *place, al_worker *worker);
-
-/* Ends one that cannot be used any more; its death is noticed as any other. */
-void al_worker_kill(al_process *place, al_worker *worker);
-
 /* The worker has died: fails what it was running, puts back what it had not begun, frees it. */
 void al_worker_bury(al_process *place, al_worker *worker);
+
+/* ---- shift.c: the keeper, with no lock held but where said ---- */
+
+/* It has said something on its standard error. */
+void al_worker_speaks(al_process *place, al_worker *worker);
+
+/* Any thread, with the lock held: lets a worker end once it has done what it was given. */
+void al_worker_retire(al_process *place, al_worker *worker);
 
 /* Sees to workers whose time is up: kills them, lets go of those that are too many; returns when the next
  * one's is. */
@@ -375,8 +376,24 @@ int64_t al_workers_expire(al_process *place, int64_t now_ns);
 /* Any thread: how many workers it has. */
 void al_process_resize(al_process *place, int min, int max);
 
+/* ---- stop.c ---- */
+
+/* The keeper: ends one that cannot be used any more; its death is noticed as any other. */
+void al_worker_kill(al_process *place, al_worker *worker);
+
+/* The keeper: its socket has ended. */
+void al_worker_lost(al_process *place, al_worker *worker);
+
 /* Any thread: ends a running task; with NULL all of them, for good. */
 void al_process_stop(al_process *place, al_task *task, int64_t grace_ns);
+
+/* ---- tend.c; the keeper, with no lock held ---- */
+
+/* Does what there is to do besides collecting. */
+void al_keeper_tend(al_process *place);
+
+/* Fails everything that waits for a worker: there will be none. */
+void al_keeper_give_up(al_process *place, allot_status status, const char *why);
 
 /* ---- keeper.c ---- */
 
@@ -404,8 +421,5 @@ static inline void al_worker_arm(al_worker *worker, bool notify)
 
 /* With the lock held: does that for all of them. */
 void al_keeper_arm(al_process *place);
-
-/* Fails everything that waits for a worker: there will be none. */
-void al_keeper_give_up(al_process *place, allot_status status, const char *why);
 
 #endif

@@ -330,14 +330,12 @@ static void begin(worker *self)
     if (status != ALLOT_OK)
         give_up(self, status, "a worker process cannot be set up", &failure);
     if (setup && setup->initializes) {
-        al_crash_prepare();
         status = call_once(self, setup->initialize, &failure);
         if (status != ALLOT_OK)
             give_up(self, status, "the initializer of a worker process failed", &failure);
     }
     al_limits_ready(&self->limits);
     tell_ready(self, ALLOT_OK, "", &failure);
-    al_crash_prepare(); /* while the first call is on its way */
 }
 
 static _Noreturn void end(worker *self)

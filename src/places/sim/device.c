@@ -82,8 +82,9 @@ static bool wants_more(const al_sim_device *device)
 /* False: its data does not fit beside what is in use; it waits until something is over. */
 static bool bring(al_sim_device *device, al_sim_item *item)
 {
-    item->status = al_sim_bring(device, item->task, &item->ready_ns, &item->failure);
+    allot_status status = al_sim_bring(device, item->task, &item->ready_ns, &item->failure);
     lock(device);
+    item->status = status; /* whoever withdraws looks at it */
     item->brings = false;
     bool waits = item->status == ALLOT_NO_MEMORY && (device->running || device->window_count);
     if (waits && al_sim_queue_push(device, item)) {
@@ -387,6 +388,7 @@ static bool queue_item(al_sim_device *device, al_task *task)
     item->task = task;
     item->order = sim->orders++;
     item->priority = task->more->priority;
+    item->urgency = task->more->urgency;
     if (!al_sim_queue_push(device, item)) {
         give_item(sim, item);
         return false;
@@ -430,7 +432,7 @@ static al_task *withdraw(al_place *place, al_task *which)
     al_sim_item *item = which ? which->more->slot : device->queued ? device->queue[device->queued - 1] : NULL;
     if (!which && !item && device->window_count)
         item = device->window[device->window_count - 1];
-    bool had_data = item && item->at == SIZE_MAX && item->status == ALLOT_OK;
+    bool had_data = item && item->at == SIZE_MAX && !item->brings && item->status == ALLOT_OK;
     bool taken = item && take_out(device, item);
     if (taken)
         al_sim_touch(device);

@@ -12,6 +12,7 @@
 typedef struct al_sim_device al_sim_device;
 typedef struct al_sim_memory al_sim_memory;
 typedef struct al_sim_item al_sim_item;
+typedef struct al_sim_copy al_sim_copy;
 
 /* ---- Links ---- */
 
@@ -34,16 +35,17 @@ struct al_sim_memory {
     const al_sim_class *class; /* of the device that owns it; NULL: a node's */
     size_t node;
     al_sim_end in, out;
-    double bytes; /* held now */
+    double bytes; /* held now; this and the list are guarded by the machine's lock */
+    al_sim_copy *longest_unused, *last_used; /* all its copies, by their last use */
 };
 
-typedef struct al_sim_copy {
+struct al_sim_copy {
     al_copy base;               /* first */
     _Atomic int64_t arrives_ns; /* when all that is current here has come */
     _Atomic int64_t at_host_ns; /* when all that was brought from here to the host has come */
-    _Atomic int64_t used_ns;    /* last */
     _Atomic unsigned pins;      /* tasks that need it and are not over */
-} al_sim_copy;
+    al_sim_copy *used_before, *used_after;
+};
 
 /* What the stepper brings for one task. */
 typedef struct al_sim_plan {
@@ -67,6 +69,7 @@ struct al_sim_item {
     al_task *task;  /* NULL: unused */
     uint64_t order; /* of arrival */
     int priority;
+    double urgency;
     bool brings;      /* the stepper has it in hand; cannot be withdrawn */
     size_t at;        /* index in the queue; SIZE_MAX: not there */
     int64_t ready_ns; /* when its data has come */
@@ -109,7 +112,7 @@ static inline al_sim_device *al_sim_device_from(const al_place *place)
     return place->ops == &al_sim_ops ? (al_sim_device *)place : NULL;
 }
 
-/* With the lock held. The queue: by priority, then by arrival. */
+/* With the lock held. The queue: by priority, then by urgency, then by arrival. */
 bool al_sim_queue_push(al_sim_device *device, al_sim_item *item);
 al_sim_item *al_sim_queue_pop(al_sim_device *device);
 void al_sim_queue_remove(al_sim_device *device, al_sim_item *item);

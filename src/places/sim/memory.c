@@ -49,46 +49,71 @@ static al_sim_copy *find_copy(allot_array *array, const al_sim_memory *memory)
     return (al_sim_copy *)copy;
 }
 
-/* ---- The operations ---- */
+/* ---- Room: with the machine's lock held; arrays are released, and with them their copies, by any thread
+ * ----
+ */
 
-static int64_t last_use(const al_copy *copy)
+static void unlink_copy(al_sim_memory *memory, al_sim_copy *copy)
 {
-    al_sim_copy *own = (al_sim_copy *)copy;
-    return atomic_load(&own->pins) ? -1 : atomic_load(&own->used_ns);
+    *(copy->used_before ? &copy->used_before->used_after : &memory->longest_unused) = copy->used_after;
+    *(copy->used_after ? &copy->used_after->used_before : &memory->last_used) = copy->used_before;
 }
 
-/* Arrays are released, and with them their copies, by any thread. */
-static void count_bytes(al_sim_memory *memory, double bytes)
+static void link_last(al_sim_memory *memory, al_sim_copy *copy)
 {
-    pthread_mutex_lock(&memory->sim->lock);
-    memory->bytes += bytes;
-    pthread_mutex_unlock(&memory->sim->lock);
+    copy->used_after = NULL;
+    copy->used_before = memory->last_used;
+    *(memory->last_used ? &memory->last_used->used_after : &memory->longest_unused) = copy;
+    memory->last_used = copy;
+}
+
+/* The copy that was not used for longest and that no task needs, its array held; NULL: there is none. */
+static al_sim_copy *find_unused(al_sim_memory *memory)
+{
+    al_sim_copy *copy = memory->longest_unused;
+    while (copy && (atomic_load(&copy->pins) || !al_array_try_hold(copy->base.array)))
+        copy = copy->used_after;
+    return copy;
 }
 
 static allot_status make_room(al_sim_memory *memory, double bytes, al_failure *failure)
 {
     double limit = memory->class ? memory->class->memory_bytes : 0;
-    while (limit > 0 && memory->bytes + bytes > limit)
-        if (!al_memory_evict(&memory->base, last_use))
+    while (limit > 0 && memory->bytes + bytes > limit) {
+        al_sim_copy *unused = find_unused(memory);
+        if (!unused)
             return al_failure_set(failure, ALLOT_NO_MEMORY,
                                   "%.0f bytes do not fit into the %.0f of %s, %.0f of which are in use",
                                   bytes, limit, memory->class->name, memory->bytes);
+        pthread_mutex_unlock(&memory->sim->lock);
+        al_memory_evict(&unused->base);
+        pthread_mutex_lock(&memory->sim->lock);
+    }
     return ALLOT_OK;
 }
+
+/* ---- The operations ---- */
 
 static allot_status create(al_memory *base, allot_array *array, al_copy **copy, al_failure *failure)
 {
     al_sim_memory *memory = (al_sim_memory *)base;
-    allot_status status = make_room(memory, (double)array->size_bytes, failure);
-    if (status != ALLOT_OK)
-        return status;
     al_sim_copy *made = calloc(1, sizeof *made);
     if (!made)
         return al_failure_set(failure, ALLOT_NO_MEMORY, "out of memory");
-    made->used_ns = al_sim_now(memory->sim);
-    count_bytes(memory, (double)array->size_bytes);
-    *copy = &made->base;
-    return ALLOT_OK;
+    pthread_mutex_lock(&memory->sim->lock);
+    allot_status status = make_room(memory, (double)array->size_bytes, failure);
+    if (status == ALLOT_OK) {
+        made->base.array = array;     /* before it can be found */
+        atomic_store(&made->pins, 1); /* of the task that it is made for */
+        memory->bytes += (double)array->size_bytes;
+        link_last(memory, made);
+    }
+    pthread_mutex_unlock(&memory->sim->lock);
+    if (status != ALLOT_OK)
+        free(made);
+    else
+        *copy = &made->base;
+    return status;
 }
 
 /* The host's own transfers have no task that could wait for them: time passes for them at once, if nothing
@@ -147,7 +172,10 @@ static allot_status fetch(al_copy *copy, al_copy *source, size_t begin, size_t e
 static void destroy(al_copy *copy)
 {
     al_sim_memory *memory = memory_of(copy);
-    count_bytes(memory, -(double)copy->array->size_bytes);
+    pthread_mutex_lock(&memory->sim->lock);
+    memory->bytes -= (double)copy->array->size_bytes;
+    unlink_copy(memory, (al_sim_copy *)copy);
+    pthread_mutex_unlock(&memory->sim->lock);
     free(copy);
 }
 
@@ -167,6 +195,15 @@ static bool has_copy(const al_argument *argument)
     return al_argument_is_array(argument) && !al_argument_is_reduced(argument);
 }
 
+/* An argument before this one is of the same array. */
+static bool is_again(const al_launch *launch, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (has_copy(&launch->args[i]) && launch->args[i].view.array == launch->args[index].view.array)
+            return true;
+    return false;
+}
+
 static allot_status acquire(al_sim_device *device, al_launch *launch, al_sim_plan *made, al_failure *failure)
 {
     al_sim_copy *before[AL_PARAMS_MAX] = { NULL };
@@ -181,12 +218,15 @@ static allot_status acquire(al_sim_device *device, al_launch *launch, al_sim_pla
     for (size_t i = 0; i < launch->arg_count; i++) {
         if (!has_copy(&launch->args[i]))
             continue;
-        if (status != ALLOT_OK && before[i])
-            before[i]->pins--;
+        al_sim_copy *gives_up = status == ALLOT_OK ? NULL : before[i];
+        if (status != ALLOT_OK && !before[i] && !is_again(launch, i))
+            gives_up = find_copy(launch->args[i].view.array, device->memory); /* made, and not needed now */
+        if (gives_up)
+            gives_up->pins--;
         if (status != ALLOT_OK || !copies[i])
             continue;
         al_sim_copy *copy = (al_sim_copy *)copies[i];
-        copy->pins += !before[i];
+        copy->pins += !before[i] && is_again(launch, i);
         made->ready_ns = later(made->ready_ns, atomic_load(&copy->arrives_ns));
     }
     return status;
@@ -227,7 +267,10 @@ void al_sim_unpin(al_sim_device *device, al_task *task)
         al_sim_copy *copy = find_copy(launch->args[i].view.array, device->memory);
         if (!copy)
             continue; /* lost with the device */
+        pthread_mutex_lock(&device->sim->lock);
+        unlink_copy(device->memory, copy);
+        link_last(device->memory, copy);
         copy->pins--;
-        copy->used_ns = al_sim_now(device->sim);
+        pthread_mutex_unlock(&device->sim->lock);
     }
 }

@@ -1,4 +1,5 @@
-/* A device's queue: a binary heap, the highest priority first, then the first that came. */
+/* A device's queue: a binary heap, the highest priority first, then the most urgent by the policy (its rank),
+ * then the first that came. */
 #include "places/sim/engine.h"
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,7 +10,9 @@ enum {
 
 bool al_sim_comes_before(const al_sim_item *a, const al_sim_item *b)
 {
-    return a->priority != b->priority ? a->priority > b->priority : a->order < b->order;
+    if (a->priority != b->priority)
+        return a->priority > b->priority;
+    return a->urgency != b->urgency ? a->urgency > b->urgency : a->order < b->order;
 }
 
 static void put(al_sim_device *device, size_t at, al_sim_item *item)

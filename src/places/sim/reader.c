@@ -25,9 +25,9 @@ static void refuse(reader *read, allot_status status, const char *what, const ch
 {
     if (read->status != ALLOT_OK)
         return;
-    const char *dot = read->path[0] && key[0] ? "." : "";
-    read->status = al_failure_set(read->failure, status, "%s: %s%s%s: %s%s", read->file, read->path, dot, key,
-                                  what, expected);
+    const char *dot = read->path[0] && key[0] ? "." : "", *colon = read->path[0] || key[0] ? ": " : "";
+    read->status = al_failure_set(read->failure, status, "%s: %s%s%s%s%s%s", read->file, read->path, dot, key,
+                                  colon, what, expected);
 }
 
 static void expect(reader *read, const char *key, const char *expected)

@@ -175,9 +175,25 @@ bool al_sim_places(al_sim *sim, al_place **places)
     return made;
 }
 
+/* What happened here last, a task that was cancelled, may not have been looked at. */
+static void forget_touched(al_sim *sim, al_sim_device *device)
+{
+    pthread_mutex_lock(&sim->lock);
+    al_sim_device *before = NULL, *each = device->touched ? sim->touched : NULL;
+    for (; each && each != device; each = each->next_touched)
+        before = each;
+    if (each)
+        *(before ? &before->next_touched : &sim->touched) = device->next_touched;
+    if (each && sim->last_touched == device)
+        sim->last_touched = before;
+    device->touched = false;
+    pthread_mutex_unlock(&sim->lock);
+}
+
 void al_sim_close_device(al_sim_device *device)
 {
     al_sim *sim = device->sim;
+    forget_touched(sim, device);
     destroy_device(device);
     if (--sim->open_count)
         return;

@@ -114,7 +114,8 @@ static void reckon(al_pool *pool)
         atomic_store(&pool->growing, growing);
         atomic_fetch_add(&pool->attention, growing ? 1u : -1u);
     }
-    atomic_store(&pool->surplus, at_work > atomic_load(&pool->max));
+    /* At the end all take what is left in the queues, if only batches without a call left. */
+    atomic_store(&pool->surplus, at_work > atomic_load(&pool->max) && !atomic_load(&pool->closing));
     atomic_store(&pool->base.workers, atomic_load(&pool->live));
 }
 

@@ -153,6 +153,15 @@ static inline void al_park_announce(al_pool *pool)
         al_park_attend(pool);
 }
 
+/* Queues a plain task. */
+static inline void al_pool_push_plain(al_pool *pool, al_task *task)
+{
+    al_worker *worker = al_worker_of(pool);
+    if (!worker || !al_deque_push(&worker->deque, task))
+        al_inject_push(&pool->inject, AL_BAND_NORMAL, task);
+    al_park_announce(pool);
+}
+
 /* ---- crew.c ---- */
 
 void al_crew_init(al_pool *pool, int min, int max, int64_t idle_ns);

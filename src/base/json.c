@@ -1,0 +1,71 @@
+#include "base/json.h"
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* How many bytes a well-formed UTF-8 sequence has at `text`; 0: it is malformed. */
+static size_t utf8_length(const unsigned char *text)
+{
+    size_t length = text[0] < 0x80                      ? 1
+                    : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
+                    : text[0] >= 0xe0 && text[0] < 0xf0 ? 3
+                    : text[0] >= 0xf0 && text[0] < 0xf5 ? 4
+                                                        : 0;
+    for (size_t i = 1; i < length; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    bool surrogate_or_overlong = (text[0] == 0xe0 && text[1] < 0xa0) ||
+                                 (text[0] == 0xed && text[1] >= 0xa0) ||
+                                 (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] >= 0x90);
+    return surrogate_or_overlong ? 0 : length;
+}
+
+/* What stands for the character at `text` in a JSON string; "" if it stands for itself. `length` is its UTF-8
+ * length. */
+static const char *escape(const unsigned char *text, size_t length, char room[8])
+{
+    if (length == 0)
+        return "\\ufffd";
+    if (*text == '"' || *text == '\\')
+        snprintf(room, 8, "\\%c", *text);
+    else if (*text < 0x20 || *text == 0x7f)
+        snprintf(room, 8, "\\u%04x", *text);
+    else
+        return "";
+    return room;
+}
+
+/* A JSON string: names come from users and may hold anything. What needs no escape is written in one piece.
+ */
+void al_json_put_text(FILE *file, const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text, *piece = at;
+    char room[8];
+    fputc('"', file);
+    while (*at) {
+        size_t length = utf8_length(at);
+        const char *escaped = escape(at, length, room);
+        if (*escaped) {
+            fwrite(piece, 1, (size_t)(at - piece), file);
+            fputs(escaped, file);
+            piece = at + (length ? length : 1);
+        }
+        at += length ? length : 1;
+    }
+    fwrite(piece, 1, (size_t)(at - piece), file);
+    fputc('"', file);
+}
+
+void al_json_put_number(FILE *file, double value)
+{
+    char text[40];
+    if (!isfinite(value)) {
+        fputs(isnan(value) ? "\"nan\"" : value > 0 ? "\"inf\"" : "\"-inf\"", file);
+        return;
+    }
+    snprintf(text, sizeof text, "%.17g", value);
+    for (char *at = text; *at; at++) /* the locale's point may be a comma, or longer than that: seldom */
+        if (*at == ',')
+            *at = '.';
+    fputs(text, file);
+}
