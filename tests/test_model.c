@@ -291,6 +291,18 @@ static void what_is_not_seen_again_fades(void)
     al_model_destroy(model);
 }
 
+static void other_sizes_on_the_place_make_none_old(void)
+{
+    al_model *model = made();
+    learn(model, &on_threads, 1e6, 400 * US, 50);
+    double sigma = predict(model, &on_threads, 1e6).sigma;
+    learn(model, &on_threads, 1e3, 10 * US, 5000);
+    CU_ASSERT_TRUE(predict(model, &on_threads, 1e6).sigma < 1.1 * sigma);
+    learn(model, &on_device, 1e3, 10 * US, 500);
+    CU_ASSERT_TRUE(predict(model, &on_threads, 1e6).sigma > sigma + 0.2);
+    al_model_destroy(model);
+}
+
 /* ---- Compilers ---- */
 
 static void compiling_is_paid_once_a_kernel_and_learned_by_place(void)
@@ -598,6 +610,7 @@ int main(void)
         { "the bound narrows with samples and widens with noise",
           the_bound_narrows_with_samples_and_widens_with_noise },
         { "what is not seen again fades", what_is_not_seen_again_fades },
+        { "other sizes on the place make none old", other_sizes_on_the_place_make_none_old },
         { "compiling is paid once a kernel, and learned by place",
           compiling_is_paid_once_a_kernel_and_learned_by_place },
         { "the run after a build is not a sample", the_run_after_a_build_is_not_a_sample },

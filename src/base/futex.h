@@ -15,6 +15,11 @@ typedef enum al_futex_scope {
  * again. */
 void al_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns, al_futex_scope scope);
 
+/* The same with two words, a private one and a shared one: sleeps while both are as expected. False: the
+ * kernel cannot (Linux can since 5.16). */
+bool al_futex_wait_either(_Atomic uint32_t *own, uint32_t own_expected, _Atomic uint32_t *shared,
+                          uint32_t shared_expected, int64_t deadline_ns);
+
 /* Wakes up to `count` sleepers. */
 void al_futex_wake(_Atomic uint32_t *word, int count, al_futex_scope scope);
 

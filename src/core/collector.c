@@ -54,6 +54,18 @@ void al_collecting_step(const al_collecting *collecting)
         collecting->visited[i]->collect(collecting->visited[i]);
 }
 
+bool al_collecting_slow(const al_collecting *collecting)
+{
+    return collecting->count == 1 && collecting->visited[0]->slow(collecting->visited[0]);
+}
+
+bool al_collecting_sleep(const al_collecting *collecting, _Atomic uint32_t *word, uint32_t expected,
+                         int64_t deadline_ns)
+{
+    return collecting->count == 1 &&
+           collecting->visited[0]->sleep(collecting->visited[0], word, expected, deadline_ns);
+}
+
 void al_collecting_end(const al_collecting *collecting)
 {
     if (!collecting->count)

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct al_collector al_collector;
 struct al_collector {
@@ -16,6 +17,12 @@ struct al_collector {
     void (*begin)(al_collector *self);   /* a thread will collect until it says end */
     void (*collect)(al_collector *self); /* takes what is there; runs continuations, no user code */
     void (*end)(al_collector *self);
+    /* Whether somebody who collects is likely to find nothing for long, since what is under way had to be
+     * woken first. Quick. */
+    bool (*slow)(al_collector *self);
+    /* If that is so, sleeps until there is something to collect, or *word is not `expected` and its sleepers
+     * are woken. False, at once: it is not so. */
+    bool (*sleep)(al_collector *self, _Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns);
 };
 
 /* Makes it known to waiting threads. */
@@ -34,6 +41,10 @@ typedef struct al_collecting {
 /* For waiters: visits those where something is under way. */
 void al_collecting_begin(al_collecting *collecting);
 void al_collecting_step(const al_collecting *collecting);
+/* The same where there is one of them alone. */
+bool al_collecting_slow(const al_collecting *collecting);
+bool al_collecting_sleep(const al_collecting *collecting, _Atomic uint32_t *word, uint32_t expected,
+                         int64_t deadline_ns);
 void al_collecting_end(const al_collecting *collecting);
 
 #endif

@@ -134,12 +134,26 @@ static void spun(bool paid)
     }
 }
 
-static bool spin(const allot_future *future, int64_t deadline_ns)
+/* Instead of spinning, where that would take too long. */
+static void sleep_and_collect(const al_collecting *collecting, allot_future *future, int64_t deadline_ns)
+{
+    while (al_collecting_slow(collecting) && al_future_flag(future, AL_FUTURE_WAITED)) {
+        uint64_t word = atomic_load_explicit(&future->word, memory_order_acquire);
+        if (al_future_state_is_done((allot_state)(word & AL_FUTURE_STATE_MASK)) ||
+            !al_collecting_sleep(collecting, al_future_futex(future), (uint32_t)word, deadline_ns) ||
+            al_clock_passed(deadline_ns))
+            return;
+        al_collecting_step(collecting);
+    }
+}
+
+static bool spin(allot_future *future, int64_t deadline_ns)
 {
     if (!may_spin() || atomic_load_explicit(&future->word, memory_order_relaxed) & AL_FUTURE_NO_SPIN)
         return false;
     al_collecting collecting;
     al_collecting_begin(&collecting);
+    sleep_and_collect(&collecting, future, deadline_ns);
     int64_t most_ns = collecting.count ? COLLECT_NS : mine.ns, now_ns = al_clock_now_ns(),
             end_ns = now_ns + most_ns;
     if (deadline_ns < end_ns)

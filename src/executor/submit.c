@@ -139,14 +139,16 @@ static allot_future *accept(allot_executor *executor, al_task *task, al_launch *
     return future;
 }
 
-/* Hints that say no more than the kind of a place, as most do that are given. */
+/* Hints that say no more than the kind of a place, as most do that are given. What an older header lacks is
+ * nothing, and what a newer one has may be something. */
 static bool says_place_only(const allot_hints *given)
 {
     static const allot_hints nothing;
     const size_t kind_ends = offsetof(allot_hints, place_id);
-    return given->size == sizeof *given && (unsigned)given->place < AL_DIRECT_KINDS &&
+    return given->size >= kind_ends && given->size <= sizeof *given &&
+           (unsigned)given->place < AL_DIRECT_KINDS &&
            memcmp((const char *)given + kind_ends, (const char *)&nothing + kind_ends,
-                  sizeof nothing - kind_ends) == 0;
+                  given->size - kind_ends) == 0;
 }
 
 /* With no hints, or with no more than a kind of place that there is one of, a call is not decided: it goes

@@ -13,7 +13,7 @@
 /* The first holds all sizes below 32 ns of reference time, the last all from 12 hours up. */
 #define AL_CURVE_BUCKETS 81
 
-/* So many runs of the kernel anywhere halve the samples that are told of a bucket. */
+/* So many runs of the kernel elsewhere halve the samples that are told of a bucket. */
 #define AL_CURVE_FADE_RUNS 1024
 
 typedef struct al_curve {
@@ -53,7 +53,7 @@ double al_curve_size_of(size_t bucket);
 /* What is usual for its buckets' spread. */
 double al_curve_pooled(const al_curve *curve);
 
-/* `belief` is the prior of the fit; `clock` counts the kernel's runs anywhere. An empty curve gives the
+/* `belief` is the prior of the fit; `clock` counts the kernel's runs elsewhere. An empty curve gives the
  * prior. */
 al_expectation al_curve_expect(const al_curve *curve, const al_belief *belief, const al_place_size *size,
                                uint64_t clock);

@@ -179,9 +179,9 @@ static void fill(const al_expectation *expectation, al_prediction *prediction)
 }
 
 /* With the kernel's lock held. */
-static void answer(al_known_kernel *kernel, const al_size *size, uint64_t clock, al_prediction *prediction)
+static void answer(al_known_kernel *kernel, const al_size *size, al_prediction *prediction)
 {
-    uint64_t moment = clock / MOMENT_RUNS;
+    uint64_t clock = al_known_clock(kernel), moment = clock / MOMENT_RUNS;
     hear(kernel);
     al_answer *last = &kernel->answers[size->bucket % AL_KNOWN_ANSWERS];
     if (last->version == kernel->version && last->moment == moment && last->work.flops == size->work.flops &&
@@ -209,9 +209,8 @@ static double build_s(const al_known_kernel *kernel)
 void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction *prediction)
 {
     al_known_kernel *kernel = entry->kernel;
-    uint64_t clock = atomic_load_explicit(&kernel->family->clock, memory_order_relaxed);
     al_spin_lock(&kernel->lock);
-    answer(kernel, size, clock, prediction);
+    answer(kernel, size, prediction);
     prediction->compile_s = atomic_load_explicit(&entry->built, memory_order_relaxed) ? 0 : build_s(kernel);
     al_spin_unlock(&kernel->lock);
     prediction->launch_s = atomic_load_explicit(&kernel->of->launch_s, memory_order_relaxed);
@@ -220,9 +219,11 @@ void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction 
 /* ---- Learning ---- */
 
 /* With the kernel's lock held. Returns how far the place has changed. */
-static double learn(al_known_kernel *kernel, const al_size *size, uint64_t clock, double run_s,
-                    double compile_s)
+static double learn(al_known_kernel *kernel, const al_size *size, double run_s, double compile_s)
 {
+    atomic_fetch_add_explicit(&kernel->family->runs, 1, memory_order_relaxed);
+    kernel->runs++;
+    uint64_t clock = al_known_clock(kernel);
     take_rates(kernel);
     al_place_size here = size_on(kernel, size);
     al_belief belief = al_known_belief(kernel->of);
@@ -246,10 +247,9 @@ void al_entry_learn(al_model_entry *entry, const al_size *size, const al_run *ru
         return;
     al_known_kernel *kernel = entry->kernel;
     double compile_s = isfinite(run->compile_s) && run->compile_s > 0 ? run->compile_s : 0;
-    uint64_t clock = 1 + atomic_fetch_add_explicit(&kernel->family->clock, 1, memory_order_relaxed);
     al_spin_lock(&kernel->lock);
     hear(kernel);
-    double shift = learn(kernel, size, clock, run->run_s, compile_s);
+    double shift = learn(kernel, size, run->run_s, compile_s);
     if (shift != 0)
         announce(kernel, shift);
     al_spin_unlock(&kernel->lock);

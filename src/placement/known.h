@@ -31,8 +31,8 @@ typedef struct al_known_kernel al_known_kernel;
 /* A kernel and type, wherever it runs. */
 typedef struct al_family {
     UT_hash_handle hh;
-    _Atomic uint64_t clock; /* its runs */
-    char name[];            /* the key */
+    _Atomic uint64_t runs; /* in this process */
+    char name[];           /* the key */
 } al_family;
 
 /* One kernel on one place. */
@@ -46,7 +46,7 @@ struct al_model_entry {
 /* The last answers: most launches ask for what was asked before. */
 typedef struct al_answer {
     uint64_t version; /* of the kernel when it was given; 0: none */
-    uint64_t moment;  /* the clock, in steps */
+    uint64_t moment;  /* al_known_clock(), in steps */
     allot_work work;
     al_prediction prediction;
 } al_answer;
@@ -67,6 +67,7 @@ struct al_known_kernel {
     al_spin lock;            /* guards all below */
     uint64_t version;        /* moves when anything below does */
     uint64_t epoch;          /* the class's changes that it knows of */
+    uint64_t runs;           /* here, in this process */
     uint64_t code;           /* of the source whose runs these are; 0: unknown */
     al_rates rates;          /* the place's, when it first ran: sizes are told by them */
     al_answer answers[AL_KNOWN_ANSWERS];
@@ -99,10 +100,9 @@ struct al_known_class {
 struct al_model_link {
     UT_hash_handle hh;
     al_model *model;
-    al_spin lock;   /* guards all below */
-    uint64_t clock; /* its transfers in this process */
-    al_curve curves[2];
-    char text[]; /* the key */
+    al_spin lock;       /* guards all below */
+    al_curve curves[2]; /* their clock stands still: whoever does not use a link tells nothing of it */
+    char text[];        /* the key */
 };
 
 struct al_model {
@@ -114,6 +114,13 @@ struct al_model {
     bool has_cpu_rates;
     al_rates cpu_rates; /* measured on this machine */
 };
+
+/* How often the kernel has run on other places since the process began: by that what is known of it here
+ * grows old. The kernel's lock is held. */
+static inline uint64_t al_known_clock(const al_known_kernel *kernel)
+{
+    return atomic_load_explicit(&kernel->family->runs, memory_order_relaxed) - kernel->runs;
+}
 
 /* ---- For what fills the tables; the model's lock is held. NULL: memory is out ---- */
 

@@ -21,7 +21,7 @@ double al_model_link_s(al_model_link *link, al_direction direction, uint64_t byt
     al_place_size size = size_of(bytes / count, &rates);
     al_spin_lock(&link->lock);
     const al_curve *curve = &link->curves[direction];
-    al_expectation expectation = al_curve_expect(curve, &belief, &size, link->clock);
+    al_expectation expectation = al_curve_expect(curve, &belief, &size, 0);
     al_spin_unlock(&link->lock);
     return (double)count * exp(expectation.log_time);
 }
@@ -40,7 +40,7 @@ void al_model_link_learn(al_model_link *link, al_direction direction, uint64_t b
     double each_s = fmax(seconds / (double)count, 1e-300);
     al_spin_lock(&link->lock);
     al_curve *curve = &link->curves[direction];
-    al_curve_learn(curve, &belief, &size, ++link->clock, log(each_s));
+    al_curve_learn(curve, &belief, &size, 0, log(each_s));
     al_spin_unlock(&link->lock);
 }
 

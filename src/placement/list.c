@@ -48,9 +48,10 @@ static void list_kernel(listing *self, al_known_kernel *kernel, size_t type)
     snprintf(row.place_class, sizeof row.place_class, "%s", kernel->of->text);
     al_spin_lock(&kernel->lock);
     al_curve curve = kernel->curve;
+    uint64_t clock = al_known_clock(kernel);
     al_bucket build = kernel->build;
     al_spin_unlock(&kernel->lock);
-    put_curve(self, &row, &curve, atomic_load(&kernel->family->clock));
+    put_curve(self, &row, &curve, clock);
     row.subject = ALLOT_MODEL_COMPILE;
     row.amount = 0;
     put(self, &row, &build, AL_BUILD_SPREAD, 0);
@@ -77,10 +78,9 @@ static void list_link(listing *self, al_model_link *link)
     for (size_t i = 0; i < 2; i++) {
         al_spin_lock(&link->lock);
         al_curve curve = link->curves[i];
-        uint64_t clock = link->clock;
         al_spin_unlock(&link->lock);
         row.subject = subjects[i];
-        put_curve(self, &row, &curve, clock);
+        put_curve(self, &row, &curve, 0);
     }
 }
 

@@ -103,9 +103,8 @@ static bool curve_has_news(const al_curve *curve)
 static void join_kernels(al_known_kernel *into, al_known_kernel *from, const way *given)
 {
     way with_clocks = *given, *how = &with_clocks;
-    how->from_clock = atomic_load_explicit(&from->family->clock, memory_order_relaxed);
-    how->into_clock = atomic_load_explicit(&into->family->clock, memory_order_relaxed);
     al_spin_lock(&from->lock);
+    how->from_clock = al_known_clock(from);
     al_curve curve = from->curve;
     al_bucket build = from->build;
     al_rates rates = from->rates;
@@ -115,6 +114,7 @@ static void join_kernels(al_known_kernel *into, al_known_kernel *from, const way
         return;
     al_belief belief = al_rates_belief(&rates);
     al_spin_lock(&into->lock);
+    how->into_clock = al_known_clock(into);
     bool alike = memcmp(&into->rates, &rates, sizeof rates) == 0;
     if (into->curve.runs == 0 || (!alike && how->contributes)) {
         memset(&into->curve, 0, sizeof into->curve);
@@ -174,19 +174,16 @@ static bool join_classes(al_known_class *into, al_known_class *from, const way *
     return whole;
 }
 
-static bool join_link(al_model *model, al_model_link *from, const way *given)
+static bool join_link(al_model *model, al_model_link *from, const way *how)
 {
-    way with_clocks = *given, *how = &with_clocks;
     al_model_link *link = al_known_link_have(model, from->text);
     al_rates rates = al_rates_link();
     al_belief belief = al_rates_belief(&rates);
     for (size_t i = 0; link && i < 2; i++) {
         al_spin_lock(&from->lock);
         al_curve curve = from->curves[i];
-        how->from_clock = from->clock;
         al_spin_unlock(&from->lock);
         al_spin_lock(&link->lock);
-        how->into_clock = link->clock;
         join_curves(&link->curves[i], &curve, how);
         al_curve_refit(&link->curves[i], &belief, rates.overhead_s);
         al_spin_unlock(&link->lock);

@@ -73,8 +73,8 @@ static void write_curve(FILE *stream, const al_curve *curve, uint64_t clock)
 
 static void write_kernel(FILE *stream, al_known_kernel *kernel, size_t type)
 {
-    uint64_t clock = atomic_load_explicit(&kernel->family->clock, memory_order_relaxed);
     al_spin_lock(&kernel->lock);
+    uint64_t clock = al_known_clock(kernel);
     al_curve curve = kernel->curve;
     al_bucket build = kernel->build;
     al_rates rates = kernel->rates;
@@ -112,14 +112,13 @@ static void write_link(FILE *stream, al_model_link *link)
     for (int direction = 0; direction < 2; direction++) {
         al_spin_lock(&link->lock);
         al_curve curve = link->curves[direction];
-        uint64_t clock = link->clock;
         al_spin_unlock(&link->lock);
         if (curve.runs == 0 || strlen(link->text) > NAME_MAX_BYTES)
             continue;
         fputs("link", stream);
         write_name(stream, link->text);
         fprintf(stream, " %d", direction);
-        write_curve(stream, &curve, clock);
+        write_curve(stream, &curve, 0);
     }
 }
 

@@ -10,6 +10,10 @@
 #define BATCH    32 /* answers taken under one hold of the lock */
 #define SURPRISE 8  /* a call that took so many times as long as usual */
 
+#define NEXT_DOOR_NS 30000  /* a worker that was woken on this CPU has answered a short call by then; */
+#define FAR_NS       200000 /* and one that was woken on another */
+#define TRY_AGAIN    16
+
 /* This thread completes what it took: the tasks that follow are given out by the submission alone. */
 static _Thread_local bool collecting __attribute__((tls_model("initial-exec")));
 
@@ -95,6 +99,7 @@ bool al_worker_answered(al_process *place, al_worker *worker, al_ended *ended)
     if (status == ALLOT_OK)
         copy_result(worker, job, turn);
     worker->jobs[turn % AL_SLOTS] = NULL;
+    al_worker_note_rung(place, worker, false);
     al_worker_pass_over(worker);
     atomic_fetch_sub_explicit(&place->given, 1, memory_order_relaxed);
     *ended = al_job_end(place, job, status, &failure);
@@ -195,14 +200,17 @@ static void begin(al_collector *collector)
 static void collect(al_collector *collector)
 {
     al_process *place = place_of(collector);
-    if (atomic_load_explicit(&place->given, memory_order_relaxed) && pthread_mutex_trylock(&place->lock) == 0)
-        collect_and_unlock(place);
+    if (atomic_load_explicit(&place->given, memory_order_relaxed) &&
+        pthread_mutex_trylock(&place->lock) == 0 && collect_and_unlock(place))
+        atomic_fetch_add_explicit(&place->pumped, 1, memory_order_relaxed);
 }
 
+/* A keeper that naps will look anyway. */
 static void end(al_collector *collector)
 {
     al_process *place = place_of(collector);
-    if (atomic_fetch_sub(&place->collectors, 1) != 1 || !atomic_load(&place->given))
+    if (atomic_fetch_sub(&place->collectors, 1) != 1 || !atomic_load(&place->given) ||
+        (atomic_load(&place->asleep) && atomic_load(&place->napping)))
         return;
     if (rearm(place)) /* the keeper's turn again */
         al_process_attend(place);
@@ -210,7 +218,66 @@ static void end(al_collector *collector)
         continue;
 }
 
+/* With the lock held: the one worker that is at work, if it had to be woken for that; else NULL. */
+static al_worker *only_rung(const al_process *place)
+{
+    al_worker *only = NULL;
+    for (al_worker *worker = place->workers; worker; worker = worker->next) {
+        if (worker->head == worker->tail)
+            continue;
+        if (only || !worker->rung)
+            return NULL;
+        only = worker;
+    }
+    return only;
+}
+
+/* Of this thread: so often it will not sleep for a worker that had to be woken. Two who wake each other by
+ * turns across CPUs, each asleep by the time the other one is up, come to an end of it only if one stays
+ * awake. */
+static _Thread_local unsigned sulking __attribute__((tls_model("initial-exec")));
+
+static void note_sleep(int64_t slept_ns)
+{
+    if (slept_ns > NEXT_DOOR_NS && slept_ns < FAR_NS)
+        sulking = TRY_AGAIN;
+}
+
+static bool slow(al_collector *collector)
+{
+    if (!atomic_load_explicit(&place_of(collector)->rung, memory_order_relaxed))
+        return false;
+    if (!sulking)
+        return true;
+    sulking--;
+    return false;
+}
+
+/* Waking it takes longer than the call, and longest if it must wake on another CPU: this one is free for it
+ * now. Meanwhile the keeper sees to what else comes, as if nobody collected. */
+static bool sleep_for_rung(al_collector *collector, _Atomic uint32_t *word, uint32_t expected,
+                           int64_t deadline_ns)
+{
+    al_process *place = place_of(collector);
+    pthread_mutex_lock(&place->lock);
+    al_worker *worker = al_process_queued(place) ? NULL : only_rung(place);
+    _Atomic uint32_t *notify = worker ? &worker->page->notify : NULL;
+    uint32_t before = worker ? atomic_fetch_or(notify, AL_NOTIFY_WAITERS) : 0; /* seq_cst: see slot.h */
+    bool done = worker && atomic_load(&al_page_slot(worker->page, worker->tail)->word) ==
+                              al_slot_word(worker->tail, AL_SLOT_DONE);
+    pthread_mutex_unlock(&place->lock);
+    if (!worker || done)
+        return worker != NULL;
+    atomic_fetch_sub(&place->collectors, 1);
+    int64_t start_ns = al_clock_now_ns();
+    /* If it dies its page may be gone before we sleep: that is an error of the call, and no harm. */
+    bool slept = al_futex_wait_either(word, expected, notify, before | AL_NOTIFY_WAITERS, deadline_ns);
+    atomic_fetch_add(&place->collectors, 1);
+    note_sleep(al_clock_now_ns() - start_ns);
+    return slept;
+}
+
 void al_process_collector_init(al_collector *collector)
 {
-    *collector = (al_collector){ NULL, 0, wanted, begin, collect, end };
+    *collector = (al_collector){ NULL, 0, wanted, begin, collect, end, slow, sleep_for_rung };
 }

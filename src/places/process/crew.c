@@ -260,6 +260,7 @@ void al_worker_bury(al_process *place, al_worker *worker)
     pthread_mutex_lock(&place->lock);
     bool starting = worker->state == AL_WORKER_STARTING, closing = atomic_load(&place->closing);
     size_t ended_count = settle(place, worker, &fault, ended);
+    al_worker_note_rung(place, worker, false);
     unlink_worker(place, worker);
     pthread_mutex_unlock(&place->lock);
     bool replaced = !closing && !worker->not_replaced && !place->broken;

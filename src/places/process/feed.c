@@ -1,11 +1,14 @@
 /* Which worker gets what, and when: by whoever holds the lock and sees that there is room.
  *
  * A worker that is at short calls is given several at once, so that it need not come back for each, and one
- * wake serves them all. That is bounded twice: it gets ahead at most what it is expected to run in AHEAD_NS;
- * and should one of them take longer than expected, those behind it are taken back once OVERTAKEN others were
- * given out after them, or as soon as another worker has nothing to do. */
+ * wake serves them all. What that adds to a call's latency is bounded: a worker gets ahead at most what it is
+ * expected to run in AHEAD_NS. Should it take longer over one of them, those behind are taken back: within
+ * two looks of the keeper's, which come every 400 microseconds at most, and at any rate before OVERTAKEN
+ * calls (and what their workers were given ahead) that were given out later have run; at once, if another
+ * worker ends its last call and nothing is queued. */
 #include "core/chunk.h"
 #include "places/process/pool.h"
+#include <string.h>
 
 #define AHEAD_NS   100000 /* what a worker is given ahead, at most, by what its calls took lately */
 #define WAKE_NS    50000  /* what queues for a worker that is awake before another is woken for it */
@@ -105,10 +108,15 @@ static void write_call(const al_job *job, al_worker *worker, uint64_t turn, al_s
 {
     const al_task *task = job->task;
     slot->kind = task->function == al_chunk_call ? AL_SLOT_CHUNK : AL_SLOT_CALL;
-    slot->in_size = task->in_size;
-    slot->out_size = task->out_size;
     slot->in_parcel = job->parcel >= 0;
-    if (task->in_size && job->parcel < 0)
+    if (slot->in_parcel) {
+        const al_slot_parcel sizes = { task->in_size, task->out_size };
+        memcpy(al_page_body(worker->page, turn)->bytes, &sizes, sizeof sizes);
+        return;
+    }
+    slot->in_size = (uint16_t)task->in_size;
+    slot->out_size = (uint16_t)task->out_size;
+    if (task->in_size)
         al_copy_small(al_page_bytes(worker->page, turn, task->in_size, task->out_size), al_task_in(task),
                       task->in_size);
 }
@@ -117,7 +125,8 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
 {
     uint64_t turn = worker->head++;
     al_slot *slot = al_page_slot(worker->page, turn);
-    slot->module = job->symbol.module;
+    __builtin_prefetch(al_page_slot(worker->page, turn + 1), 1); /* many are given in a row, mostly */
+    slot->module = (uint16_t)job->symbol.module;
     slot->offset = job->symbol.offset;
     if (job->split)
         al_split_write(job, worker, slot, al_page_body(worker->page, turn));
@@ -133,9 +142,12 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
     worker->jobs[turn % AL_SLOTS] = job;
     atomic_fetch_add_explicit(&place->given, 1, memory_order_relaxed);
     atomic_store(&slot->word, al_slot_word(turn, AL_SLOT_QUEUED));
+    _Atomic uint32_t *bell = al_page_ring(worker->page);
+    if (bell)
+        al_worker_note_rung(place, worker, true);
     if (turn >= worker->last_turn)
         al_worker_retire(place, worker);
-    return al_page_ring(worker->page);
+    return bell;
 }
 
 /* How many more it may be given now. */
@@ -225,33 +237,13 @@ static size_t take_over(al_process *place, al_worker *worker, size_t room, al_be
 }
 
 /* Puts all that it has not begun back at the head of the queue. */
-static bool take_back_all(al_process *place, al_worker *worker)
+static void take_back_all(al_process *place, al_worker *worker)
 {
-    bool took = false;
     for (uint64_t turn = worker->head; turn-- > worker->tail + 1;) {
         al_job *job = worker->jobs[turn % AL_SLOTS];
-        if (!job || !al_process_take_back(place, job))
-            continue;
-        al_job_queue_prepend(&place->queue, job);
-        took = true;
+        if (job && al_process_take_back(place, job))
+            al_job_queue_prepend(&place->queue, job);
     }
-    return took;
-}
-
-bool al_process_relieve(al_process *place, al_bells *bells)
-{
-    bool waits = al_process_queued(place) > 0;
-    for (al_worker *worker = place->workers; worker; worker = worker->next) {
-        if (!first_waiting(worker))
-            continue;
-        waits = true;
-        if (worker->seen_tail == worker->tail && take_back_all(place, worker))
-            bells->attend = true;
-        worker->seen_tail = worker->tail;
-    }
-    if (waits)
-        al_process_distribute(place, bells);
-    return waits;
 }
 
 /* ---- Feeding ---- */
@@ -334,11 +326,11 @@ static bool keeper_is_needed(al_process *place, const al_worker *free_worker)
 }
 
 /* Feeds those that are free. Returns one that is free still. */
-static al_worker *spread(al_process *place, al_bells *bells)
+static al_worker *spread(al_process *place, al_bells *bells, bool wakes)
 {
     al_worker *worker;
     while ((worker = al_process_free_worker(place)) && al_process_queued(place) && !bells->attend &&
-           !need_not_wake(place, worker)) {
+           (wakes || !need_not_wake(place, worker))) {
         feed(place, worker, bells);
         if (worker->head == worker->tail && al_process_queued(place))
             break; /* the first is not simple */
@@ -346,14 +338,37 @@ static al_worker *spread(al_process *place, al_bells *bells)
     return worker;
 }
 
-void al_process_distribute(al_process *place, al_bells *bells)
+static void distribute(al_process *place, al_bells *bells, bool wakes)
 {
     for (;;) {
-        al_worker *worker = spread(place, bells);
+        al_worker *worker = spread(place, bells, wakes);
         bool wanted = worker || (place->worker_count < (size_t)place->limit && !place->starting);
         bool before = atomic_exchange(&place->wanted, wanted); /* seq_cst: pairs with al_process_enqueue() */
         bells->attend |= keeper_is_needed(place, worker);
         if (!wanted || before || bells->attend || !al_process_queued(place))
             return; /* submitters will see that they are wanted, or nothing came before they could */
     }
+}
+
+void al_process_distribute(al_process *place, al_bells *bells)
+{
+    distribute(place, bells, false);
+}
+
+/* ---- Relief ---- */
+
+bool al_process_relieve(al_process *place, al_bells *bells)
+{
+    bool ahead = false;
+    for (al_worker *worker = place->workers; worker; worker = worker->next) {
+        if (!first_waiting(worker))
+            continue;
+        if (worker->seen_tail == worker->tail)
+            take_back_all(place, worker);
+        worker->seen_tail = worker->tail;
+        ahead |= first_waiting(worker) != NULL;
+    }
+    if (al_process_queued(place))
+        distribute(place, bells, true);
+    return ahead;
 }

@@ -12,13 +12,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SPIN_NS 50000   /* how long it looks for answers before it sleeps */
-#define NAP_NS  100000  /* how long it leaves them to submitting threads without looking */
+#define SPIN_NS 50000  /* how long it looks for answers before it sleeps */
+#define NAP_NS  100000 /* how long it leaves them to others without looking, at first; */
+#define NAPS    4      /* at most so many times as long. So often it also looks whether workers are held up */
 #define LOOK_NS 1000000 /* how long deaths go unseen while answers come without a pause */
 #define EVENTS  32
-#define HELD_NS                                                                                              \
-    5000000 /* after so long at one call a worker is relieved of what it was given to run next               \
-             */
 
 /* ---- Sleep ---- */
 
@@ -120,46 +118,29 @@ static int timeout_ms(al_process *place, int64_t until_ns)
 }
 
 /* Waits for events, at the latest until a moment. A nap is shorter than what epoll counts in. */
-static int await(al_process *place, struct epoll_event *events, int64_t until_ns)
+static int await(al_process *place, struct epoll_event *events, int64_t until_ns, long nap_ns)
 {
-    if (!atomic_load(&place->napping))
+    if (!nap_ns)
         return epoll_wait(place->epoll_fd, events, EVENTS, timeout_ms(place, until_ns));
     struct pollfd any = { .fd = place->epoll_fd, .events = POLLIN };
-    const struct timespec nap = { 0, NAP_NS };
+    const struct timespec nap = { 0, nap_ns };
     if (timeout_ms(place, until_ns) != 0 && ppoll(&any, 1, &nap, NULL) <= 0)
         return 0;
     return epoll_wait(place->epoll_fd, events, EVENTS, 0);
 }
 
-/* What waits behind calls that were expected to be short, and are not, goes to others. True if something
- * waits. */
-static bool relieve(al_process *place)
-{
-    al_bells bells = { .count = 0 };
-    pthread_mutex_lock(&place->lock);
-    bool waits = al_process_relieve(place, &bells);
-    pthread_mutex_unlock(&place->lock);
-    if (bells.attend)
-        atomic_store(&place->attention, true);
-    bells.attend = false;
-    al_bells_ring(place, &bells);
-    return waits;
-}
-
-/* Sleeps until something happens that it has to see to, at the latest until a moment. */
-static void sleep_until(al_process *place, int64_t until_ns, bool naps)
+/* Sleeps until something happens that it has to see to, at the latest until a moment, and with `nap_ns` not
+ * longer than that. Told of no answers while others collect. */
+static void sleep_until(al_process *place, int64_t until_ns, long nap_ns, bool others)
 {
     struct epoll_event events[EVENTS];
-    int64_t soon_ns = al_clock_now_ns() + HELD_NS;
-    if (until_ns > soon_ns && !naps && !atomic_load(&place->closing) && relieve(place))
-        until_ns = soon_ns;
-    atomic_store(&place->napping, naps);
+    atomic_store(&place->napping, others);
     atomic_store(&place->asleep, true); /* seq_cst: pairs with al_process_attend() */
     if (arm(place))
         atomic_store(&place->attention, true);
     int count = 0;
-    if (!atomic_load(&place->attention) && (naps || !al_process_collect(place)))
-        count = await(place, events, until_ns);
+    if (!atomic_load(&place->attention) && (others || !al_process_collect(place)))
+        count = await(place, events, until_ns, nap_ns);
     atomic_store(&place->asleep, false);
     handle(place, events, count);
     if (place->retry_ns && place->retry_ns <= al_clock_now_ns()) {
@@ -168,13 +149,35 @@ static void sleep_until(al_process *place, int64_t until_ns, bool naps)
     }
 }
 
+/* What waits behind calls that were expected to be short, and are not, goes to others. True if something
+ * waits behind a call: it is to be looked at again soon. */
+static bool relieve(al_process *place)
+{
+    al_bells bells = { .count = 0 };
+    int64_t now_ns = al_clock_now_ns();
+    if (now_ns - place->relieved_ns < NAP_NS)
+        return true;
+    place->relieved_ns = now_ns;
+    pthread_mutex_lock(&place->lock);
+    bool ahead = al_process_relieve(place, &bells);
+    pthread_mutex_unlock(&place->lock);
+    al_bells_ring(place, &bells);
+    return ahead;
+}
+
+static void nap_or_sleep(al_process *place, long nap_ns)
+{
+    bool ahead = relieve(place), others = nap_ns != 0;
+    sleep_until(place, INT64_MAX, ahead && !others ? NAPS * NAP_NS : nap_ns, others);
+}
+
 /* ---- The thread ---- */
 
 /* Nothing else is of interest any more. */
 static void sleep_for_deaths(al_process *place, int64_t until_ns)
 {
     atomic_store(&place->attention, false);
-    sleep_until(place, until_ns, false);
+    sleep_until(place, until_ns, 0, false);
 }
 
 static void dismiss(al_process *place)
@@ -192,12 +195,14 @@ static void dismiss(al_process *place)
         sleep_for_deaths(place, INT64_MAX);
 }
 
-/* Whether submitting threads have collected since this was asked last: while they do they had better. */
-static bool others_collect(al_process *place, uint32_t *seen)
+/* Whether others collect, or have since this was asked last: while they do they had better. Returns how long
+ * to leave it to them; 0: they do not. */
+static long leave_ns(al_process *place, uint32_t *seen, long before_ns)
 {
-    uint32_t pumped = atomic_load_explicit(&place->pumped, memory_order_relaxed), before = *seen;
+    uint32_t pumped = atomic_load_explicit(&place->pumped, memory_order_relaxed);
+    bool others = pumped != *seen || atomic_load(&place->collectors);
     *seen = pumped;
-    return pumped != before;
+    return !others ? 0 : !before_ns ? NAP_NS : before_ns < NAPS * NAP_NS ? 2 * before_ns : before_ns;
 }
 
 static void *keep(void *of)
@@ -205,11 +210,12 @@ static void *keep(void *of)
     al_process *place = of;
     int64_t busy_ns = 0, looked_ns = 0;
     uint32_t pumped = 0;
+    long nap_ns = 0;
     if (place->cpus_known) /* workers inherit it; this thread may have been started from a bound one */
         sched_setaffinity(0, sizeof place->cpus, &place->cpus);
     while (!atomic_load(&place->closing)) {
-        bool others = others_collect(place, &pumped);
-        bool busy = !others && al_process_sees_answers(place) && al_process_collect(place);
+        nap_ns = leave_ns(place, &pumped, nap_ns);
+        bool busy = !nap_ns && al_process_sees_answers(place) && al_process_collect(place);
         if (atomic_load(&place->attention) && atomic_exchange(&place->attention, false)) {
             al_keeper_tend(place);
             busy = true;
@@ -217,9 +223,12 @@ static void *keep(void *of)
         int64_t now_ns = al_clock_now_ns();
         if (busy)
             busy_ns = now_ns;
-        bool idle = others || now_ns - busy_ns > SPIN_NS || atomic_load(&place->collectors);
+        bool idle = nap_ns || now_ns - busy_ns > SPIN_NS;
         if (idle || now_ns - looked_ns > LOOK_NS) {
-            sleep_until(place, idle ? INT64_MAX : 0, others);
+            if (idle)
+                nap_or_sleep(place, nap_ns);
+            else
+                sleep_until(place, 0, 0, false);
             looked_ns = al_clock_now_ns();
         }
         for (int i = 0; !busy && i < 16; i++)

@@ -12,7 +12,7 @@
  * then while its tasks stream, a waiting one until its future is done. The keeper does what takes long or
  * needs a descriptor: it starts and buries workers, tells them of modules and arrays, prepares launches and
  * large arguments, ends what is to be stopped, and collects when nobody else does. While others do, it looks
- * every 100 microseconds whether they still do: that is how long an answer may lie there that nobody waits
+ * at least every 400 microseconds whether they still do: so long may an answer lie there that nobody waits
  * for. */
 #ifndef AL_PLACES_PROCESS_POOL_H
 #define AL_PLACES_PROCESS_POOL_H
@@ -84,11 +84,13 @@ struct al_worker {
     bool counted;       /* among the place's workers */
     uint64_t last_turn; /* after which it leaves; UINT64_MAX: it stays */
     bool not_replaced;  /* it leaves because there are too many */
+    uint64_t seen_tail; /* what it was at when the keeper looked last, if it had more ahead */
     uint64_t seen_head; /* the keeper's own: nothing was given to it since seen_ns */
     int64_t seen_ns;
     al_words words;   /* the keeper's own, as is: */
     int64_t words_ns; /* when it is listened to again; 0: it is */
     bool held;        /* the keeper prepares a job for it */
+    bool rung;        /* it had to be woken for what it was given, and has not answered since */
     bool armed;       /* it was told to notify the keeper of its next answer, and may have done so since */
     _Atomic uint64_t head,
         tail; /* turns: the next to give, the oldest not collected; the keeper looks without the lock */
@@ -103,7 +105,6 @@ struct al_worker {
     uint32_t party;     /* its number among those who use sync objects; 0: it has asked for none */
     int64_t kill_ns;    /* when SIGKILL is due; INT64_MAX: never */
     int64_t typical_ns; /* what a call took lately; 0: there was none */
-    uint64_t seen_tail; /* when al_process_relieve() looked last */
     bool surprised;     /* the last one took much longer */
 };
 
@@ -159,7 +160,8 @@ struct al_process {
     _Atomic bool asleep;     /* the keeper sleeps: whoever sets `attention` writes to wake_fd */
     _Atomic bool napping;    /* it sleeps for a moment only, and need not be told of answers */
     _Atomic uint32_t given;  /* jobs in slots */
-    _Atomic uint32_t pumped; /* how often submitting threads have collected answers */
+    _Atomic uint32_t rung;   /* workers that had to be woken and have not answered since */
+    _Atomic uint32_t pumped; /* how often others than the keeper have collected answers */
     _Atomic uint32_t
         collectors; /* threads that collect now: workers need not wake the keeper while there are any */
 
@@ -168,10 +170,11 @@ struct al_process {
     int epoll_fd, wake_fd;
     al_lifetime life; /* set when the place is made */
     /* The keeper's own. */
-    int start_failures; /* in a row */
-    int64_t pause_ns;   /* after the last of them */
-    int64_t retry_ns;   /* no worker is started before */
-    cpu_set_t cpus;     /* the mask for workers */
+    int64_t relieved_ns; /* when it looked last whether workers are held up */
+    int start_failures;  /* in a row */
+    int64_t pause_ns;    /* after the last of them */
+    int64_t retry_ns;    /* no worker is started before */
+    cpu_set_t cpus;      /* the mask for workers */
     bool cpus_known;
 };
 
@@ -269,6 +272,14 @@ al_task *al_process_fetch(al_process *place);
 /* A worker that can take a job now, better one that is awake; NULL if there is none. */
 al_worker *al_process_free_worker(al_process *place);
 
+/* Notes whether it had to be woken for what it was given, and has not answered since. */
+static inline void al_worker_note_rung(al_process *place, al_worker *worker, bool rung)
+{
+    if (worker->rung != rung)
+        atomic_fetch_add_explicit(&place->rung, rung ? 1 : (uint32_t)-1, memory_order_relaxed);
+    worker->rung = rung;
+}
+
 /* Puts a job whose task has started into the worker's next slot. Returns what to wake after the lock is free.
  */
 _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *job);
@@ -277,12 +288,12 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
  * queued, what others have not begun. */
 void al_process_feed(al_process *place, al_worker *worker, al_bells *bells);
 
+/* The keeper: takes back what workers have not begun that are still at the call that they were at when this
+ * was called last, and wakes others for it and for what else waits. True: something waits behind a call. */
+bool al_process_relieve(al_process *place, al_bells *bells);
+
 /* Feeds workers that are free, and says whether submitters are wanted from now on. */
 void al_process_distribute(al_process *place, al_bells *bells);
-
-/* Takes back what was given to workers that have not ended a call since this was asked last, and offers what
- * waits to those who sleep. True if something waits: it is to be asked again soon. */
-bool al_process_relieve(al_process *place, al_bells *bells);
 
 /* Turns whose jobs were taken back or collected are over once they are the oldest. */
 void al_worker_pass_over(al_worker *worker);
@@ -400,7 +411,11 @@ static inline bool al_keeper_wants_notice(al_process *place)
  * published that is enough; for calls that are under way look for answers afterwards. */
 static inline void al_worker_arm(al_worker *worker, bool notify)
 {
-    atomic_store(&worker->page->notify, notify); /* seq_cst: pairs with the worker's run() */
+    /* seq_cst: pairs with the worker's run() */
+    if (notify)
+        atomic_fetch_or(&worker->page->notify, AL_NOTIFY_KEEPER);
+    else
+        atomic_fetch_and(&worker->page->notify, ~(uint32_t)AL_NOTIFY_KEEPER);
     worker->armed = notify;
 }
 

@@ -243,7 +243,6 @@ void al_split_write(const al_job *job, const al_worker *worker, al_slot *slot, a
     al_slot_part *part = (al_slot_part *)body->bytes;
     slot->kind = AL_SLOT_PART;
     slot->in_parcel = 0;
-    slot->in_size = slot->out_size = 0;
     part->type = launch->type;
     part->range = launch->range;
     al_launch_part(launch, split->parts, job->part, &part->begin, &part->end);

@@ -1,22 +1,26 @@
 /* The memory that one worker process shares with its parent: a ring of slots, each holding one call on its
- * way there and back. A small call is two cache lines: the slot's own, and its arguments and result; what is
- * larger lies in the slot's body.
+ * way there and back. A small call is one cache line, the slot's; larger arguments and results lie in the
+ * slot's body.
  *
  *     FREE ──parent──► QUEUED ──worker──► RUNNING ──worker──► DONE ──parent──► (next turn)
  *                        │                   └─────parent───► KILLING: the worker is about to be ended
- *                        └──────parent─────► DROPPED: taken back before it ran
+ *                        └──────parent─────► DROPPED: taken back before it ran ──parent──► (next turn)
  *
  * A slot's word holds its state and its turn. Turns count up, turn t uses slot t % AL_SLOTS, and a worker
  * takes them in order, so that no word of an older turn is ever mistaken for a newer one. The parent trusts
  * nothing here but what it wrote itself: it copies once, checks sizes, and keeps its own account of which
  * call is where.
  *
- * The parent writes a slot only while the turn that used it before is over by the parent's own account: it
- * has collected the answer (DONE), or it made the slot DROPPED and the worker's later turns show that it has
- * passed it; of a KILLING one no turn follows. The worker sleeps on `bell` and says so first (worker_sleeps),
- * then looks at the slot once more; the parent publishes first, then looks whether it sleeps. The parent's
- * keeper sleeps in the same way: it sets `notify`, then looks at the slots once more; the worker publishes
- * DONE, then takes `notify` down if it is up, and sends a message for that. */
+ * Who writes what: the parent all of a slot, but its word last, and only while the turn that used it before
+ * is over by the parent's own account: it has taken the answer (DONE), or has taken the call back (DROPPED; a
+ * worker that has not come by yet finds a later turn there, and passes on). After a KILLING one no turn is
+ * given. The worker writes the answer, which takes the place of the call, between RUNNING and DONE; the
+ * parent only `stopping` then.
+ *
+ * Who sleeps how: the worker says so (worker_sleeps), looks at its slot once more, and sleeps on `bell`; the
+ * parent publishes a call, then looks whether it sleeps. The parent's threads set a bit in `notify`, look at
+ * the slots once more, and sleep: the keeper on the socket, others on `notify`. The worker publishes DONE,
+ * then takes all bits down if any is up, and sends a message or wakes them. */
 #ifndef AL_PLACES_PROCESS_SLOT_H
 #define AL_PLACES_PROCESS_SLOT_H
 
@@ -26,10 +30,10 @@
 #include <allot/kernel.h>
 #include <stdatomic.h>
 
-#define AL_SLOTS            64
-#define AL_SLOT_BYTES_SMALL 64   /* of arguments and result together that lie beside the slot's word */
-#define AL_SLOT_BYTES       8192 /* the same in its body: what is larger travels in a parcel */
-#define AL_ARRAYS_MAX       64   /* arrays that one worker has mapped at a time */
+#define AL_SLOTS       64
+#define AL_SLOT_INLINE 32   /* of arguments and result together that lie beside the slot's word */
+#define AL_SLOT_BYTES  8192 /* the same in its body: what is larger travels in a parcel */
+#define AL_ARRAYS_MAX  64   /* arrays that one worker has mapped at a time */
 
 typedef enum al_slot_state {
     AL_SLOT_FREE,
@@ -47,20 +51,28 @@ typedef enum al_slot_kind {
 } al_slot_kind;
 
 typedef struct al_slot {
-    _Alignas(128) _Atomic uint64_t word; /* al_slot_word(); every access is seq_cst: sleeping relies on it */
-    uint64_t offset;                     /* of the function from its module's load base */
-    uint64_t in_size, out_size;
-    uint64_t ran_ns; /* of the answer: what the call took */
-    uint32_t module;
+    _Alignas(64) _Atomic uint64_t word; /* al_slot_word(); every access is seq_cst: sleeping relies on it */
+    union {
+        uint64_t offset; /* of the function from its module's load base */
+        uint64_t ran_ns; /* of the answer: what the call took */
+    };
+    uint16_t module;
     uint8_t kind;              /* al_slot_kind */
-    bool in_parcel;            /* arguments and result are in the parcel sent before */
+    bool in_parcel;            /* arguments and result are in the parcel sent before: an al_slot_parcel */
     _Atomic uint32_t stopping; /* not 0: the parent wants the call to end */
-    int32_t status;            /* of the answer, as are the sizes */
-    uint16_t message_size, payload_size;
-    _Alignas(64) unsigned char small[AL_SLOT_BYTES_SMALL];
+    union {
+        struct {
+            uint16_t in_size, out_size;
+        };
+        struct {
+            uint16_t message_size, payload_size; /* of the answer */
+        };
+    };
+    int32_t status; /* of the answer */
+    _Alignas(16) unsigned char bytes[AL_SLOT_INLINE];
 } al_slot;
 
-_Static_assert(sizeof(al_slot) == 128, "a small call and its answer cost one pair of cache lines each way");
+_Static_assert(sizeof(al_slot) == 64, "a small call and its answer cost one cache line each way");
 
 typedef struct al_slot_body {
     _Alignas(64) unsigned char bytes[AL_SLOT_BYTES];
@@ -84,6 +96,16 @@ typedef struct al_slot_part {
     al_slot_argument args[];
 } al_slot_part;
 
+/* In the body of a slot that is in_parcel. */
+typedef struct al_slot_parcel {
+    uint64_t in_size, out_size;
+} al_slot_parcel;
+
+enum {
+    AL_NOTIFY_KEEPER = 1, /* by a message over the socket */
+    AL_NOTIFY_WAITERS = 2 /* they sleep on `notify` itself */
+};
+
 typedef struct al_page {
     /* Written by the parent. */
     _Alignas(64) _Atomic uint32_t bell; /* moved before a sleeping worker is woken: it sleeps on this word */
@@ -91,7 +113,7 @@ typedef struct al_page {
         mail; /* messages sent over the socket so far: all of them are to be read before the next slot */
     _Atomic uint32_t closing; /* not 0: the worker is to exit once it has done what it was given */
     uint32_t first_mail;      /* messages to be read before anything else; written before the worker starts */
-    /* Not 0: the parent's keeper sleeps, and wants a message when a call is done; the worker clears it. */
+    /* AL_NOTIFY_*: who sleeps and wants to know when a call is done. The worker clears it then. */
     _Alignas(64) _Atomic uint32_t notify;
     /* Set by the worker about to sleep, cleared by who wakes it. */
     _Alignas(64) _Atomic uint32_t worker_sleeps;
@@ -135,8 +157,8 @@ static inline size_t al_slot_out_offset(size_t in_size)
 static inline unsigned char *al_page_bytes(al_page *page, uint64_t turn, size_t in_size, size_t out_size)
 {
     size_t before = al_slot_out_offset(in_size);
-    bool small = before <= AL_SLOT_BYTES_SMALL && out_size <= AL_SLOT_BYTES_SMALL - before;
-    return small ? al_page_slot(page, turn)->small : al_page_body(page, turn)->bytes;
+    bool small = before <= AL_SLOT_INLINE && out_size <= AL_SLOT_INLINE - before;
+    return small ? al_page_slot(page, turn)->bytes : al_page_body(page, turn)->bytes;
 }
 
 /* True if arguments and result of these sizes fit the slot, beside its word or in its body. */

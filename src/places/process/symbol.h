@@ -10,7 +10,7 @@
 #include "core/failure.h"
 #include "places/process/wire.h"
 
-#define AL_MODULES_MAX 256
+#define AL_MODULES_MAX 256 /* fits 16 bits */
 
 typedef void (*al_code)(void); /* any function */
 

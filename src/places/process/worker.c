@@ -7,9 +7,12 @@
 #include "places/process/crash.h"
 #include "places/process/limits.h"
 #include "places/process/slot.h"
+#include "places/process/streams.h"
 #include "places/process/symbol.h"
 #include "places/process/wire.h"
 #include "sync/borrow.h"
+#include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,8 +40,9 @@ typedef struct mapping {
 typedef struct worker {
     al_door door;
     al_page *page;
-    uint64_t turn; /* of the next call */
-    uint32_t mail; /* messages read */
+    uint64_t turn;    /* of the next call */
+    uint32_t mail;    /* messages read */
+    int64_t ended_ns; /* of the call before, where the next one follows at once; 0: it does not */
     module modules[AL_MODULES_MAX];
     mapping arrays[AL_ARRAYS_MAX];
     mapping parcel;
@@ -174,27 +178,33 @@ static allot_status find_code(worker *self, al_symbol symbol, al_code *code, al_
     return ALLOT_OK;
 }
 
-/* Where arguments and result lie; false if the parcel with them could not be mapped. */
-static bool find_bytes(worker *self, const al_slot *slot, unsigned char **bytes)
+/* Where arguments and result lie, and their sizes; false if the parcel with them could not be mapped. */
+static bool find_bytes(worker *self, const al_slot *slot, allot_call *call, unsigned char **bytes)
 {
-    size_t needed = al_slot_out_offset(slot->in_size) + slot->out_size;
-    *bytes = slot->in_parcel ? self->parcel.address
-                             : al_page_bytes(self->page, self->turn, slot->in_size, slot->out_size);
-    return *bytes && (!slot->in_parcel || self->parcel.bytes >= needed);
+    al_slot_parcel sizes = { 0 };
+    if (!slot->in_parcel) {
+        call->in_size = slot->in_size;
+        call->out_size = slot->out_size;
+        *bytes = al_page_bytes(self->page, self->turn, call->in_size, call->out_size);
+        return true;
+    }
+    memcpy(&sizes, al_page_body(self->page, self->turn)->bytes, sizeof sizes);
+    call->in_size = sizes.in_size;
+    call->out_size = sizes.out_size;
+    *bytes = self->parcel.address;
+    return *bytes && self->parcel.bytes >= al_slot_out_offset(call->in_size) + call->out_size;
 }
 
 static allot_status run_function(worker *self, const al_slot *slot, al_code code, allot_call *call)
 {
     unsigned char *bytes;
-    if (!find_bytes(self, slot, &bytes))
+    if (!find_bytes(self, slot, call, &bytes))
         return al_failure_set(&call->failure, ALLOT_NO_MEMORY,
                               "the worker cannot map the task's arguments and result");
-    call->in_size = slot->in_size;
-    call->out_size = slot->out_size;
-    void *in = slot->in_size ? bytes : NULL;
-    void *out = slot->out_size ? bytes + al_slot_out_offset(slot->in_size) : NULL;
+    void *in = call->in_size ? bytes : NULL;
+    void *out = call->out_size ? bytes + al_slot_out_offset(call->in_size) : NULL;
     if (out && !slot->in_parcel) /* a parcel is new, and so zero */
-        memset(out, 0, slot->out_size);
+        memset(out, 0, call->out_size);
     if (slot->kind == AL_SLOT_CHUNK)
         return al_chunk_run((allot_function)code, call, in, out);
     return ((allot_function)code)(call, in, out);
@@ -219,13 +229,23 @@ static allot_status run_part(worker *self, al_code code, allot_call *call)
     return ((allot_cpu_variant)code)(call, &what);
 }
 
+static void notify(worker *self, uint32_t whom)
+{
+    if (whom & AL_NOTIFY_KEEPER)
+        al_wire_signal(self->door.socket, AL_WIRE_WAKE);
+    if (whom & AL_NOTIFY_WAITERS) {
+        al_futex_wake(&self->page->notify, INT_MAX, AL_FUTEX_SHARED);
+        sched_yield(); /* whoever woke us may want to go on where he was, and that is here */
+    }
+}
+
 static void run(worker *self, al_slot *slot)
 {
     allot_call call = { &slot->stopping, "process", 0, 0, { 0 } };
     al_code code = NULL;
     atomic_store_explicit(&current_stopping, &slot->stopping, memory_order_relaxed);
     al_borrow_begin(&slot->stopping);
-    int64_t start_ns = al_clock_now_ns();
+    int64_t start_ns = self->ended_ns ? self->ended_ns : al_clock_now_ns();
     al_limits_call(&self->limits, true);
     allot_status status = find_code(self, (al_symbol){ slot->module, slot->offset }, &code, &call.failure);
     if (status == ALLOT_OK && slot->kind == AL_SLOT_PART)
@@ -233,18 +253,19 @@ static void run(worker *self, al_slot *slot)
     else if (status == ALLOT_OK)
         status = run_function(self, slot, code, &call);
     al_limits_call(&self->limits, false);
-    slot->ran_ns = (uint64_t)(al_clock_now_ns() - start_ns);
+    self->ended_ns = al_clock_now_ns();
+    slot->ran_ns = (uint64_t)(self->ended_ns - start_ns);
     al_borrow_end();
     unmap(&self->parcel);
-    fflush(NULL); /* who sees the result sees what was printed before it */
+    al_streams_flush(); /* who sees the result sees what was printed before it */
     al_slot_respond(self->page, self->turn, status, &call.failure);
     atomic_store_explicit(&current_stopping, NULL, memory_order_relaxed);
     if (!al_slot_change(slot, self->turn, AL_SLOT_RUNNING, AL_SLOT_DONE))
         _exit(EXIT_SUCCESS); /* being killed: the parent has given the task up */
     /* seq_cst, as the change before: either the parent sees the slot before it sleeps, or we see that it
      * does. */
-    if (atomic_load(&self->page->notify) && atomic_exchange(&self->page->notify, 0))
-        al_wire_signal(self->door.socket, AL_WIRE_WAKE);
+    if (atomic_load(&self->page->notify))
+        notify(self, atomic_exchange(&self->page->notify, 0));
     if (al_limits_grown(&self->limits))
         al_wire_signal(self->door.socket, AL_WIRE_GROWN);
 }
@@ -272,7 +293,7 @@ static allot_status call_once(worker *self, al_symbol symbol, al_failure *failur
     if (status == ALLOT_OK)
         status = ((allot_function)code)(&call, data, NULL);
     free(data);
-    fflush(NULL);
+    al_streams_flush();
     *failure = call.failure;
     return status;
 }
@@ -322,7 +343,7 @@ static _Noreturn void end(worker *self)
     al_failure ignored = { 0 };
     if (setup_of(self) && setup_of(self)->finalizes)
         call_once(self, setup_of(self)->finalize, &ignored);
-    fflush(NULL);
+    al_streams_flush();
     _exit(EXIT_SUCCESS);
 }
 
@@ -408,8 +429,11 @@ _Noreturn void al_worker_main(const al_door *door)
     al_crash_watch(&self.page->crash);
     begin(&self);
     while (!is_over(&self)) {
-        if (!called(&self) && !spin(&self))
-            sleep_until_called(&self);
+        if (!called(&self)) {
+            self.ended_ns = 0;
+            if (!spin(&self))
+                sleep_until_called(&self);
+        }
         answer(&self);
     }
     end(&self);
