@@ -6,6 +6,7 @@
  *   holds -DMOST=3 | the same with as many members as there are workers
  *   fails -DLATE_BIT | if the bit is set after the word, a joiner who still knew it from before may clear it first: it stays, and no worker sleeps again
  *   fails -DEARLY_SLOT | the slot is not free when the team is closed, only when all have left
+ *   fails -DLATE_CLOSE | who makes it full must close it in the same step, or one more comes in between
  *   fails -DBLIND_JOIN | joining must be one step with the look whether the team is open */
 
 #define WORKERS 3
@@ -100,19 +101,39 @@ inline open_team()
     mine = 0
 }
 
+inline enter()
+{
+    before = word;
+    word++;
+    team = slot;
+    members[team]++;
+    assert(ends[team] == 0);
+    assert((word & COUNT) <= MOST);
+#ifndef LATE_CLOSE
+    if
+    :: (word & COUNT) >= MOST -> word = word & (RESERVED | COUNT)
+    :: else
+    fi
+#endif
+}
+
 inline join()
 {
     if
     :: shown -> skip /* and then anything may happen before the next step */
 #ifdef BLIND_JOIN
         if
-        :: word & OPEN -> atomic { before = word; word++; team = slot; members[team]++; assert(ends[team] == 0) }
+        :: word & OPEN -> atomic { enter() }
 #else
         if
-        :: atomic { word & OPEN -> before = word; word++; team = slot; members[team]++; assert(ends[team] == 0) }
+        :: atomic { word & OPEN -> enter() }
 #endif
             if
+#ifdef LATE_CLOSE
             :: (before & COUNT) + 1 >= MOST -> close()
+#else
+            :: (before & COUNT) + 1 >= MOST -> before = 0; shown = false
+#endif
             :: else
             fi;
             work();

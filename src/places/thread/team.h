@@ -18,7 +18,7 @@ typedef struct al_team {
     /* Takes parts until none is left that this member may take. `member` is a worker's index, or -1. */
     void (*work)(struct al_team *team, int member);
     void (*end)(struct al_team *team); /* by the last one who leaves; may free the team */
-    uint32_t members_max;              /* who makes it that many closes it */
+    uint32_t members_max;              /* who makes it that many closes it; 32,767 at most count */
     int slot;                          /* set by open */
     al_teams *teams;                   /* the same */
 } al_team;
@@ -26,7 +26,7 @@ typedef struct al_team {
 struct al_teams {
     _Atomic uint32_t open; /* bits: slots that can be joined, or could a moment ago */
     struct {
-        _Alignas(64) _Atomic uint32_t word; /* how many members there are, and whether it is open; 0: free */
+        _Alignas(64) _Atomic uint32_t word; /* members, how many may be, whether it is open; 0: free */
         al_team *team;                      /* valid while there are members */
     } slots[AL_TEAM_SLOTS];
 };
