@@ -146,7 +146,7 @@ size_t al_class_look(al_class *alike, al_place *worth[AL_CLASS_FEW], size_t *cou
 static uint32_t hash_of(const al_class *alike, al_direction direction, uint64_t bytes, uint64_t count)
 {
     uint64_t version = atomic_load_explicit(&((al_class *)alike)->transfers, memory_order_relaxed);
-    uint64_t question = bytes ^ count << 48 ^ version << 32 ^ (uint64_t)direction << 63;
+    uint64_t question = (bytes << 1 | (direction == AL_FROM_PLACE)) ^ count << 48 ^ version << 32;
     return (uint32_t)(question * UINT64_C(0x9e3779b97f4a7c15) >> 32) | 1; /* 0 is no answer */
 }
 
@@ -155,7 +155,7 @@ double al_class_link_s(al_class *alike, al_direction direction, uint64_t bytes, 
     if (!alike->link || !bytes)
         return 0;
     uint32_t hash = hash_of(alike, direction, bytes, count), bits;
-    _Atomic uint64_t *answer = &alike->answers[hash >> 1 & (AL_CLASS_ANSWERS - 1)];
+    _Atomic uint64_t *answer = &alike->answers[hash >> 29];
     uint64_t last = atomic_load_explicit(answer, memory_order_relaxed);
     float seconds;
     if (last >> 32 == hash) {

@@ -8,7 +8,7 @@
 #include "executor/executor.h"
 
 #define AL_CLASS_FEW     4 /* members that are all looked at */
-#define AL_CLASS_ANSWERS 8
+#define AL_CLASS_ANSWERS 8 /* by three bits of a hash */
 
 typedef struct al_class {
     const char *name;
