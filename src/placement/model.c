@@ -201,6 +201,14 @@ static void settle_code(al_known_kernel *kernel, uint64_t code)
     al_spin_unlock(&kernel->lock);
 }
 
+static void settle_build(al_known_class *known, double compile_s)
+{
+    al_spin_lock(&known->lock);
+    if (known->build.samples == 0)
+        atomic_store_explicit(&known->build_s, compile_s, memory_order_relaxed);
+    al_spin_unlock(&known->lock);
+}
+
 al_model_entry *al_model_find(al_model *model, const al_model_key *key)
 {
     al_keep_use(model);
@@ -212,6 +220,8 @@ al_model_entry *al_model_find(al_model *model, const al_model_key *key)
     pthread_mutex_unlock(&model->lock);
     if (entry)
         settle_code(kernel, key->code);
+    if (entry && key->compile_s > 0)
+        settle_build(known, key->compile_s);
     return entry;
 }
 
