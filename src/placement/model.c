@@ -201,14 +201,6 @@ static void settle_code(al_known_kernel *kernel, uint64_t code)
     al_spin_unlock(&kernel->lock);
 }
 
-static void settle_build(al_known_class *known, double compile_s)
-{
-    al_spin_lock(&known->lock);
-    if (known->build.samples == 0)
-        atomic_store_explicit(&known->build_s, compile_s, memory_order_relaxed);
-    al_spin_unlock(&known->lock);
-}
-
 al_model_entry *al_model_find(al_model *model, const al_model_key *key)
 {
     al_keep_use(model);
@@ -221,7 +213,7 @@ al_model_entry *al_model_find(al_model *model, const al_model_key *key)
     if (entry)
         settle_code(kernel, key->code);
     if (entry && key->compile_s > 0)
-        settle_build(known, key->compile_s);
+        atomic_store_explicit(&known->told_build_s, key->compile_s, memory_order_relaxed);
     return entry;
 }
 
