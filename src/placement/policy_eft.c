@@ -3,10 +3,11 @@
  * The lowest expected total wins. Beside it stands the optimistic total, the bound: a place whose bound is
  * below the best expectation may be the better one for all that is known, and is tried:
  *  - at once if it was never seen at this size and is expected to cost no more than a few times the best;
- *  - if it was never seen and what the runs of this size so far could have saved there has come to what the
- *    trial is expected to cost, compiling and moving data counted: as one who rents skis buys them when the
- * rent has come to their price, and so never pays more than twice what was best. (Karlin, Manasse, Rudolph
- * and Sleator, Competitive snoopy caching, Algorithmica 3, 1988.)
+ *  - if it was never seen and some times what the runs of this size so far are expected to have saved there
+ *    has come to the price of the trial, compiling and moving data counted: as one who rents skis buys them
+ *    when the rent has come to their price, and so never pays much more than what was best. (Karlin, Manasse,
+ *    Rudolph and Sleator, Competitive snoopy caching, Algorithmica 3, 1988.) It must fit no share, for then a
+ *    compiler would be waited for twenty times as long as it takes; but it uses the share up.
  *  - else when its expected total fits what is left of the share of busy time that is kept for trying. All
  *    trials are counted against that.
  * A place never seen whose bound is somewhat above the best is tried within the share too, for a bound may
@@ -18,7 +19,10 @@
 #include "placement/policies.h"
 
 #define FREE_TRIAL_MOST                                                                                      \
-    4.0 /* times the best expectation: what a trial outside the share may be expected to cost */
+    2.0 /* times the best expectation: what a trial outside the share may be expected to cost */
+#define TRIAL_CREDIT                                                                                         \
+    8.0 /* times what it is expected to have saved so far: what a trial that is due may cost. Runs go on */
+#define LOW_DEVIATIONS 1.645 /* between a run and the optimistic one */
 #define TRIAL_BOUND_MOST                                                                                     \
     2.0 /* times the best expectation: a bound beyond that is no reason to try. The prior's optimism is in   \
            it */
@@ -103,12 +107,37 @@ static bool is_cheap(const allot_snapshot *snapshot, const contest *field, size_
            cost(snapshot, index, EXPECTED) <= FREE_TRIAL_MOST * field->best_cost;
 }
 
-/* What the best place's samples could have saved there, if one compiling and one transfer were for all. */
+static double normal_share(double deviations)
+{
+    return 0.5 * erfc(-deviations * 0.70710678118654752);
+}
+
+/* By how much a run there is expected to undercut what one may cost that is at least as good as the best: the
+ * mean of what it saves where it does, and of nothing where it does not, over a lognormal distribution.
+ * (Jones, Schonlau and Welch, Efficient global optimization of expensive black-box functions, 1998,
+ * equation 15.) */
+static double improvement(const allot_candidate *candidate, double may_take_s)
+{
+    double deviation = log(candidate->run_s / candidate->low_s) / LOW_DEVIATIONS;
+    if (!(deviation > 0) || !(may_take_s > 0) || !isfinite(deviation))
+        return fmax(may_take_s - candidate->run_s, 0);
+    double z = log(may_take_s / candidate->run_s) / deviation;
+    double mean_s = candidate->run_s * exp(0.5 * deviation * deviation);
+    return fmax(may_take_s * normal_share(z) - mean_s * normal_share(z - deviation), 0);
+}
+
+/* Whether what the best place's samples are expected to have saved there, if one compiling and one transfer
+ * were for all, has come to the price of the trial. */
 static bool is_due(const allot_snapshot *snapshot, const contest *field, size_t index)
 {
-    double runs = (double)snapshot->candidates[field->best].samples;
-    double saved = runs * (field->best_cost - cost(snapshot, index, ONCE_THERE));
-    return snapshot->candidates[index].samples == 0 && cost(snapshot, index, EXPECTED) <= saved;
+    const allot_candidate *candidate = &snapshot->candidates[index];
+    double runs = TRIAL_CREDIT * (double)snapshot->candidates[field->best].samples;
+    double price = cost(snapshot, index, EXPECTED);
+    if (candidate->samples || !(price <= runs * (field->best_cost - cost(snapshot, index, ONCE_THERE))))
+        return false; /* not even if all were as good as can be */
+    double watts = snapshot->prefer == ALLOT_PREFER_ENERGY ? candidate->watts : 1;
+    double beside = cost(snapshot, index, ONCE_THERE) - watts * candidate->low_s;
+    return price <= runs * watts * improvement(candidate, (field->best_cost - beside) / watts);
 }
 
 /* NULL: it is not to be tried. */
@@ -117,7 +146,7 @@ static const char *why_try(const allot_snapshot *snapshot, const contest *field,
     if (is_cheap(snapshot, field, index))
         return "explored: untried, and at best cheaper than what is known";
     if (is_due(snapshot, field, index))
-        return "explored: untried, and what it could have saved so far has come to what trying it costs";
+        return "explored: untried, and what it might have saved so far has come to what trying it costs";
     if (cost(snapshot, index, AT_BEST) < field->best_cost && fits_share(snapshot, (int)index))
         return "explored: at best cheaper, and within the share of time kept for trying";
     return NULL;
