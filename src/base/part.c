@@ -11,16 +11,17 @@
 
 static _Atomic int crowded; /* the CPU to leave, plus 1; 0: none */
 
-void al_part_count(bool given_up)
+bool al_part_count(bool given_up)
 {
     static _Thread_local unsigned times __attribute__((tls_model("initial-exec")));
     times = given_up ? times + 1 : 0;
     if (times < TIMES)
-        return;
+        return false;
     times = 0;
     int here = sched_getcpu() + 1;
     if (atomic_load_explicit(&crowded, memory_order_relaxed) != here)
         atomic_store_explicit(&crowded, here, memory_order_relaxed);
+    return true;
 }
 
 /* The other CPUs may all be busy, or the kernel may bring both together again at once: then moving does harm, and

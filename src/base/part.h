@@ -8,8 +8,9 @@
 #include <stdbool.h>
 
 /* Said by a thread for each thing it waited for: whether that came while this thread had yielded or slept. When
- * it has several times in a row, whoever serves on this CPU is asked to leave it. */
-void al_part_count(bool given_up);
+ * it has several times in a row, whoever serves on this CPU is asked to leave it. True if so: whoever it is may
+ * need a moment of this CPU to hear of it. */
+bool al_part_count(bool given_up);
 
 /* By a thread that serves and may run on any CPU that its affinity names: leaves this one if it was asked to,
  * unless doing so was of little use lately. Keeps the affinity. */
