@@ -4,7 +4,9 @@
 #include <sched.h>
 #include <time.h>
 
-enum { PLENTY = 8 };
+enum {
+    PLENTY = 8
+};
 
 static cpu_set_t allowed;
 
@@ -62,7 +64,8 @@ static void who_may_run_on_one_cpu_alone_stays(void)
 int main(void)
 {
     static const test_fact facts[] = {
-        { "who serves on a waiter's CPU leaves it, and keeps its affinity", who_serves_on_a_waiter_s_cpu_leaves_it },
+        { "who serves on a waiter's CPU leaves it, and keeps its affinity",
+          who_serves_on_a_waiter_s_cpu_leaves_it },
         { "who may run on one CPU alone stays", who_may_run_on_one_cpu_alone_stays },
         { NULL, NULL },
     };

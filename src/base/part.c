@@ -7,7 +7,7 @@
 #define TIMES          4 /* in a row; by chance one yield in five brings the answer */
 #define PAUSE_FIRST_NS INT64_C(500000)
 #define PAUSE_LAST_NS  INT64_C(32000000)
-#define HELD_FACTOR    10  /* apart for so many pauses: it was of use */
+#define HELD_FACTOR    10 /* apart for so many pauses: it was of use */
 
 static _Atomic int crowded; /* the CPU to leave, plus 1; 0: none */
 
@@ -24,8 +24,8 @@ bool al_part_count(bool given_up)
     return true;
 }
 
-/* The other CPUs may all be busy, or the kernel may bring both together again at once: then moving does harm, and
- * is tried ever more rarely. */
+/* The other CPUs may all be busy, or the kernel may bring both together again at once: then moving does harm,
+ * and is tried ever more rarely. */
 static bool is_due(void)
 {
     static _Thread_local int64_t left_ns, pause_ns __attribute__((tls_model("initial-exec")));
