@@ -23,7 +23,9 @@ const char *bench_unit(const char *question)
         return "tasks";
     if (strstr(question, "memory"))
         return "B";
-    if (strstr(question, "saxpy"))
+    if (last && !strcmp(last, "_overlap"))
+        return "x";
+    if (strstr(question, "saxpy") || strstr(question, "bandwidth"))
         return "GB/s";
     return "ns";
 }

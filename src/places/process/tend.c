@@ -2,6 +2,7 @@
  * hires workers, and ends what cannot run. */
 #include "base/clock.h"
 #include "places/process/pool.h"
+#include <stdlib.h>
 
 #define RETRY_NS INT64_C(100000000) /* after a worker could not be started, while others work */
 
@@ -39,15 +40,25 @@ void al_keeper_give_up(al_process *place, allot_status status, const char *why)
     }
 }
 
-/* Puts the parts of a launch, in place of the launch itself, at the queue's head. */
+/* Puts the parts of a launch, in place of the launch itself, at the queue's head; unless a stop came
+ * meanwhile, which did not find them there. */
 static void queue_parts(al_process *place, al_job *job, al_split *split)
 {
+    al_ended ended = { .parcel = -1 };
+    al_failure none = { 0 };
     pthread_mutex_lock(&place->lock);
-    job->split = split;
-    job->state = AL_JOB_SPREAD;
-    for (size_t i = split->parts; i-- > 0;)
-        al_job_queue_prepend(&place->queue, &split->jobs[i]);
+    allot_status status = al_task_stop_status(job->task);
+    if (status != ALLOT_OK) {
+        ended = al_job_end(place, job, status, &none);
+        free(split);
+    } else {
+        job->split = split;
+        job->state = AL_JOB_SPREAD;
+        for (size_t i = split->parts; i-- > 0;)
+            al_job_queue_prepend(&place->queue, &split->jobs[i]);
+    }
     pthread_mutex_unlock(&place->lock);
+    al_ended_complete(place, &ended);
 }
 
 /* A launch that has started: nothing to do, or cut into parts. */
@@ -79,6 +90,19 @@ static al_ended settle_prepared(al_process *place, al_worker *worker, al_job *jo
     return (al_ended){ .parcel = -1 };
 }
 
+/* With the lock held: a job that was in the keeper's hands goes back to the queue, unless a stop came
+ * meanwhile, which did not find it there. */
+static al_ended put_back(al_process *place, al_job *job)
+{
+    al_failure none = { 0 };
+    allot_status status = al_task_stop_status(job->task);
+    if (status != ALLOT_OK)
+        return al_job_end(place, job, status, &none);
+    job->state = AL_JOB_WAITING;
+    al_job_queue_prepend(&place->queue, job);
+    return (al_ended){ .parcel = -1 };
+}
+
 /* Tells the worker what it needs and gives it the job, which is held. */
 static void serve(al_process *place, al_worker *worker, al_job *job)
 {
@@ -91,12 +115,10 @@ static void serve(al_process *place, al_worker *worker, al_job *job)
         al_worker_kill(place, worker);
     pthread_mutex_lock(&place->lock);
     worker->held = false;
-    if (listens) {
+    if (listens)
         ended = settle_prepared(place, worker, job, status, &failure, &bell);
-    } else {
-        job->state = AL_JOB_WAITING;
-        al_job_queue_prepend(&place->queue, job);
-    }
+    else
+        ended = put_back(place, job);
     pthread_mutex_unlock(&place->lock);
     al_page_wake(bell);
     al_failure_fini(&failure);
@@ -121,6 +143,7 @@ static bool refuse_unknown(al_process *place, al_job *job)
 static void start(al_process *place, al_job *job)
 {
     al_task *task = job->task;
+    al_ended ended = { .parcel = -1 };
     bool started = job->state == AL_JOB_WAITING || al_place_start(&place->base, task);
     pthread_mutex_lock(&place->lock);
     job->state = AL_JOB_HELD;
@@ -130,12 +153,12 @@ static void start(al_process *place, al_job *job)
         return;
     }
     pthread_mutex_lock(&place->lock);
-    job->state = AL_JOB_WAITING;
     if (started)
-        al_job_queue_prepend(&place->queue, job);
+        ended = put_back(place, job);
     else
         al_job_discard(place, job);
     pthread_mutex_unlock(&place->lock);
+    al_ended_complete(place, &ended);
 }
 
 typedef enum step {
