@@ -36,7 +36,7 @@ static al_task *make(const allot_kernel *kernel, allot_ndrange range, const allo
 {
     al_failure failure = { 0 };
     allot_status status = ALLOT_OK;
-    al_task *task = al_task_create(NULL, NULL, 0, 0, 2);
+    al_task *task = al_task_create(NULL, NULL, 0, 0, 2, false);
     al_more *more = calloc(1, sizeof *more);
     more->launch = al_launch_create(kernel, range, args, count, &status, &failure);
     more->name = allot_kernel_name(kernel);
@@ -677,7 +677,7 @@ static void functions_are_not_for_devices(void)
     EACH_PLACE(place)
     {
         char why[160] = "";
-        al_task *task = al_task_create(NULL, NULL, 0, 0, 2);
+        al_task *task = al_task_create(NULL, NULL, 0, 0, 2, false);
         task->more = calloc(1, sizeof *task->more);
         CU_ASSERT_FALSE(place->ops->can_run(place, task, why, sizeof why));
         CU_ASSERT_PTR_NOT_NULL(strstr(why, "plain functions"));

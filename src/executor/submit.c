@@ -1,6 +1,7 @@
 #include "executor/submit.h"
 #include "base/clock.h"
 #include "core/batch.h"
+#include "core/chunk.h"
 #include "executor/arm.h"
 #include "observe/trace.h"
 #include "places/thread/pool.h"
@@ -200,11 +201,26 @@ static inline bool goes_to_threads(const submission *what)
     return what->direct && what->direct->kind == ALLOT_THREAD;
 }
 
+/* True if its argument and result are large, and had better lie where a worker process can map them. Not
+ * those of a task that may be tried again, which is to find its argument as it was, nor of a chunk, whose
+ * answer is looked into. */
+static inline bool is_to_share(const submission *what)
+{
+    if (__builtin_expect(what->in_size < AL_ROOM_SHARED_MIN && what->out_size < AL_ROOM_SHARED_MIN, true))
+        return false;
+    if (what->function == al_chunk_call)
+        return false;
+    if (what->direct)
+        return what->direct->kind == ALLOT_PROCESS;
+    return what->given && what->hints->place == ALLOT_PROCESS && !what->hints->retries;
+}
+
 /* With the gate entered; NULL when memory is out. */
 static inline allot_future *submit_one(submission *what, const void *in)
 {
     allot_executor *executor = what->executor;
-    al_task *task = al_task_create(what->function, in, what->in_size, what->out_size, what->references);
+    al_task *task = al_task_create(what->function, in, what->in_size, what->out_size, what->references,
+                                   is_to_share(what));
     if (__builtin_expect(!task, false))
         return NULL;
     if (what->flags)
@@ -249,7 +265,7 @@ static void submit_run(submission *what, const unsigned char *in, size_t count, 
     size_t made = 0;
     for (size_t i = 0; i < count; i++) {
         al_task *task = al_task_create(what->function, in ? in + i * what->in_size : NULL, what->in_size,
-                                       what->out_size, what->references);
+                                       what->out_size, what->references, false);
         futures[i] = task ? &task->future : abandon(executor, NULL, ALLOT_NO_MEMORY, &(al_failure){ 0 });
         if (!task)
             continue;
@@ -390,7 +406,7 @@ allot_future *allot_launch(allot_executor *executor, const allot_kernel *kernel,
     al_launch *launch = al_launch_create(kernel, range, args, arg_count, &status, &failure);
     if (!launch)
         return abandon(executor, NULL, status, &failure);
-    al_task *task = al_task_create(NULL, NULL, 0, 0, 2);
+    al_task *task = al_task_create(NULL, NULL, 0, 0, 2, false);
     if (!task) {
         al_launch_destroy(launch);
         return abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
