@@ -1,5 +1,6 @@
 #include "places/opencl/source.h"
 #include "places/opencl/error.h"
+#include "places/opencl/icd.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,7 +80,7 @@ static allot_status create_from_text(const al_opencl_device *device, const allot
 /* ---- SPIR-V ---- */
 
 /* The first word of a module, in the byte order of whoever wrote it (SPIR-V Specification, section 2.3). */
-static bool is_spirv(const allot_kernel *kernel)
+bool al_opencl_source_is_spirv(const allot_kernel *kernel)
 {
     static const unsigned char magic[2][4] = { { 0x03, 0x02, 0x23, 0x07 }, { 0x07, 0x23, 0x02, 0x03 } };
     const void *program = kernel->desc.opencl_program;
@@ -105,7 +106,7 @@ static create_with_il find_create_with_il(const al_opencl_device *device)
     if (has_version(device, 2, 1))
         return clCreateProgramWithIL;
     create_with_il found;
-    *(void **)&found = clGetExtensionFunctionAddressForPlatform(device->platform, "clCreateProgramWithILKHR");
+    *(void **)&found = al_icd_extension(device->platform, "clCreateProgramWithILKHR");
     return found;
 }
 
@@ -120,7 +121,7 @@ static bool takes_spirv(const al_opencl_device *device)
 bool al_opencl_source_fits(const al_opencl_device *device, const allot_kernel *kernel, char *why,
                            size_t why_size)
 {
-    if (!is_spirv(kernel) || takes_spirv(device))
+    if (!al_opencl_source_is_spirv(kernel) || takes_spirv(device))
         return true;
     snprintf(why, why_size, "%s takes no SPIR-V, which the kernel's program is", device->name);
     return false;
@@ -186,7 +187,7 @@ allot_status al_opencl_source_create(const al_opencl_device *device, const allot
 {
     if (kernel->desc.opencl_source)
         return create_from_text(device, kernel, type, program, failure);
-    if (is_spirv(kernel))
+    if (al_opencl_source_is_spirv(kernel))
         return create_from_spirv(device, kernel, program, failure);
     return create_from_binary(device, kernel, program, failure);
 }
