@@ -48,7 +48,7 @@ static uint64_t pack(uint64_t begin, uint64_t end)
 static al_task *create_part(al_gate *gate, allot_function function, al_batch_arguments *arguments,
                             uint64_t calls)
 {
-    al_task *task = al_task_create(function, NULL, 0, 0, 1, false);
+    al_task *task = al_task_create(function, NULL, 0, 0, 1);
     if (!task)
         return NULL;
     atomic_init(&task->future.word,

@@ -1,4 +1,5 @@
 #include "core/task.h"
+#include "base/blocks.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/slab.h"
@@ -30,8 +31,8 @@ static bool is_static(const allot_future *future)
     return future == &exhausted.future || future == &refused_in_child.future;
 }
 
-al_task *al_task_create(allot_function function, const void *in, size_t in_size, size_t out_size,
-                        uint32_t references, bool shared)
+static inline al_task *create(allot_function function, const void *in, size_t in_size, size_t out_size,
+                              uint32_t references, bool shared)
 {
     al_task *task = al_slab_take();
     if (!task)
@@ -58,11 +59,23 @@ al_task *al_task_create(allot_function function, const void *in, size_t in_size,
     return NULL;
 }
 
+al_task *al_task_create(allot_function function, const void *in, size_t in_size, size_t out_size,
+                        uint32_t references)
+{
+    return create(function, in, in_size, out_size, references, false);
+}
+
+al_task *al_task_create_shared(allot_function function, const void *in, size_t in_size, size_t out_size,
+                               uint32_t references)
+{
+    return create(function, in, in_size, out_size, references, true);
+}
+
 static void destroy_more(al_more *more)
 {
     al_launch_destroy(more->launch);
-    free(atomic_load(&more->decision));
-    free(more);
+    al_blocks_give(atomic_load(&more->decision));
+    al_blocks_give(more);
 }
 
 static void destroy(al_task *task)
@@ -267,7 +280,7 @@ allot_future *al_task_refused(allot_status status, al_failure *failure)
         al_failure_fini(failure);
         return &refused_in_child.future;
     }
-    al_task *task = al_task_create(NULL, NULL, 0, 0, 2, false);
+    al_task *task = al_task_create(NULL, NULL, 0, 0, 2);
     if (!task) {
         al_failure_fini(failure);
         return &exhausted.future;

@@ -58,9 +58,13 @@ struct al_task {
 };
 
 /* A new task in state PENDING with so many references, `in` copied; NULL when memory is out or the sizes
- * overflow. `shared`: what does not fit into it had better lie where a worker process can map it. */
+ * overflow. */
 al_task *al_task_create(allot_function function, const void *in, size_t in_size, size_t out_size,
-                        uint32_t references, bool shared);
+                        uint32_t references);
+
+/* The same; what does not fit into it lies where a worker process can map it, if that can be. */
+al_task *al_task_create_shared(allot_function function, const void *in, size_t in_size, size_t out_size,
+                               uint32_t references);
 
 static inline al_task *al_task_from(allot_future *future)
 {

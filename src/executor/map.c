@@ -59,7 +59,7 @@ static void arrive(void *whom)
 static al_task *create_task(size_t count, size_t in_size, size_t out_size, size_t chunk)
 {
     al_map *map = al_map_create(count, in_size, out_size, chunk);
-    al_task *task = map ? al_task_create(al_map_function, &map, sizeof(al_map *), count * out_size, 2, false) : NULL;
+    al_task *task = map ? al_task_create(al_map_function, &map, sizeof(al_map *), count * out_size, 2) : NULL;
     if (!task) {
         al_map_destroy(map);
         return NULL;

@@ -219,8 +219,10 @@ static inline bool is_to_share(const submission *what)
 static inline allot_future *submit_one(submission *what, const void *in)
 {
     allot_executor *executor = what->executor;
-    al_task *task = al_task_create(what->function, in, what->in_size, what->out_size, what->references,
-                                   is_to_share(what));
+    al_task *task =
+        is_to_share(what)
+            ? al_task_create_shared(what->function, in, what->in_size, what->out_size, what->references)
+            : al_task_create(what->function, in, what->in_size, what->out_size, what->references);
     if (__builtin_expect(!task, false))
         return NULL;
     if (what->flags)
@@ -265,7 +267,7 @@ static void submit_run(submission *what, const unsigned char *in, size_t count, 
     size_t made = 0;
     for (size_t i = 0; i < count; i++) {
         al_task *task = al_task_create(what->function, in ? in + i * what->in_size : NULL, what->in_size,
-                                       what->out_size, what->references, false);
+                                       what->out_size, what->references);
         futures[i] = task ? &task->future : abandon(executor, NULL, ALLOT_NO_MEMORY, &(al_failure){ 0 });
         if (!task)
             continue;
@@ -406,7 +408,7 @@ allot_future *allot_launch(allot_executor *executor, const allot_kernel *kernel,
     al_launch *launch = al_launch_create(kernel, range, args, arg_count, &status, &failure);
     if (!launch)
         return abandon(executor, NULL, status, &failure);
-    al_task *task = al_task_create(NULL, NULL, 0, 0, 2, false);
+    al_task *task = al_task_create(NULL, NULL, 0, 0, 2);
     if (!task) {
         al_launch_destroy(launch);
         return abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
