@@ -76,6 +76,7 @@ struct al_place {
     al_memory *memory;    /* where this place's copies of arrays live; NULL: it works on the host's memory */
     bool shares_cpus;     /* runs on the CPUs that the thread place uses: one resource for placement */
     int node;            /* of memory, where it computes, as the kernel numbers them, plus 1; 0: everywhere */
+    bool never_compiles; /* nothing is built before the first run of a kernel there, whatever its kind */
     bool only_by_name;   /* never a candidate unless the hints ask for it */
     int width;           /* how much it can do at once: configured workers, compute units. Never changes */
     _Atomic int workers; /* threads or processes that it has now */

@@ -118,6 +118,7 @@ static al_sim_device *create_device(al_sim *sim, const al_sim_class *class, size
     device->base.id = place_id(sim, class, node, index);
     device->base.class_id = al_intern(class_id);
     device->base.width = class->width;
+    device->base.never_compiles = class->compile_s <= 0;
     device->sim = sim;
     device->class = class;
     device->number = sim->device_count;
