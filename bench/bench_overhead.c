@@ -64,9 +64,9 @@ static void ask(bench_round *round)
     if (!strcmp(system, "limit") || !strcmp(system, "futex"))
         overhead_limits(round);
     else if (!strcmp(system, "opencl-raw"))
-        overhead_opencl_launch_raw(round);
+        opencl_launch_raw(round);
     else if (!strcmp(question, "opencl_launch"))
-        overhead_opencl_launch(round);
+        opencl_launch(round);
     else
         overhead_tasks(round);
 }

@@ -2,15 +2,11 @@
 #ifndef BENCH_OVERHEAD_H
 #define BENCH_OVERHEAD_H
 
+#include "opencl.h"
 #include "ours.h"
 
 /* overhead_tasks.c: the questions of questions.h, on the thread place. */
 void overhead_tasks(bench_round *round);
-
-/* overhead_opencl.c, or overhead_no_opencl.c: an empty kernel, launched and waited for, one at a time, by
- * both on the same device. */
-void overhead_opencl_launch(bench_round *round);
-void overhead_opencl_launch_raw(bench_round *round);
 
 /* overhead_limits.c */
 void overhead_limits(bench_round *round);

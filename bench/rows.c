@@ -4,8 +4,18 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+/* Those of bench_placement. NULL: it is none. */
+static const char *placement_unit(const char *question)
+{
+    if (strstr(question, "regret") || !strncmp(question, "mix_", 4) || !strncmp(question, "graph_", 6))
+        return "ratio";
+    return !strncmp(question, "tasks_", 6) || !strncmp(question, "drift_", 6) ? "tasks" : NULL;
+}
+
 const char *bench_unit(const char *question)
 {
+    if (placement_unit(question))
+        return placement_unit(question);
     const char *last = strrchr(question, '_');
     if (last && (!strcmp(last, "_cpu") || !strcmp(last, "_share")))
         return "%";
@@ -13,7 +23,9 @@ const char *bench_unit(const char *question)
         return "tasks";
     if (strstr(question, "memory"))
         return "B";
-    if (strstr(question, "saxpy"))
+    if (last && !strcmp(last, "_overlap"))
+        return "x";
+    if (strstr(question, "saxpy") || strstr(question, "bandwidth"))
         return "GB/s";
     return "ns";
 }

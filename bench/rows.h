@@ -40,8 +40,9 @@ typedef enum bench_format {
 void bench_rows_print(bench_rows *rows, bench_format format, FILE *stream);
 void bench_rows_fini(bench_rows *rows);
 
-/* What a row of this name is measured in: bytes per task for memory, GB/s for saxpy, % for shares, tasks for
- * losses, else ns per operation. */
+/* What a row of this name is measured in: bytes per task for memory, GB/s for saxpy and bandwidths, x for
+ * overlap, % for shares, tasks for losses and until something is found, ratios to what would have been best,
+ * else ns per operation. */
 const char *bench_unit(const char *question);
 
 /* The value below which `share` of them lie, interpolated; they are sorted. Count is at least 1. */

@@ -14,7 +14,11 @@ endif()
 if(TARGET test_cli)
   add_library(wrong_reference MODULE tests/preload/wrong_reference.c) # stands before the real one, so that right results look wrong
   target_include_directories(wrong_reference PRIVATE include)
-  foreach(name test_cli test_cli_input test_cli_source test_picture test_keep)
+  set(command_tests test_cli test_cli_input test_cli_source test_picture test_keep)
+  if(ALLOT_OPENCL)
+    list(APPEND command_tests test_quarantine)
+  endif()
+  foreach(name ${command_tests})
     target_link_libraries(${name} PRIVATE PkgConfig::JANSSON)
     add_dependencies(${name} allot_command wrong_reference)
   endforeach()
@@ -39,4 +43,4 @@ endif()
 
 # Nor do these know the user's cost model.
 get_property(check_names DIRECTORY PROPERTY TESTS)
-set_property(TEST ${check_names} APPEND PROPERTY ENVIRONMENT ALLOT_MODEL=off)
+set_property(TEST ${check_names} APPEND PROPERTY ENVIRONMENT ALLOT_MODEL=off ALLOT_QUARANTINE=${PROJECT_BINARY_DIR}/tests/drivers)

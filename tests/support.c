@@ -305,6 +305,12 @@ int64_t now_ns(void)
     return now.tv_sec * SECOND + now.tv_nsec;
 }
 
+void linger(int64_t ns)
+{
+    for (int64_t end_ns = now_ns() + ns; now_ns() < end_ns;)
+        continue;
+}
+
 static int count_entries(const char *path)
 {
     DIR *folder = opendir(path);

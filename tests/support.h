@@ -18,6 +18,7 @@
 /* A repeat count; a tenth of it where a sanitizer slows everything down. */
 #define ROUNDS(n) (TEST_SANITIZED ? ((n) + 9) / 10 : (n))
 
+#define MICROSECOND INT64_C(1000)
 #define MILLISECOND INT64_C(1000000)
 #define SECOND      (1000 * MILLISECOND)
 
@@ -93,6 +94,9 @@ allot_status task_tally(allot_call *call, const void *in, void *out); /* tally_i
 /* Waits (without sleeping for a fixed time) until the count is reached. */
 void await_count(const _Atomic uint32_t *word, uint32_t count);
 int64_t now_ns(void);
+/* Takes so long without giving the processor away, which on a busy machine takes milliseconds: to meet what
+ * runs beside at another moment each time. */
+void linger(int64_t ns);
 int count_threads(void);
 /* True once a count is no more than it was; waits up to 2 s, since the kernel lists a thread that was joined
  * a moment longer. */

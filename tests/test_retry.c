@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #define KINDS 2
 
@@ -228,12 +229,38 @@ static void each_ends_once_whenever_it_is_stopped(void)
             submit(&gate, UINT32_MAX, 'e',
                    ALLOT_HINTS(.place = i % 2 ? ALLOT_PROCESS : ALLOT_THREAD, .retries = 1000000,
                                .retry_delay_ns = i % 3 * 1000, .idempotent = true));
-        for (int spin = 0; spin < i % 30; spin++) /* on a busy machine each costs milliseconds */
-            sched_yield();
+        linger(i % 30 * 5 * MICROSECOND);
         allot_stop(future, 0);
         CHECK_STATUS(finish(future), ALLOT_STOPPED);
     }
     gate_destroy(&gate);
+}
+
+/* Fails at first; then it can only be killed. */
+static allot_status fail_then_hang(allot_call *call, const void *in, void *out)
+{
+    (void)out;
+    if (count_attempt(*(const uint64_t *)in) == 0)
+        return allot_fail(call, ALLOT_FAILED, "the first attempt");
+    for (;;)
+        pause();
+}
+
+/* Stops that meet a task on its way from the pause to the next attempt. */
+static void no_stop_is_lost_between_attempts(void)
+{
+    for (int i = 0; i < ROUNDS(100); i++) {
+        test_gate gate = gate_create();
+        allot_future *future =
+            allot_submit(ex, fail_then_hang, &gate.key, sizeof gate.key, 0,
+                         ALLOT_HINTS(.place = ALLOT_PROCESS, .retries = 5, .idempotent = true));
+        while (gate_tally(&gate, 0) == 0)
+            sched_yield();
+        linger(i % 20 * 5 * MICROSECOND);
+        allot_stop(future, 0);
+        CHECK_STATUS(finish(future), ALLOT_STOPPED);
+        gate_destroy(&gate);
+    }
 }
 
 static const test_fact facts[] = {
@@ -247,6 +274,7 @@ static const test_fact facts[] = {
     { "the deadline is the whole's", the_deadline_is_the_wholes },
     { "a shutdown that cancels makes no more attempts", a_shutdown_that_cancels_makes_no_more_attempts },
     { "each ends once, whenever it is stopped", each_ends_once_whenever_it_is_stopped },
+    { "no stop is lost between attempts", no_stop_is_lost_between_attempts },
     { NULL, NULL },
 };
 

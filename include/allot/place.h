@@ -147,6 +147,43 @@ ALLOT_API size_t allot_places(allot_executor *executor, allot_place_info *infos,
  * Waits like allot_places(). Valid while the executor is open. */
 ALLOT_API const char *allot_devices_message(allot_executor *executor);
 
+/* ---- Drivers ----
+ * A driver may crash or hang the process that loads it. So each OpenCL driver (.icd file) is first loaded in
+ * a child process, where its devices are listed and a small kernel runs on each; one that crashes there, or
+ * is not through in time, is left out here. The verdict is kept in the user's cache folder ("drivers") by the
+ * file's and its library's path, size and time of change and by the variables that drivers read: the next
+ * process looks at files alone. A bad one is tried again after 12 hours.
+ *
+ * With a driver left out the others are opened by their libraries instead of by the OpenCL loader: OpenCL
+ * layers (OPENCL_LAYERS) are not there then, and a call of clGetPlatformIDs by the program itself loads the
+ * bad one as ever.
+ *
+ * Environment: ALLOT_QUARANTINE (a file for the verdicts, or "off": no driver is tried first),
+ * ALLOT_QUARANTINE_S (20: after how many seconds a driver counts as hanging). */
+
+typedef enum allot_driver_state {
+    ALLOT_DRIVER_UNTRIED, /* not tried first: `message` says why */
+    ALLOT_DRIVER_GOOD,
+    ALLOT_DRIVER_USELESS, /* it does no harm, but cannot be loaded or is no OpenCL driver: `message` says why
+                           */
+    ALLOT_DRIVER_LEFT_OUT /* it crashed or hung: `message` says where */
+} allot_driver_state;
+
+typedef struct allot_driver_info {
+    size_t size;       /* sizeof(allot_driver_info), set by the caller */
+    char file[256];    /* its .icd file, "/etc/OpenCL/vendors/pocl.icd" */
+    char library[256]; /* the library, with its folder as far as known; "" if there is none */
+    allot_driver_state state;
+    bool remembered;   /* by an earlier verdict: it was not tried by this process */
+    int devices;       /* that it had when it was tried */
+    char message[256]; /* what is wrong with it; else "" */
+} allot_driver_info;
+
+/* Copies up to `capacity` descriptions of the drivers that were found to infos, as allot_places() does those
+ * of places; returns how many there are. Waits for the search for devices. The same for every executor of a
+ * process: drivers are looked at once. */
+ALLOT_API size_t allot_drivers(allot_executor *executor, allot_driver_info *infos, size_t capacity);
+
 /* ---- The machine ---- */
 
 typedef struct allot_topology {

@@ -8,11 +8,17 @@
 #include <argp.h>
 #include <stdlib.h>
 
+enum {
+    DRIVERS = 64
+};
+
 typedef struct info {
     bool json;
     allot_executor *executor;
     allot_topology topology;
     al_places places;
+    allot_driver_info drivers[DRIVERS];
+    size_t driver_count;
 } info;
 
 /* What the library found, and what the command itself reads pictures with. `found` has LIBRARIES places;
@@ -34,8 +40,8 @@ static size_t list_libraries(allot_library *found)
 
 static const struct argp_option options[] = {
     { "json", 'j', NULL, 0,
-      "Print JSON: version, topology, places, devices_message, libraries, kernels; on failure {\"error\": "
-      "TEXT}",
+      "Print JSON: version, topology, places, devices_message, drivers, libraries, kernels; on failure "
+      "{\"error\": TEXT}",
       0 },
     { 0 },
 };
@@ -77,6 +83,34 @@ static json_t *place_json(const allot_place_info *p)
                      (int)p->shares_memory, "has_f64", (int)p->has_f64);
 }
 
+static const char *driver_state_text(allot_driver_state state)
+{
+    switch (state) {
+    case ALLOT_DRIVER_GOOD:
+        return "good";
+    case ALLOT_DRIVER_USELESS:
+        return "of no use";
+    case ALLOT_DRIVER_LEFT_OUT:
+        return "left out";
+    default:
+        return "not tried";
+    }
+}
+
+static json_t *drivers_json(const info *self)
+{
+    json_t *drivers = json_array();
+    for (size_t i = 0; i < self->driver_count; i++) {
+        const allot_driver_info *it = &self->drivers[i];
+        json_array_append_new(drivers, json_pack("{so so so sb si so}", "file", al_json_text(it->file),
+                                                 "library", al_json_text(it->library), "state",
+                                                 al_json_text(driver_state_text(it->state)), "remembered",
+                                                 (int)it->remembered, "devices", it->devices, "message",
+                                                 al_json_text(it->message)));
+    }
+    return drivers;
+}
+
 static json_t *info_json(const info *self)
 {
     allot_library libraries[LIBRARIES];
@@ -91,9 +125,10 @@ static json_t *info_json(const info *self)
                                         "purpose", al_json_text(libraries[i].purpose)));
     for (size_t i = 0; al_workload_kinds[i]; i++)
         json_array_append_new(kernels, al_json_text(al_workload_kinds[i]->name));
-    return json_pack("{so so so so so so}", "version", al_json_text(allot_version()), "topology",
+    return json_pack("{so so so so so so so}", "version", al_json_text(allot_version()), "topology",
                      topology_json(&self->topology), "places", places, "devices_message",
-                     al_json_text(self->places.message), "libraries", found, "kernels", kernels);
+                     al_json_text(self->places.message), "drivers", drivers_json(self), "libraries", found,
+                     "kernels", kernels);
 }
 
 static void print_plural(int count, const char *word, const char *before)
@@ -154,6 +189,20 @@ static void print_places(const al_places *places)
         printf("  devices: %s\n", places->message);
 }
 
+static void print_drivers(const info *self)
+{
+    if (self->driver_count)
+        puts("\nOpenCL drivers (each is tried in a process of its own before it is loaded)");
+    for (size_t i = 0; i < self->driver_count; i++) {
+        const allot_driver_info *it = &self->drivers[i];
+        printf("  %s: %s", it->file, driver_state_text(it->state));
+        if (it->state == ALLOT_DRIVER_GOOD)
+            print_plural(it->devices, "device", ", ");
+        printf("%s%s%s\n", it->remembered ? ", as found earlier" : "", it->message[0] ? ": " : "",
+               it->message);
+    }
+}
+
 static void print_libraries(void)
 {
     allot_library libraries[LIBRARIES];
@@ -189,6 +238,11 @@ int al_info_run(int argc, char **argv)
     }
     allot_get_topology(&self.topology);
     al_places_list(&self.places, self.executor);
+    for (size_t i = 0; i < DRIVERS; i++)
+        self.drivers[i].size = sizeof self.drivers[i];
+    self.driver_count = allot_drivers(self.executor, self.drivers, DRIVERS);
+    if (self.driver_count > DRIVERS)
+        self.driver_count = DRIVERS;
     bool ok = true;
     if (self.json) {
         ok = al_json_print(info_json(&self), stdout);
@@ -196,6 +250,7 @@ int al_info_run(int argc, char **argv)
         printf("allot %s\n\n", allot_version());
         print_topology(&self.topology);
         print_places(&self.places);
+        print_drivers(&self);
         print_libraries();
     }
     allot_close(self.executor);

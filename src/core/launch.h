@@ -40,6 +40,9 @@ al_launch *al_launch_create(const allot_kernel *kernel, allot_ndrange range, con
                             size_t arg_count, allot_status *status, al_failure *failure);
 void al_launch_destroy(al_launch *launch);
 
+/* What the arguments are, without their data: for a kernel's own check and work. */
+void al_launch_shapes(const al_launch *launch, allot_value *values);
+
 /* For a place whose foreign code may come back after the launch was given up: a launch of its own to work on.
  * The copy, in al_launch_bytes() of room, holds kernel and arrays, and has no accumulators;
  * al_launch_release_arrays(), allot_kernel_release() and the room's own end are its end. */

@@ -1,6 +1,7 @@
 #include "core/wait.h"
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/part.h"
 #include "base/yield.h"
 #include "core/collector.h"
 #include "core/future.h"
@@ -158,16 +159,20 @@ static bool spin(allot_future *future, int64_t deadline_ns)
             end_ns = now_ns + most_ns;
     if (deadline_ns < end_ns)
         end_ns = deadline_ns;
-    bool done;
+    bool done, yielded = false;
     do {
         for (int i = 0; !(done = al_future_state_is_done(al_future_state_of(future))) && i < 32; i++) {
             al_collecting_step(&collecting);
             al_pause();
         }
-        if (!done)
+        if (!done) {
             now_ns = al_yield(al_clock_now_ns());
+            yielded = done = al_future_state_is_done(al_future_state_of(future));
+        }
     } while (!done && now_ns < end_ns);
     spun(done);
+    if (done)
+        al_part_count(yielded);
     al_collecting_end(&collecting);
     return done;
 }
@@ -184,6 +189,7 @@ static bool wait_outside(allot_future *future, int64_t deadline_ns)
         if (!al_future_state_is_done((allot_state)(word & AL_FUTURE_STATE_MASK)))
             al_futex_wait(al_future_futex(future), (uint32_t)word, deadline_ns, AL_FUTEX_PRIVATE);
     }
+    al_part_count(true);
     return true;
 }
 

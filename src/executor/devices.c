@@ -168,6 +168,17 @@ size_t allot_places(allot_executor *executor, allot_place_info *infos, size_t ca
     return count;
 }
 
+size_t allot_drivers(allot_executor *executor, allot_driver_info *infos, size_t capacity)
+{
+    if (!executor || al_forked())
+        return 0;
+    al_devices_wait(executor);
+    for (const al_place_kind *const *kind = al_place_kinds; *kind; kind++)
+        if ((*kind)->drivers && executor->kinds & ALLOT_KIND_BIT((*kind)->kind))
+            return (*kind)->drivers(infos, capacity);
+    return 0;
+}
+
 const char *allot_devices_message(allot_executor *executor)
 {
     if (!executor)

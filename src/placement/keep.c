@@ -1,4 +1,5 @@
 #include "placement/keep.h"
+#include "base/cachefile.h"
 #include "base/log.h"
 #include "placement/known.h"
 #include "placement/merge.h"
@@ -11,9 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define FILE_MAX_BYTES ((off_t)256 << 20)
@@ -21,9 +20,6 @@
 /* What an earlier process learned may have changed by some 15 % since, another machine's by anything. */
 #define EARLIER_DOUBT 0.02
 #define FOREIGN_DOUBT 1.0
-
-#define LOCK_TRIES    200
-#define LOCK_PAUSE_NS 10000000
 
 typedef struct al_keep {
     bool measures;
@@ -90,14 +86,10 @@ static char *join_words(const char *a, const char *b, const char *c)
 
 static char *default_path(void)
 {
-    const char *cache = secure_getenv("XDG_CACHE_HOME"), *home = secure_getenv("HOME");
     const char *machine = al_keep_machine();
     char name[64];
-    snprintf(name, sizeof name, "/allot/model-%016" PRIx64,
-             al_store_hash(AL_STORE_HASH, machine, strlen(machine)));
-    if (cache && cache[0] == '/') /* the standard: what is relative is to be ignored */
-        return join_words(cache, name, "");
-    return home && home[0] == '/' ? join_words(home, "/.cache", name) : NULL;
+    snprintf(name, sizeof name, "model-%016" PRIx64, al_store_hash(AL_STORE_HASH, machine, strlen(machine)));
+    return al_cachefile_path(name);
 }
 
 /* Telling the machine takes some milliseconds: not before it must be. With the keep's lock held. */
@@ -197,42 +189,6 @@ static allot_status write_model(al_model *model, const char *path, al_failure *f
         unlink(fresh);
     free(fresh);
     return status;
-}
-
-/* ---- The lock: a file beside it, which stays ---- */
-
-static void make_folders(const char *path)
-{
-    char *folder = strdup(path);
-    for (char *slash = folder ? strchr(folder + 1, '/') : NULL; slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(folder, 0700); /* whoever opens a file in it finds out */
-        *slash = '/';
-    }
-    free(folder);
-}
-
-static int lock_file(const char *path, al_failure *failure)
-{
-    const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
-    char *name = join_words(path, ".lock", "");
-    int lock = name ? open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
-    int error = lock >= 0 ? 0 : errno;
-    for (int i = 0; lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0; i++) {
-        error = errno;
-        if (i < LOCK_TRIES && (error == EWOULDBLOCK || error == EINTR)) {
-            nanosleep(&pause, NULL);
-            continue;
-        }
-        close(lock);
-        lock = -1;
-    }
-    if (lock < 0) {
-        errno = error;
-        cannot(failure, "lock", path);
-    }
-    free(name);
-    return lock;
 }
 
 /* ---- Loading ---- */
@@ -381,10 +337,10 @@ allot_status al_keep_save(al_model *model, al_failure *failure)
     const char *path = al_keep_path(model);
     if (!path)
         return ALLOT_OK;
-    make_folders(path);
-    int lock = lock_file(path, failure);
+    al_cachefile_make_folders(path);
+    int lock = al_cachefile_lock(path);
     if (lock < 0)
-        return ALLOT_SYSTEM;
+        return cannot(failure, "lock", path);
     allot_status status = save_locked(model, path, failure);
     close(lock);
     return status;

@@ -117,6 +117,8 @@ typedef struct al_place_kind {
      * no error, but then `message` says why. */
     size_t (*discover)(const al_place_config *config, al_place **places, size_t capacity, char *message,
                        size_t message_size);
+    /* Describes the drivers behind its devices, as allot_drivers() does. NULL: it has none. */
+    size_t (*drivers)(allot_driver_info *infos, size_t capacity);
 } al_place_kind;
 
 extern const al_place_kind *const al_place_kinds[]; /* ended by NULL; places/kinds.c */

@@ -1,5 +1,6 @@
 #include "places/opencl/device.h"
 #include "places/opencl/error.h"
+#include "places/opencl/icd.h"
 #include "places/opencl/pages.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,7 +88,7 @@ void al_opencl_device_describe(al_opencl_device *device, cl_platform_id platform
     *device = (al_opencl_device){ .id = id, .platform = platform };
     ask_text(id, CL_DEVICE_NAME, device->name, sizeof device->name);
     ask_text(id, CL_DRIVER_VERSION, version, sizeof version);
-    if (clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof platform_name - 1, platform_name, NULL) !=
+    if (al_icd_platform_info(platform, CL_PLATFORM_NAME, sizeof platform_name - 1, platform_name) !=
         CL_SUCCESS)
         platform_name[0] = '\0';
     snprintf(device->driver, sizeof device->driver, "%.63s %.63s", platform_name, version);
@@ -118,11 +119,9 @@ static cl_int make_queues(al_opencl_device *device, const char **call)
 
 allot_status al_opencl_device_open(al_opencl_device *device, al_failure *failure)
 {
-    const cl_context_properties properties[] = { CL_CONTEXT_PLATFORM, (cl_context_properties)device->platform,
-                                                 0 };
     cl_int code;
     const char *call = "clCreateContext";
-    device->context = clCreateContext(properties, 1, &device->id, NULL, NULL, &code);
+    device->context = al_icd_context(device->platform, device->id, &code);
     if (code == CL_SUCCESS)
         code = make_queues(device, &call);
     if (code != CL_SUCCESS)

@@ -4,9 +4,12 @@
 #include "places/opencl/error.h"
 #include "places/opencl/flight.h"
 #include "places/opencl/health.h"
+#include "places/opencl/icd.h"
 #include "places/opencl/launch.h"
+#include "places/opencl/quarantine.h"
 #include "places/opencl/source.h"
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -434,9 +437,23 @@ static al_place *create(cl_platform_id platform, cl_device_id id, size_t index)
     return &self->place;
 }
 
+/* After what was said before. */
+__attribute__((format(printf, 3, 4))) static void say(char *message, size_t size, const char *format, ...)
+{
+    va_list values;
+    size_t used = size ? strlen(message) : 0;
+    if (used + 3 >= size)
+        return;
+    if (used)
+        used += (size_t)snprintf(message + used, size - used, "; ");
+    va_start(values, format);
+    vsnprintf(message + used, size - used, format, values);
+    va_end(values);
+}
+
 static void platform_name(cl_platform_id platform, char *name, size_t size)
 {
-    if (clGetPlatformInfo(platform, CL_PLATFORM_NAME, size - 1, name, NULL) != CL_SUCCESS)
+    if (al_icd_platform_info(platform, CL_PLATFORM_NAME, size - 1, name) != CL_SUCCESS)
         snprintf(name, size, "a platform without a name");
 }
 
@@ -447,12 +464,12 @@ static size_t discover_platform(cl_platform_id platform, al_place **places, size
     cl_device_id ids[DEVICES_MAX];
     cl_uint count = 0;
     size_t made = 0;
-    cl_int code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, DEVICES_MAX, ids, &count);
+    cl_int code = al_icd_devices(platform, DEVICES_MAX, ids, &count);
     if (code != CL_SUCCESS && code != CL_DEVICE_NOT_FOUND) {
         char name[128] = "";
         platform_name(platform, name, sizeof name);
-        snprintf(message, message_size, "%s: clGetDeviceIDs: %s (%d)", name, al_opencl_error_name(code),
-                 (int)code);
+        say(message, message_size, "%s: clGetDeviceIDs: %s (%d)", name, al_opencl_error_name(code),
+            (int)code);
         al_log(AL_LOG_WARNING, "OpenCL: %s", message);
         return 0;
     }
@@ -469,12 +486,10 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     cl_platform_id platforms[PLATFORMS_MAX];
     cl_uint count = 0;
     size_t made = 0;
-    if (message_size)
-        message[0] = '\0';
-    cl_int code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &count);
+    al_quarantine_check(message, message_size);
+    cl_int code = al_icd_platforms(PLATFORMS_MAX, platforms, &count);
     if (code != CL_SUCCESS || count == 0) {
-        snprintf(
-            message, message_size,
+        say(message, message_size,
             "no OpenCL platform: clGetPlatformIDs: %s (%d); a driver is missing (Debian: pocl-opencl-icd) or "
             "OCL_ICD_VENDORS leads nowhere",
             al_opencl_error_name(code), (int)code);
@@ -483,9 +498,8 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     for (cl_uint p = 0; p < count && p < PLATFORMS_MAX; p++)
         made += discover_platform(platforms[p], places + made, capacity - made, made, message, message_size);
     if (made == 0 && message_size && !message[0])
-        snprintf(message, message_size, "no OpenCL device: %u platforms, none of which has one",
-                 (unsigned)count);
+        say(message, message_size, "no OpenCL device: %u platforms, none of which has one", (unsigned)count);
     return made;
 }
 
-const al_place_kind al_opencl_kind = { ALLOT_OPENCL, true, discover };
+const al_place_kind al_opencl_kind = { ALLOT_OPENCL, true, discover, al_quarantine_list };

@@ -1,5 +1,6 @@
 #include "places/opencl/source.h"
 #include "places/opencl/error.h"
+#include "places/opencl/icd.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,7 +106,7 @@ static create_with_il find_create_with_il(const al_opencl_device *device)
     if (has_version(device, 2, 1))
         return clCreateProgramWithIL;
     create_with_il found;
-    *(void **)&found = clGetExtensionFunctionAddressForPlatform(device->platform, "clCreateProgramWithILKHR");
+    *(void **)&found = al_icd_extension(device->platform, "clCreateProgramWithILKHR");
     return found;
 }
 

@@ -48,17 +48,23 @@ static void distribute(al_process *place)
 }
 
 /* One that is tried again is running already, and not to be given back to anybody: it is a job from the
- * start. */
+ * start. A stop that came before did not find it here. */
 static void enqueue_again(al_process *place, al_task *task)
 {
     al_bells bells = { .count = 0 };
+    al_failure none = { 0 };
+    al_ended ended = { .parcel = -1 };
     pthread_mutex_lock(&place->lock);
     al_job *job = al_job_create(place, task);
-    if (job)
+    allot_status status = al_task_stop_status(task);
+    if (job && status != ALLOT_OK)
+        ended = al_job_end(place, job, status, &none);
+    else if (job)
         al_job_queue_append(&place->queue, job);
     al_process_distribute(place, &bells);
     pthread_mutex_unlock(&place->lock);
     al_bells_ring(place, &bells);
+    al_ended_complete(place, &ended);
     if (!job)
         al_place_complete(&place->base, task, ALLOT_NO_MEMORY, NULL, 0);
 }

@@ -189,8 +189,9 @@ static char **environment_for_worker(const al_spawner *spawner, size_t *added)
     if (!all)
         return NULL;
     const char *before = value_of(common, "LD_PRELOAD");
-    int failed = asprintf(&all[0], AL_START_VARIABLE "=%d,%d,%d,%d,%d,%d", WORKER_SOCKET, WORKER_PAGE,
-                          (int)getpid(), spawner->preload != NULL, spawner->depth, spawner->depth_max);
+    int failed =
+        asprintf(&all[0], AL_START_VARIABLE "=%d,%d,%d,%d,%d,%d,%d", WORKER_SOCKET, WORKER_PAGE,
+                 (int)getpid(), spawner->preload != NULL, spawner->depth, spawner->depth_max, spawner->apart);
     *added = 1;
     if (failed >= 0)
         failed = add_caps(spawner, all, added);

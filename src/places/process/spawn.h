@@ -15,6 +15,7 @@ typedef struct al_spawner {
     char **environment;   /* without what is added for each worker */
     int depth, depth_max; /* of the workers, and the most that any may have */
     bool caps_libraries;  /* adds what keeps other libraries from starting threads */
+    bool apart;           /* what is started has one function to run: places/apart.h */
 } al_spawner;
 
 /* Copies the environment as it is now. False when memory is out. */

@@ -40,15 +40,17 @@ EARLY static const char *take_number(const char *text, int *number)
 
 EARLY static bool read_variable(const char *text, al_door *to)
 {
-    int parent = 0, preloaded = 0;
+    int parent = 0, preloaded = 0, apart = 0;
     text = take_number(text, &to->socket);
     text = take_number(text, &to->page);
     text = take_number(text, &parent);
     text = take_number(text, &preloaded);
     text = take_number(text, &to->depth);
     text = take_number(text, &to->depth_max);
+    text = take_number(text, &apart);
     to->parent = (pid_t)parent;
     to->preloaded = preloaded != 0;
+    to->apart = apart != 0;
     return text && *text == 0;
 }
 
@@ -110,10 +112,17 @@ int allot_process_depth(void)
 
 /* ---- The hook ---- */
 
+_Noreturn static void work(void)
+{
+    if (door.apart)
+        al_apart_main(&door);
+    al_worker_main(&door);
+}
+
 static int worker_main(int argc, char **argv, char **environment)
 {
     (void)argc, (void)argv, (void)environment;
-    al_worker_main(&door);
+    work();
 }
 
 /* The program's own main, whose return ends in exit() as a call of it does: al_loading_close() has its turn.
@@ -149,7 +158,7 @@ EARLY int __libc_start_main(main_function run, int argc, char **argv, void (*ini
 int allot_worker_main(void)
 {
     if (enter(&door))
-        al_worker_main(&door);
+        work();
     int unseen = AL_START_UNSEEN;
     atomic_compare_exchange_strong(&al_start_seen, &unseen, AL_START_ANNOUNCED);
     return 0;

@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 /* The environment variable that makes a process a worker: "socket,page,parent,preloaded,depth,
- * depth_max". */
+ * depth_max,apart". */
 #define AL_START_VARIABLE "ALLOT_WORKER_ENTRY"
 /* What LD_PRELOAD was before this library's path was put in front of it; not set if it was not. */
 #define AL_START_PRELOAD "ALLOT_WORKER_PRELOAD"
@@ -23,6 +23,7 @@ typedef struct al_door {
     bool preloaded; /* this library was put before the others by LD_PRELOAD */
     int depth;      /* of this worker: 1 below the program */
     int depth_max;  /* of its own workers, theirs, and so on */
+    bool apart;     /* it is there for one function alone: places/apart.h */
 } al_door;
 
 typedef enum al_start {
@@ -31,6 +32,9 @@ typedef enum al_start {
     AL_START_HOOKED, /* through our __libc_start_main */
     AL_START_ANNOUNCED /* its main called allot_worker_main() */
 } al_start;
+
+/* Runs the function that the page names; ends the process. In apart.c. */
+_Noreturn void al_apart_main(const al_door *door);
 
 /* How this process was started. Whoever refers to it links the hook into the program. */
 extern _Atomic int al_start_seen;

@@ -79,6 +79,19 @@ static al_ended settle_prepared(al_process *place, al_worker *worker, al_job *jo
     return (al_ended){ .parcel = -1 };
 }
 
+/* With the lock held: a job that was in the keeper's hands goes back to the queue, unless a stop came
+ * meanwhile, which did not find it there. */
+static al_ended put_back(al_process *place, al_job *job)
+{
+    al_failure none = { 0 };
+    allot_status status = al_task_stop_status(job->task);
+    if (status != ALLOT_OK)
+        return al_job_end(place, job, status, &none);
+    job->state = AL_JOB_WAITING;
+    al_job_queue_prepend(&place->queue, job);
+    return (al_ended){ .parcel = -1 };
+}
+
 /* Tells the worker what it needs and gives it the job, which is held. */
 static void serve(al_process *place, al_worker *worker, al_job *job)
 {
@@ -91,12 +104,10 @@ static void serve(al_process *place, al_worker *worker, al_job *job)
         al_worker_kill(place, worker);
     pthread_mutex_lock(&place->lock);
     worker->held = false;
-    if (listens) {
+    if (listens)
         ended = settle_prepared(place, worker, job, status, &failure, &bell);
-    } else {
-        job->state = AL_JOB_WAITING;
-        al_job_queue_prepend(&place->queue, job);
-    }
+    else
+        ended = put_back(place, job);
     pthread_mutex_unlock(&place->lock);
     al_page_wake(bell);
     al_failure_fini(&failure);
@@ -121,6 +132,7 @@ static bool refuse_unknown(al_process *place, al_job *job)
 static void start(al_process *place, al_job *job)
 {
     al_task *task = job->task;
+    al_ended ended = { .parcel = -1 };
     bool started = job->state == AL_JOB_WAITING || al_place_start(&place->base, task);
     pthread_mutex_lock(&place->lock);
     job->state = AL_JOB_HELD;
@@ -130,12 +142,12 @@ static void start(al_process *place, al_job *job)
         return;
     }
     pthread_mutex_lock(&place->lock);
-    job->state = AL_JOB_WAITING;
     if (started)
-        al_job_queue_prepend(&place->queue, job);
+        ended = put_back(place, job);
     else
         al_job_discard(place, job);
     pthread_mutex_unlock(&place->lock);
+    al_ended_complete(place, &ended);
 }
 
 typedef enum step {

@@ -154,6 +154,8 @@ bool al_find_and_run(al_worker *worker, bool waits)
         return true;
     }
     team->work(team, worker->index);
+    if (!waits)
+        al_park_before_end(worker);
     al_team_leave(team);
     return true;
 }

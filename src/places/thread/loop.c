@@ -1,9 +1,12 @@
 #include "places/thread/loop.h"
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/part.h"
+#include "base/yield.h"
 #include "places/thread/pool.h"
 
 #define CALL_FOR_HELP_NS 20000 /* what is left must be worth waking a sleeping worker */
+#define YIELD_PAUSE_NS   50000 /* a yield for nothing costs as much as a small loop */
 #define JOIN_SPIN_NS     20000 /* for members who have not finished, before the caller sleeps */
 
 typedef struct loop {
@@ -185,15 +188,20 @@ static void sleep_for_end(loop *self)
             al_futex_wait(&self->ended, SLEPT_FOR, INT64_MAX, AL_FUTEX_PRIVATE);
 }
 
-static void wait_for_end(loop *self)
+/* True if it slept for that. */
+static bool wait_for_end(loop *self)
 {
+    bool slept = false;
     int64_t until_ns = al_clock_now_ns() + JOIN_SPIN_NS;
     while (atomic_load_explicit(&self->ended, memory_order_acquire) != ENDED) {
         for (int i = 0; i < 64 && !atomic_load_explicit(&self->ended, memory_order_relaxed); i++)
             al_pause();
-        if (al_clock_now_ns() > until_ns)
+        if (al_clock_now_ns() > until_ns) {
             sleep_for_end(self);
+            slept = true;
+        }
     }
+    return slept;
 }
 
 /* Whether it is worth waking sleepers can only be told by trying: the caller does a little of it alone. */
@@ -235,6 +243,14 @@ unsigned al_loop_members(const struct al_pool *pool, int workers)
     return (unsigned)(workers > 0 && workers < most ? workers : most);
 }
 
+static void let_others_through(void)
+{
+    static _Thread_local int64_t next_ns __attribute__((tls_model("initial-exec")));
+    int64_t now_ns = al_clock_now_ns();
+    if (now_ns >= next_ns)
+        next_ns = al_yield(now_ns) + YIELD_PAUSE_NS;
+}
+
 static void run_together(loop *self, struct al_pool *pool)
 {
     al_worker *worker = al_worker_of(pool);
@@ -244,8 +260,10 @@ static void run_together(loop *self, struct al_pool *pool)
     }
     al_park_announce(pool);
     work(&self->team, worker ? worker->index : -1);
-    if (!al_team_leave(&self->team))
-        wait_for_end(self);
+    bool slept = !al_team_leave(&self->team) && wait_for_end(self);
+    /* Nobody came: those who might have may be waiting for this CPU. */
+    if (al_part_count(slept || atomic_load_explicit(&self->members, memory_order_relaxed) == 1))
+        let_others_through();
 }
 
 allot_status al_loop_run(struct al_pool *pool, const al_loop_job *job, al_failure *failure)

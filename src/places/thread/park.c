@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/part.h"
 #include "base/slab.h"
 #include "base/yield.h"
 #include "places/thread/pool.h"
@@ -255,6 +256,8 @@ static void sleep_until(al_worker *worker, int64_t deadline_ns)
 bool al_park(al_worker *worker)
 {
     al_pool *pool = worker->pool;
+    if (!pool->binds)
+        al_part_heed();
     if (al_park_start_search(worker) && spin(worker))
         return false;
     if (worker->searching) {

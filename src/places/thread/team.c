@@ -29,7 +29,8 @@ bool al_team_open(al_teams *teams, al_team *team)
         /* The bit, a hint alone, goes first: who knows it from the team before may join and close this one at
          * once, and must not clear it too early. Release: pairs with join's acquire. */
         atomic_fetch_or_explicit(&teams->open, UINT32_C(1) << slot, memory_order_relaxed);
-        atomic_store_explicit(&teams->slots[slot].word, OPEN | most(team->members_max) | 1, memory_order_release);
+        atomic_store_explicit(&teams->slots[slot].word, OPEN | most(team->members_max) | 1,
+                              memory_order_release);
         return true;
     }
     return false;
