@@ -844,8 +844,7 @@ static void closing_loses_no_item(void)
             racers[i] = (racer){ queue, i % 2, 0 };
             threads[i] = start_thread(race, &racers[i]);
         }
-        for (uint64_t i = random_next(&dice) % 16; i; i--)
-            sched_yield();
+        linger((int64_t)(random_next(&dice) % 16) * 4 * MICROSECOND);
         allot_queue_close(queue);
         uint32_t counts[2] = { 0 };
         for (int i = 0; i < 6; i++) {

@@ -176,6 +176,14 @@ typedef const char *(*allot_check_function)(allot_type type, allot_ndrange range
  * rounded up to a multiple of `local`, and the variant guards the edges itself. With `local` all 0, a range
  * of one dimension may run in two pieces, unless the text names get_global_size, get_global_offset,
  * get_global_linear_id, get_num_groups or get_group_id: then it is never cut. */
+/* ---- Programs on disk ----
+ * What a device's driver built from a text or a SPIR-V module is kept when the executor is closed, in
+ * ~/.cache/allot/programs, and taken from there by later processes instead of being compiled: by text,
+ * options, constants, device, driver, its library's file and the variables that drivers read. A text that
+ * includes files is not kept. A file that is damaged, or that others may write, is not believed but replaced;
+ * beyond 256 MB those that were used longest ago go. Environment: ALLOT_PROGRAMS (another folder, or "off"),
+ * ALLOT_PROGRAMS_MB (another limit). */
+
 /* A specialisation constant of a SPIR-V module: the value of `bytes` bytes for the constant that the module
  * decorates with SpecId `id`. */
 typedef struct allot_constant {

@@ -11,11 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEFAULT_FOLDER     "/etc/OpenCL/vendors"
-#define AROUND_MAX         64
-#define NAME_LINE_BYTES    4096
-#define TAG_OF_SECOND_KIND UINT64_C(0x4F50454E434C3331) /* cl_khr_icd 2: the table is the loader's to fill   \
-                                                         */
+#define DEFAULT_FOLDER  "/etc/OpenCL/vendors"
+#define AROUND_MAX      64
+#define NAME_LINE_BYTES 4096
+#define TAG_OF_SECOND_KIND                                                                                   \
+    UINT64_C(0x4F50454E434C3331) /* cl_khr_icd 2: the table is the loader's to fill                          \
+                                  */
 
 /* ---- Which files ---- */
 
@@ -171,6 +172,23 @@ bool al_icd_is_open(const al_icd *icd)
 static const cl_icd_dispatch *table_of(cl_platform_id platform)
 {
     return *(const cl_icd_dispatch *const *)(const void *)platform; /* what the ICD extension asks for */
+}
+
+al_stamp al_icd_stamp_of(const char *path)
+{
+    struct stat about;
+    if (!*path || stat(path, &about) != 0)
+        return (al_stamp){ 0, 0 };
+    return (al_stamp){ about.st_size, (int64_t)about.st_mtim.tv_sec * 1000000000 + about.st_mtim.tv_nsec };
+}
+
+al_stamp al_icd_stamp(cl_platform_id platform)
+{
+    Dl_info about = { 0 };
+    const void *call;
+    memcpy(&call, &table_of(platform)->clBuildProgram, sizeof call);
+    bool found = dladdr(call, &about) && about.dli_fname;
+    return al_icd_stamp_of(found ? about.dli_fname : "");
 }
 
 typedef cl_int(CL_API_CALL *get_platforms)(cl_uint, cl_platform_id *, cl_uint *);

@@ -8,8 +8,18 @@
 
 #include "places/opencl/cl.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 #define AL_ICDS_MAX 64
+
+/* A file's state: what differs when it has been replaced. All 0: there is none. */
+typedef struct al_stamp {
+    int64_t bytes, changed_ns;
+} al_stamp;
+
+al_stamp al_icd_stamp_of(const char *path);
+/* Of the library that a platform's calls lead into. */
+al_stamp al_icd_stamp(cl_platform_id platform);
 
 typedef struct al_icd {
     char *file;    /* the .icd; the library where the loader was given that */

@@ -387,6 +387,8 @@ static void close_place(al_place *place)
     }
     if (self->has_thread)
         pthread_join(self->thread, NULL);
+    if (self->has_thread && atomic_load(&place->state) != ALLOT_PLACE_ASIDE)
+        al_opencl_programs_keep(&self->programs);
     destroy(self);
 }
 

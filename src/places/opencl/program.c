@@ -37,19 +37,25 @@ static allot_status report_build(cl_program program, const al_opencl_device *dev
 }
 
 static allot_status compile(al_opencl_program *program, al_opencl_device *device, const allot_kernel *kernel,
-                            al_failure *failure)
+                            const char *options, al_failure *failure)
 {
-    char *options = al_opencl_source_options(kernel);
-    if (!options)
-        return al_failure_set(failure, ALLOT_NO_MEMORY, "out of memory");
     allot_status status = al_opencl_source_create(device, kernel, program->type, &program->program, failure);
-    if (status == ALLOT_OK) {
-        cl_int code = clBuildProgram(program->program, 1, &device->id, options, NULL, NULL);
-        if (code != CL_SUCCESS)
-            status = report_build(program->program, device, kernel, code, failure);
-    }
-    free(options);
-    return status;
+    if (status != ALLOT_OK)
+        return status;
+    cl_int code = clBuildProgram(program->program, 1, &device->id, options, NULL, NULL);
+    return code == CL_SUCCESS ? ALLOT_OK : report_build(program->program, device, kernel, code, failure);
+}
+
+/* The program as it was built once before, if it is on disk and the driver takes it. */
+static bool take_from_disk(const al_opencl_programs *programs, al_opencl_program *program,
+                           const char *options)
+{
+    al_opencl_device *device = programs->device;
+    if (!programs->folder || !program->key.usable ||
+        !al_binaries_load(programs->folder, &program->key, device, &program->program))
+        return false;
+    program->from_disk = clBuildProgram(program->program, 1, &device->id, options, NULL, NULL) == CL_SUCCESS;
+    return program->from_disk;
 }
 
 static allot_status report_entry(const al_opencl_program *program, const al_opencl_device *device,
@@ -81,7 +87,7 @@ static allot_status look_at_entry(al_opencl_programs *programs, al_opencl_progra
     return status;
 }
 
-static void destroy(al_opencl_program *program)
+static void release(al_opencl_program *program)
 {
     for (al_opencl_entry *entry; (entry = program->idle);) {
         program->idle = entry->next;
@@ -90,24 +96,54 @@ static void destroy(al_opencl_program *program)
     }
     if (program->program)
         clReleaseProgram(program->program);
+    program->program = NULL;
+}
+
+static void destroy(al_opencl_program *program)
+{
+    release(program);
     free(program->message);
     free(program);
+}
+
+/* A bad file on disk costs a build, never a launch: then the compiler has its turn. */
+static allot_status make(al_opencl_programs *programs, al_opencl_program *program, const al_launch *launch,
+                         const char *options, al_failure *failure)
+{
+    al_failure ignored = { 0 };
+    const allot_kernel *kernel = launch->kernel;
+    program->key = al_binaries_key(programs->device, kernel, launch->type, options);
+    bool good = take_from_disk(programs, program, options) &&
+                look_at_entry(programs, program, kernel, &ignored) == ALLOT_OK;
+    al_failure_fini(&ignored);
+    if (good)
+        return ALLOT_OK;
+    if (program->program) {
+        release(program);
+        al_binaries_drop(programs->folder, &program->key);
+    }
+    program->from_disk = false;
+    atomic_fetch_add_explicit(&programs->builds, 1, memory_order_relaxed);
+    allot_status status = compile(program, programs->device, kernel, options, failure);
+    return status == ALLOT_OK ? look_at_entry(programs, program, kernel, failure) : status;
 }
 
 /* A new program, whether or not its build went well; NULL when memory is out. */
 static al_opencl_program *build(al_opencl_programs *programs, const al_launch *launch)
 {
     al_opencl_program *program = calloc(1, sizeof *program);
+    char *options = al_opencl_source_options(launch->kernel);
     al_failure failure = { 0 };
-    if (!program)
-        return NULL;
-    program->kernel_id = launch->kernel->id;
-    program->type = launch->type;
-    atomic_fetch_add_explicit(&programs->builds, 1, memory_order_relaxed);
-    program->status = compile(program, programs->device, launch->kernel, &failure);
-    if (program->status == ALLOT_OK)
-        program->status = look_at_entry(programs, program, launch->kernel, &failure);
-    program->message = failure.message;
+    if (program && options) {
+        program->kernel_id = launch->kernel->id;
+        program->type = launch->type;
+        program->status = make(programs, program, launch, options, &failure);
+        program->message = failure.message;
+    } else {
+        free(program);
+        program = NULL;
+    }
+    free(options);
     return program;
 }
 
@@ -117,6 +153,7 @@ void al_opencl_programs_init(al_opencl_programs *programs, al_opencl_device *dev
 {
     memset(programs, 0, sizeof *programs);
     programs->device = device;
+    programs->folder = al_binaries_folder();
     pthread_mutex_init(&programs->lock, NULL);
 }
 
@@ -127,6 +164,14 @@ void al_opencl_programs_fini(al_opencl_programs *programs)
         destroy(program);
     }
     pthread_mutex_destroy(&programs->lock);
+    free(programs->folder);
+}
+
+void al_opencl_programs_keep(al_opencl_programs *programs)
+{
+    for (al_opencl_program *program = programs->first; program && programs->folder; program = program->next)
+        if (program->status == ALLOT_OK && program->key.usable && !program->from_disk)
+            al_binaries_store(programs->folder, &program->key, program->program);
 }
 
 /* Takes a program that nobody uses out of the list; NULL: there is none. */

@@ -3,6 +3,7 @@
 #ifndef AL_PLACES_OPENCL_PROGRAM_H
 #define AL_PLACES_OPENCL_PROGRAM_H
 
+#include "places/opencl/binaries.h"
 #include "places/opencl/sizes.h"
 
 #define AL_OPENCL_SHAPES_MAX 16 /* remembered */
@@ -20,6 +21,8 @@ struct al_opencl_program {
     uint64_t kernel_id;
     allot_type type;
     cl_program program;
+    al_binary_key key;   /* on disk */
+    bool from_disk;      /* else it was compiled here */
     allot_status status; /* of the build */
     char *message;       /* why it failed */
     al_opencl_limits limits;
@@ -32,6 +35,7 @@ struct al_opencl_program {
 
 typedef struct al_opencl_programs {
     al_opencl_device *device;
+    char *folder;         /* where programs are kept on disk; NULL: nowhere */
     pthread_mutex_t lock; /* guards the list; not held while anything is built */
     al_opencl_program *first;
     size_t count;
@@ -41,6 +45,10 @@ typedef struct al_opencl_programs {
 
 void al_opencl_programs_init(al_opencl_programs *programs, al_opencl_device *device);
 void al_opencl_programs_fini(al_opencl_programs *programs);
+
+/* Keeps on disk what was compiled here. Nothing is in flight. Drivers may compile for it: not on a launch's
+ * way. */
+void al_opencl_programs_keep(al_opencl_programs *programs);
 
 /* Forgets all programs, waiting for those whose launch is just about to find out that it may not go. Nothing
  * is in flight. */

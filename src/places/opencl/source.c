@@ -80,7 +80,7 @@ static allot_status create_from_text(const al_opencl_device *device, const allot
 /* ---- SPIR-V ---- */
 
 /* The first word of a module, in the byte order of whoever wrote it (SPIR-V Specification, section 2.3). */
-static bool is_spirv(const allot_kernel *kernel)
+bool al_opencl_source_is_spirv(const allot_kernel *kernel)
 {
     static const unsigned char magic[2][4] = { { 0x03, 0x02, 0x23, 0x07 }, { 0x07, 0x23, 0x02, 0x03 } };
     const void *program = kernel->desc.opencl_program;
@@ -121,7 +121,7 @@ static bool takes_spirv(const al_opencl_device *device)
 bool al_opencl_source_fits(const al_opencl_device *device, const allot_kernel *kernel, char *why,
                            size_t why_size)
 {
-    if (!is_spirv(kernel) || takes_spirv(device))
+    if (!al_opencl_source_is_spirv(kernel) || takes_spirv(device))
         return true;
     snprintf(why, why_size, "%s takes no SPIR-V, which the kernel's program is", device->name);
     return false;
@@ -187,7 +187,7 @@ allot_status al_opencl_source_create(const al_opencl_device *device, const allot
 {
     if (kernel->desc.opencl_source)
         return create_from_text(device, kernel, type, program, failure);
-    if (is_spirv(kernel))
+    if (al_opencl_source_is_spirv(kernel))
         return create_from_spirv(device, kernel, program, failure);
     return create_from_binary(device, kernel, program, failure);
 }

@@ -9,6 +9,9 @@
 bool al_opencl_source_fits(const al_opencl_device *device, const allot_kernel *kernel, char *why,
                            size_t why_size);
 
+/* Whether the kernel's program is a SPIR-V module. */
+bool al_opencl_source_is_spirv(const allot_kernel *kernel);
+
 /* What stands before the kernel's text where T is `type`; "" for what has no prelude. */
 #define AL_OPENCL_PRELUDE 512
 void al_opencl_source_prelude(const allot_kernel *kernel, allot_type type, char *text, size_t size);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,16 +15,8 @@ extern char **environ;
 
 /* ---- What a verdict holds of ---- */
 
-static al_stamp stamp_of(const char *path)
-{
-    struct stat about;
-    if (!*path || stat(path, &about) != 0)
-        return (al_stamp){ 0, 0 };
-    return (al_stamp){ about.st_size, (int64_t)about.st_mtim.tv_sec * 1000000000 + about.st_mtim.tv_nsec };
-}
-
-/* By which variables drivers choose their devices and how these work. The sum does not heed their order. */
-static uint64_t hash_environment(void)
+/* The sum does not heed their order. */
+uint64_t al_verdict_environment(void)
 {
     static const char *const names[] = { "POCL_",   "RUSTICL_", "OCLGRIND_", "CUDA_",
                                          "ROCR_",   "HIP_",     "ZE_",       "GALLIUM_",
@@ -41,7 +32,7 @@ static uint64_t hash_environment(void)
 void al_verdict_found(al_verdict *verdict, const char *library)
 {
     snprintf(verdict->library, sizeof verdict->library, "%s", library);
-    verdict->library_stamp = stamp_of(verdict->library);
+    verdict->library_stamp = al_icd_stamp_of(verdict->library);
 }
 
 bool al_verdict_begin(al_verdict *verdict, const al_icd *icd)
@@ -52,8 +43,8 @@ bool al_verdict_begin(al_verdict *verdict, const al_icd *icd)
                 (!library || strlen(library) < sizeof verdict->library);
     if (fits) {
         snprintf(verdict->file, sizeof verdict->file, "%s", icd->file);
-        verdict->file_stamp = stamp_of(icd->file);
-        verdict->environment = hash_environment();
+        verdict->file_stamp = al_icd_stamp_of(icd->file);
+        verdict->environment = al_verdict_environment();
         verdict->when_s = (int64_t)time(NULL);
         if (library)
             al_verdict_found(verdict, library);
@@ -71,7 +62,7 @@ static bool holds(const al_verdict *kept, const al_verdict *now)
 {
     /* Where the linker's own search finds the library, the one that was opened then must be as it was. */
     bool same_library = *now->library ? strcmp(kept->library, now->library) == 0 : true;
-    al_stamp library = *now->library ? now->library_stamp : stamp_of(kept->library);
+    al_stamp library = *now->library ? now->library_stamp : al_icd_stamp_of(kept->library);
     bool bad = kept->state == ALLOT_DRIVER_LEFT_OUT;
     return strcmp(kept->file, now->file) == 0 && same_library && same_stamp(kept->library_stamp, library) &&
            same_stamp(kept->file_stamp, now->file_stamp) && kept->environment == now->environment &&

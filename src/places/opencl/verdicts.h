@@ -11,11 +11,6 @@
 /* A bad one is tried again after so long: the machine may have been at fault. */
 #define AL_VERDICT_BAD_S (12 * 3600)
 
-/* A file's state: what differs when it has been replaced. All 0: there is none. */
-typedef struct al_stamp {
-    int64_t bytes, changed_ns;
-} al_stamp;
-
 typedef struct al_verdict {
     char file[PATH_MAX];    /* the .icd */
     char library[PATH_MAX]; /* where it lay; "": nobody knows */
@@ -26,6 +21,9 @@ typedef struct al_verdict {
     int devices;
     char message[256];
 } al_verdict;
+
+/* A hash of the variables by which drivers choose their devices and how these work. */
+uint64_t al_verdict_environment(void);
 
 /* Fills in all that a verdict on this driver holds of, as it is now; false where its paths are too long. */
 bool al_verdict_begin(al_verdict *verdict, const al_icd *icd);

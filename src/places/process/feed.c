@@ -5,17 +5,21 @@
  * expected to run in AHEAD_NS. Should it take longer over one of them, those behind are taken back: within
  * two looks of the keeper's, which come every 400 microseconds at most, and at any rate before OVERTAKEN
  * calls (and what their workers were given ahead) that were given out later have run; at once, if another
- * worker ends its last call and nothing is queued. */
+ * worker ends its last call and nothing is queued.
+ *
+ * Parts of one launch are given ahead however long they take: what comes later waits for them anyway, and
+ * workers that have them need nobody in between. */
 #include "core/chunk.h"
 #include "places/process/pool.h"
 #include <string.h>
 
-#define AHEAD_NS   100000 /* what a worker is given ahead, at most, by what its calls took lately */
-#define WAKE_NS    50000  /* what queues for a worker that is awake before another is woken for it */
-#define OVERTAKEN  (4 * AL_SLOTS)
-#define TAKEN      16 /* tasks taken from a submitter's queue at once */
-#define NORMAL_DUE 16 /* of so many tasks one is of normal priority though there are high ones */
-#define LOW_DUE    64 /* and one of low */
+#define AHEAD_NS    100000 /* what a worker is given ahead, at most, by what its calls took lately */
+#define WAKE_NS     50000  /* what queues for a worker that is awake before another is woken for it */
+#define PARTS_AHEAD 4      /* parts of a launch that a worker has at once */
+#define OVERTAKEN   (4 * AL_SLOTS)
+#define TAKEN       16 /* tasks taken from a submitter's queue at once */
+#define NORMAL_DUE  16 /* of so many tasks one is of normal priority though there are high ones */
+#define LOW_DUE     64 /* and one of low */
 
 /* ---- What is queued ---- */
 
@@ -100,8 +104,11 @@ static bool knows(const al_worker *worker, uint32_t module)
 static bool is_simple(const al_worker *worker, const al_job *job)
 {
     const al_task *task = job->task;
-    return !job->split && task->function && !al_task_launch(task) && knows(worker, job->symbol.module) &&
-           al_slot_holds(task->in_size, task->out_size);
+    if (!knows(worker, job->symbol.module))
+        return false;
+    if (job->split)
+        return al_worker_has_arrays(worker, job->split);
+    return task->function && !al_task_launch(task) && al_slot_holds(task->in_size, task->out_size);
 }
 
 static void write_call(const al_job *job, al_worker *worker, uint64_t turn, al_slot *slot)
@@ -198,15 +205,25 @@ static size_t move(al_process *place, const al_worker *from, uint64_t turn, al_w
     return moved;
 }
 
+/* The turn from which on lies the later half of what a worker has not begun; its head if that is nothing.
+ * Turns that were taken back are empty. */
+static uint64_t later_half(const al_worker *worker)
+{
+    size_t waiting = 0, passed = 0;
+    uint64_t turn = worker->head;
+    for (uint64_t each = worker->tail + 1; each < worker->head; each++)
+        waiting += worker->jobs[each % AL_SLOTS] != NULL;
+    while (passed < (waiting + 1) / 2)
+        passed += worker->jobs[--turn % AL_SLOTS] != NULL;
+    return turn;
+}
+
 /* The later half of what another has not begun. */
 static void steal(al_process *place, al_worker *worker, al_bells *bells)
 {
-    for (const al_worker *other = place->workers; other; other = other->next) {
-        uint64_t waiting = other->head - other->tail;
-        if (other != worker && waiting >= 2 &&
-            move(place, other, other->head - waiting / 2, worker, room_of(worker), bells))
+    for (const al_worker *other = place->workers; other; other = other->next)
+        if (other != worker && move(place, other, later_half(other), worker, room_of(worker), bells))
             return;
-    }
 }
 
 /* The oldest that has not begun; NULL: none. */
@@ -338,10 +355,37 @@ static al_worker *spread(al_process *place, al_bells *bells, bool wakes)
     return worker;
 }
 
+/* The call that it is at, or comes to next; NULL: none. */
+static const al_job *current(const al_worker *worker)
+{
+    return worker->tail == worker->head ? NULL : worker->jobs[worker->tail % AL_SLOTS];
+}
+
+/* With no worker free: gives each that is at a part of the launch that is queued first one more of it. False:
+ * there was nobody to give one to. */
+static bool give_parts_ahead(al_process *place, al_bells *bells)
+{
+    bool given = false;
+    for (al_worker *worker = place->workers; worker; worker = worker->next) {
+        al_job *job = place->queue.first;
+        const al_job *at = current(worker);
+        bool has_room =
+            worker->state == AL_WORKER_READY && !worker->held && worker->head - worker->tail < PARTS_AHEAD;
+        if (!job || !job->split || !has_room || !at || at->split != job->split || !is_simple(worker, job))
+            continue;
+        al_job_queue_remove(&place->queue, job);
+        al_bells_add(bells, al_process_give(place, worker, job));
+        given = true;
+    }
+    return given;
+}
+
 static void distribute(al_process *place, al_bells *bells, bool wakes)
 {
     for (;;) {
         al_worker *worker = spread(place, bells, wakes);
+        while (!worker && give_parts_ahead(place, bells))
+            continue;
         bool wanted = worker || (place->worker_count < (size_t)place->limit && !place->starting);
         bool before = atomic_exchange(&place->wanted, wanted); /* seq_cst: pairs with al_process_enqueue() */
         bells->attend |= keeper_is_needed(place, worker);
@@ -361,7 +405,8 @@ bool al_process_relieve(al_process *place, al_bells *bells)
 {
     bool ahead = false;
     for (al_worker *worker = place->workers; worker; worker = worker->next) {
-        if (!first_waiting(worker))
+        const al_job *waiting = first_waiting(worker), *at = current(worker);
+        if (!waiting || (at && at->split && at->split == waiting->split))
             continue;
         if (worker->seen_tail == worker->tail)
             take_back_all(place, worker);

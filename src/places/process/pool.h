@@ -319,11 +319,14 @@ extern const al_memory_ops al_shared_memory_ops;
  * and the failure. */
 bool al_prepare(al_process *place, al_worker *worker, al_job *job, allot_status *status, al_failure *failure);
 
+/* Any thread, with the lock held: true if it has them all mapped. */
+bool al_worker_has_arrays(const al_worker *worker, const al_split *split);
+
 /* Makes a launch's arrays current and cuts it into parts; NULL with *status and the failure set. */
 al_split *al_split_create(al_process *place, al_job *launch, allot_status *status, al_failure *failure);
 
 /* Writes a part into the slot. */
-void al_split_write(const al_job *job, const al_worker *worker, al_slot *slot, al_slot_body *body);
+void al_split_write(const al_job *job, al_worker *worker, al_slot *slot, al_slot_body *body);
 
 /* Tells workers to unmap arrays that are gone. */
 void al_forget_stale(al_process *place);

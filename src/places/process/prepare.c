@@ -122,6 +122,17 @@ static bool tell_arrays(al_process *place, al_worker *worker, const al_split *sp
     return true;
 }
 
+/* Used by a call that is given now, they stay mapped at least until it is done: no other is told to a worker
+ * that is at work. */
+bool al_worker_has_arrays(const al_worker *worker, const al_split *split)
+{
+    const al_launch *launch = al_task_launch(split->launch->task);
+    for (size_t i = 0; i < launch->arg_count; i++)
+        if (split->copies[i] && index_of(worker, ((const al_shared_copy *)split->copies[i])->id) < 0)
+            return false;
+    return true;
+}
+
 bool al_prepare(al_process *place, al_worker *worker, al_job *job, allot_status *status, al_failure *failure)
 {
     *status = ALLOT_OK;
@@ -220,13 +231,14 @@ al_split *al_split_create(al_process *place, al_job *job, allot_status *status, 
     return split;
 }
 
-static void write_argument(const al_argument *from, const al_copy *copy, const al_worker *worker, size_t part,
+static void write_argument(const al_argument *from, const al_copy *copy, al_worker *worker, size_t part,
                            al_slot_argument *to)
 {
     *to = (al_slot_argument){ .value = from->value, .is_array = copy != NULL };
     to->value.data = NULL;
     if (copy) {
         to->index = (uint32_t)index_of(worker, ((const al_shared_copy *)copy)->id);
+        worker->arrays[to->index].used = ++worker->uses;
         to->offset = al_argument_is_reduced(from) ? part * from->own.stride_bytes : al_argument_offset(from);
     } else {
         memcpy(to->scalar, from->scalar, sizeof to->scalar);
@@ -236,7 +248,7 @@ static void write_argument(const al_argument *from, const al_copy *copy, const a
 _Static_assert(sizeof(al_slot_part) + AL_PARAMS_MAX * sizeof(al_slot_argument) <= AL_SLOT_BYTES,
                "every part fits a slot");
 
-void al_split_write(const al_job *job, const al_worker *worker, al_slot *slot, al_slot_body *body)
+void al_split_write(const al_job *job, al_worker *worker, al_slot *slot, al_slot_body *body)
 {
     const al_split *split = job->split;
     const al_launch *launch = al_task_launch(split->launch->task);

@@ -2,6 +2,7 @@
  * hires workers, and ends what cannot run. */
 #include "base/clock.h"
 #include "places/process/pool.h"
+#include <stdlib.h>
 
 #define RETRY_NS INT64_C(100000000) /* after a worker could not be started, while others work */
 
@@ -39,15 +40,25 @@ void al_keeper_give_up(al_process *place, allot_status status, const char *why)
     }
 }
 
-/* Puts the parts of a launch, in place of the launch itself, at the queue's head. */
+/* Puts the parts of a launch, in place of the launch itself, at the queue's head; unless a stop came
+ * meanwhile, which did not find them there. */
 static void queue_parts(al_process *place, al_job *job, al_split *split)
 {
+    al_ended ended = { .parcel = -1 };
+    al_failure none = { 0 };
     pthread_mutex_lock(&place->lock);
-    job->split = split;
-    job->state = AL_JOB_SPREAD;
-    for (size_t i = split->parts; i-- > 0;)
-        al_job_queue_prepend(&place->queue, &split->jobs[i]);
+    allot_status status = al_task_stop_status(job->task);
+    if (status != ALLOT_OK) {
+        ended = al_job_end(place, job, status, &none);
+        free(split);
+    } else {
+        job->split = split;
+        job->state = AL_JOB_SPREAD;
+        for (size_t i = split->parts; i-- > 0;)
+            al_job_queue_prepend(&place->queue, &split->jobs[i]);
+    }
     pthread_mutex_unlock(&place->lock);
+    al_ended_complete(place, &ended);
 }
 
 /* A launch that has started: nothing to do, or cut into parts. */
