@@ -236,7 +236,7 @@ static void who_builds_nothing_is_thought_to_build_nothing(void)
                     *y = allot_array_full(executor, ALLOT_F32, COUNT, 1);
         allot_future *first = axpy(executor, x, y, NULL);
         CHECK_STATUS(allot_wait(first, ALLOT_FOREVER), ALLOT_OK);
-        CU_ASSERT_EQUAL(candidate_of(first, "gpu")->compile_s > 0, builds);
+        CU_ASSERT_EQUAL(candidate_of(first, "gpu")->compile_s > 0.01, builds);
         allot_release(first), allot_array_release(x), allot_array_release(y);
         CHECK_STATUS(allot_close(executor), ALLOT_OK);
     }

@@ -147,7 +147,7 @@ int al_price_workers(const al_price *price, const al_place *place)
     return parts < (size_t)most ? (int)parts : most;
 }
 
-static void ask_model(const al_price *price, const al_place *place, al_prediction *prediction)
+static void predict(const al_price *price, const al_place *place, al_prediction *prediction)
 {
     al_model *model = price->executor->model;
     al_model_entry *entry =
@@ -163,14 +163,6 @@ static void ask_model(const al_price *price, const al_place *place, al_predictio
                          .workers = place->width,
                          .place_class = place->class_id };
     al_model_predict(model, &key, price->launch->work, prediction);
-}
-
-/* The prior's builds are a kind's; a place knows better whether it has any. */
-static void predict(const al_price *price, const al_place *place, al_prediction *prediction)
-{
-    ask_model(price, place, prediction);
-    if (place->never_compiles)
-        prediction->compile_s = 0;
 }
 
 void al_price_of(const al_price *price, const al_place *place, allot_candidate *candidate)
