@@ -2,6 +2,7 @@
  * sets of devices are other runs of this program, with the environment that CMakeLists.txt gives them. */
 #include "test.h"
 
+#include "base/blocks.h"
 #include "core/launch.h"
 #include "places/opencl/opencl.h"
 #include <allot/allot.h>
@@ -32,12 +33,18 @@ static al_opencl *opencl(al_place *place)
     return (al_opencl *)place;
 }
 
+static al_more *make_more(void)
+{
+    al_more *more = al_blocks_take(sizeof *more);
+    return more ? memset(more, 0, sizeof *more) : NULL;
+}
+
 static al_task *make(const allot_kernel *kernel, allot_ndrange range, const allot_arg *args, size_t count)
 {
     al_failure failure = { 0 };
     allot_status status = ALLOT_OK;
     al_task *task = al_task_create(NULL, NULL, 0, 0, 2);
-    al_more *more = calloc(1, sizeof *more);
+    al_more *more = make_more();
     more->launch = al_launch_create(kernel, range, args, count, &status, &failure);
     more->name = allot_kernel_name(kernel);
     task->more = more;
@@ -678,7 +685,7 @@ static void functions_are_not_for_devices(void)
     {
         char why[160] = "";
         al_task *task = al_task_create(NULL, NULL, 0, 0, 2);
-        task->more = calloc(1, sizeof *task->more);
+        task->more = make_more();
         CU_ASSERT_FALSE(place->ops->can_run(place, task, why, sizeof why));
         CU_ASSERT_PTR_NOT_NULL(strstr(why, "plain functions"));
         place->ops->enqueue(place, task);

@@ -205,7 +205,8 @@ ALLOT_API void allot_blocking_end(void);
 
 /* Gives memory back to the system that tasks and futures have used: all that is unused of the process's pool
  * and of the calling thread's cache; returns how many bytes. Without it the process keeps at most 256 MiB for
- * tasks to come, and each thread that submits 256 KiB. A future that is held keeps 64 KiB. */
+ * tasks to come, and each thread that submits 256 KiB, and 4 MiB if it launches. A future that is held keeps
+ * 64 KiB. */
 ALLOT_API size_t allot_trim(void);
 
 /* ---- End ---- */

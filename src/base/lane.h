@@ -20,6 +20,7 @@ struct al_lane {
     al_lane *next;        /* of the free ones */
     al_lane *older;       /* of all: they are never freed */
     void *slab;           /* base/slab.c: this lane's blocks */
+    void *blocks;         /* base/blocks.c: the larger ones */
     int64_t announced_ns; /* places/thread/park.c: when it last gave work to a pool some of which slept */
     unsigned unheeded;    /* the same: how often since then it woke nobody */
 };

@@ -1,4 +1,5 @@
 #include "core/launch.h"
+#include "base/blocks.h"
 #include "core/check.h"
 #include <stdlib.h>
 #include <string.h>
@@ -49,11 +50,13 @@ al_launch *al_launch_create(const allot_kernel *kernel, allot_ndrange range, con
         return NULL;
     for (size_t d = range.rank; d < 3; d++)
         range.size[d] = 1;
-    al_launch *launch = calloc(1, sizeof *launch + arg_count * sizeof launch->args[0]);
+    size_t bytes = sizeof(al_launch) + arg_count * sizeof(al_argument);
+    al_launch *launch = al_blocks_take(bytes);
     if (!launch) {
         *status = ALLOT_NO_MEMORY;
         return NULL;
     }
+    memset(launch, 0, bytes);
     launch->kernel = allot_kernel_hold((allot_kernel *)kernel);
     launch->type = type;
     launch->range = range;
@@ -125,7 +128,7 @@ void al_launch_destroy(al_launch *launch)
     for (size_t i = 0; i < launch->arg_count; i++)
         free(launch->args[i].block);
     allot_kernel_release((allot_kernel *)launch->kernel);
-    free(launch);
+    al_blocks_give(launch);
 }
 
 allot_work allot_kernel_work(const allot_kernel *kernel, allot_ndrange range, const allot_arg *args,

@@ -1,4 +1,5 @@
 #include "core/task.h"
+#include "base/blocks.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/slab.h"
@@ -79,8 +80,8 @@ al_task *al_task_create(allot_function function, const void *in, size_t in_size,
 static void destroy_more(al_more *more)
 {
     al_launch_destroy(more->launch);
-    free(atomic_load(&more->decision));
-    free(more);
+    al_blocks_give(atomic_load(&more->decision));
+    al_blocks_give(more);
 }
 
 static void destroy(al_task *task)

@@ -33,13 +33,11 @@ static const char *forbids_kind(allot_kind kind)
     return "the hints forbid it";
 }
 
-static const char *hints_against(const al_place *place, const al_terms *terms, char room[AL_REASON_MAX])
+static const char *hints_against(const al_place *place, const al_terms *terms)
 {
     bool named = terms->place_id != NULL, asked = terms->kind != ALLOT_ANYWHERE;
-    if (named && strcmp(terms->place_id, place->id) != 0) {
-        snprintf(room, AL_REASON_MAX, "the hints ask for %s", terms->place_id);
-        return room;
-    }
+    if (named && strcmp(terms->place_id, place->id) != 0)
+        return terms->names_other;
     if (asked && terms->kind != place->kind)
         return asks_for_kind(terms->kind);
     if (terms->forbid & ALLOT_KIND_BIT(place->kind))
@@ -77,7 +75,7 @@ static bool too_small(const al_place *place, const al_terms *terms, char room[AL
 const char *al_eligible_not(const al_place *place, const al_task *task, char room[AL_REASON_MAX])
 {
     const al_terms *terms = al_terms_of(task);
-    const char *against = hints_against(place, terms, room);
+    const char *against = hints_against(place, terms);
     if (against)
         return against;
     if (atomic_load_explicit(&((al_place *)place)->state, memory_order_acquire) == ALLOT_PLACE_ASIDE) {
@@ -147,7 +145,7 @@ allot_status al_eligible_nobody(allot_executor *executor, const al_task *task, a
     size_t asked_for = 0, used = 0;
     for (size_t i = 0; i < place_count(executor); i++) {
         const al_place *place = executor->places[i];
-        if (hints_against(place, al_terms_of(task), room))
+        if (hints_against(place, al_terms_of(task)))
             continue;
         asked_for++;
         const char *why = al_eligible_not(place, task, room);

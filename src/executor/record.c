@@ -1,11 +1,12 @@
 #include "executor/record.h"
+#include "base/blocks.h"
 #include "executor/eligible.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    FIRST_CANDIDATES = 8, /* of which there is room at first */
+    FIRST_CANDIDATES = 4, /* of which there is room at first */
     TEXTS_BYTES = 2048,   /* of reasons that are not static; what does not fit is left unexplained */
     HOLDERS = 16
 };
@@ -26,9 +27,10 @@ static size_t bytes_for(size_t candidates, size_t text_bytes)
 
 static void resize(draft *made, size_t capacity, size_t text_bytes)
 {
-    al_record *record = realloc(made->record, bytes_for(capacity, text_bytes));
-    if (!record)
-        free(made->record);
+    al_record *record = al_blocks_take(bytes_for(capacity, text_bytes));
+    if (record && made->record)
+        memcpy(record, made->record, bytes_for(made->count, 0));
+    al_blocks_give(made->record);
     made->record = record;
     made->capacity = capacity;
 }

@@ -1,10 +1,13 @@
 #include "executor/terms.h"
+#include "base/blocks.h"
 #include "base/clock.h"
 #include "topology/cpus.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_GRACE_NS INT64_C(1000000000)
+
+#define NAMES_OTHER "the hints ask for "
 
 static size_t text_size(const char *text)
 {
@@ -52,8 +55,10 @@ static void fill_hints(al_terms *terms, const allot_hints *hints)
     terms->retries = hints->retries;
     terms->retry_delay_ns = hints->retry_delay_ns;
     terms->after_count = hints->after_count;
-    if (hints->place_id)
-        terms->place_id = strcpy(terms->place_text, hints->place_id);
+    if (hints->place_id) {
+        terms->names_other = strcpy(terms->place_text, NAMES_OTHER);
+        terms->place_id = strcpy(terms->place_text + strlen(NAMES_OTHER), hints->place_id);
+    }
     if (hints->name)
         terms->more.name = strcpy(terms->name, hints->name);
 }
@@ -61,13 +66,16 @@ static void fill_hints(al_terms *terms, const allot_hints *hints)
 al_terms *al_terms_create(al_task *task, al_launch *launch, const allot_hints *hints)
 {
     size_t accesses = array_arguments(launch), bytes = sizeof(al_terms), after_bytes;
-    size_t texts = text_size(hints->place_id) + text_size(hints->name);
+    size_t names_other = hints->place_id ? strlen(NAMES_OTHER) + text_size(hints->place_id) : 0;
+    size_t texts = names_other + text_size(hints->name);
     if (__builtin_mul_overflow(hints->after_count, sizeof(al_after), &after_bytes) ||
         __builtin_add_overflow(bytes, after_bytes, &bytes))
         return NULL;
-    al_terms *terms = calloc(1, bytes + accesses * sizeof(al_access) + texts);
+    bytes += accesses * sizeof(al_access) + texts;
+    al_terms *terms = al_blocks_take(bytes);
     if (!terms)
         return NULL;
+    memset(terms, 0, bytes);
     terms->task = task;
     terms->more.launch = launch;
     terms->more.name = launch ? launch->kernel->desc.name : "task";
@@ -76,7 +84,7 @@ al_terms *al_terms_create(al_task *task, al_launch *launch, const allot_hints *h
     terms->after = (al_after *)(terms + 1);
     terms->accesses = (al_access *)(terms->after + hints->after_count);
     terms->place_text = (char *)(terms->accesses + accesses);
-    terms->name = terms->place_text + text_size(hints->place_id);
+    terms->name = terms->place_text + names_other;
     fill_hints(terms, hints);
     fill_accesses(terms, launch);
     al_node_init(&terms->node, NULL, terms->accesses, accesses);

@@ -30,7 +30,8 @@ struct al_terms {
     al_continuation end; /* runs first of all when the task is done */
     _Atomic int open;    /* 2 at first: its end and its arming are both to come */
     allot_kind kind;
-    const char *place_id; /* NULL: any */
+    const char *place_id;    /* NULL: any */
+    const char *names_other; /* why other places are none for it then; as long-lived as its decision */
     uint32_t forbid;
     int64_t deadline_ns; /* the moment; INT64_MAX: none */
     int64_t grace_ns;

@@ -1,4 +1,5 @@
 /* How many workers there are, and what they keep: the calls about threads rather than tasks. */
+#include "base/blocks.h"
 #include "base/slab.h"
 #include "executor/executor.h"
 #include "places/thread/pool.h"
@@ -71,5 +72,5 @@ void al_workers_watch_waits(void)
 
 size_t allot_trim(void)
 {
-    return al_forked() ? 0 : al_slab_trim();
+    return al_forked() ? 0 : al_slab_trim() + al_blocks_trim();
 }

@@ -3,6 +3,9 @@
 #include "places/opencl/health.h"
 #include <stdlib.h>
 
+#define ROOM                                                                                                 \
+    2048 /* bytes for a launch in a flight that is kept: several arguments; a multiple of its alignment */
+
 /* ---- Life ---- */
 
 static size_t padded(size_t bytes)
@@ -11,21 +14,54 @@ static size_t padded(size_t bytes)
     return (bytes + alignment - 1) / alignment * alignment;
 }
 
-al_opencl_flight *al_opencl_flight_begin(al_opencl *self, al_task *task)
+/* Larger than it need be where it may be used again. */
+static al_opencl_flight *make(al_opencl *self, size_t bytes)
 {
-    const al_launch *launch = al_task_launch(task);
-    size_t before = padded(sizeof(al_opencl_flight));
-    al_opencl_flight *flight = aligned_alloc(_Alignof(al_launch), before + padded(al_launch_bytes(launch)));
+    size_t before = padded(sizeof(al_opencl_flight)), room = bytes < ROOM ? ROOM : padded(bytes);
+    al_opencl_flight *flight = aligned_alloc(_Alignof(al_launch), before + room);
     if (!flight)
         return NULL;
-    *flight = (al_opencl_flight){ .self = self, .task = task, .holders = 1 };
-    flight->launch = (al_launch *)((unsigned char *)flight + before);
-    al_launch_copy(flight->launch, launch);
-    flight->began_ns = al_clock_now_ns();
-    flight->allowed_ns =
-        al_opencl_health_allows(self, atomic_load_explicit(&task->more->charged_ns, memory_order_relaxed));
-    al_opencl_take_off(self, flight);
+    *flight = (al_opencl_flight){ .self = self, .holders = 1, .claimed = true, .room = room };
     return flight;
+}
+
+/* Till it is filled nobody ends its task. */
+static void fill(al_opencl_flight *flight, al_task *task)
+{
+    int64_t charged_ns = atomic_load_explicit(&task->more->charged_ns, memory_order_relaxed);
+    flight->task = task;
+    flight->launch = (al_launch *)((unsigned char *)flight + padded(sizeof *flight));
+    al_launch_copy(flight->launch, al_task_launch(task));
+    flight->began_ns = al_clock_now_ns();
+    flight->allowed_ns = al_opencl_health_allows(flight->self, charged_ns);
+    atomic_store_explicit(&flight->claimed, false, memory_order_release); /* pairs with claiming it */
+}
+
+al_opencl_flight *al_opencl_flight_begin(al_opencl *self, al_task *task, al_opencl_flight *reserved)
+{
+    size_t bytes = al_launch_bytes(al_task_launch(task));
+    if (reserved && reserved->room >= bytes) {
+        fill(reserved, task);
+        return reserved;
+    }
+    al_opencl_flight *flight = make(self, bytes);
+    if (!flight)
+        return NULL;
+    al_opencl_take_off(self, flight, !reserved);
+    if (reserved)
+        al_opencl_flight_release(reserved);
+    fill(flight, task);
+    return flight;
+}
+
+bool al_opencl_flight_is_spare(const al_opencl_flight *flight)
+{
+    return flight->room == ROOM;
+}
+
+void al_opencl_flight_empty(al_opencl_flight *flight)
+{
+    *flight = (al_opencl_flight){ .self = flight->self, .holders = 1, .claimed = true, .room = flight->room };
 }
 
 void al_opencl_flight_hold(al_opencl_flight *flight)
@@ -69,11 +105,11 @@ static bool release_most_arrays(al_launch *launch)
 
 void al_opencl_flight_bury(al_opencl_flight *flight)
 {
-    al_opencl *self = flight->self;
-    al_launch_release_arrays(flight->launch);
-    allot_kernel_release((allot_kernel *)flight->launch->kernel);
-    al_opencl_land(self, flight);
-    free(flight);
+    if (flight->launch) {
+        al_launch_release_arrays(flight->launch);
+        allot_kernel_release((allot_kernel *)flight->launch->kernel);
+    }
+    al_opencl_land(flight->self, flight);
 }
 
 /* In a driver's callback no array is freed: its memory may be the user's to free. The place's thread does,
@@ -84,7 +120,7 @@ void al_opencl_flight_release(al_opencl_flight *flight)
     if (atomic_fetch_sub_explicit(&flight->holders, 1, memory_order_acq_rel) != 1)
         return;
     for_captives(flight, al_array_let_go);
-    if (al_opencl_here() & AL_OPENCL_CALLED_BACK && !release_most_arrays(flight->launch))
+    if (al_opencl_here() & AL_OPENCL_CALLED_BACK && flight->launch && !release_most_arrays(flight->launch))
         al_opencl_leave_over(flight->self, flight);
     else
         al_opencl_flight_bury(flight);

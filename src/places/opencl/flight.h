@@ -14,6 +14,7 @@ typedef struct al_opencl_flight {
     al_task *task; /* for who claims the flight; gone when it is completed */
     al_launch *launch;
     al_opencl_program *program; /* NULL: not found yet */
+    bool warm;                  /* it had run in this shape before */
     al_opencl_shape shape;
     int64_t began_ns, enqueued_ns;
     int64_t allowed_ns;       /* for how long nothing may end while it is the oldest */
@@ -22,10 +23,17 @@ typedef struct al_opencl_flight {
     _Atomic bool acquired;    /* its arrays are where they should be: none is being moved for it */
     _Atomic bool written;     /* a kernel was enqueued: what it writes is right or spoiled */
     unsigned captures; /* of which access; it was given up, and these are nobody's until it has ended */
+    size_t room;       /* bytes for the launch */
+    int64_t ahead_ns;  /* its share of the place's; guarded by the lock */
 } al_opencl_flight;
 
-/* A started task's flight, held by the caller, among the place's flights; NULL when memory is out. */
-al_opencl_flight *al_opencl_flight_begin(al_opencl *self, al_task *task);
+/* A started task's flight, held by the caller, among the place's flights: `reserved` if it is there and large
+ * enough, else that one is let go. NULL when memory is out: then the reserved one is still there. */
+al_opencl_flight *al_opencl_flight_begin(al_opencl *self, al_task *task, al_opencl_flight *reserved);
+/* True if it is worth keeping when it is over. */
+bool al_opencl_flight_is_spare(const al_opencl_flight *flight);
+/* Makes a spare one of it, which is nobody's. */
+void al_opencl_flight_empty(al_opencl_flight *flight);
 void al_opencl_flight_hold(al_opencl_flight *flight);
 /* The last to let go takes it out of the place's flights and frees it; in a driver's callback it leaves to
  * the place's own thread what must not be freed there. */

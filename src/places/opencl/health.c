@@ -124,17 +124,18 @@ int64_t al_opencl_health_allows(const al_opencl *self, int64_t expected_ns)
     return long_ns > self->watchdog_ns ? long_ns : self->watchdog_ns;
 }
 
-/* With the place's lock held. */
-static bool is_overdue(const al_opencl *self)
+/* With the place's lock held: what the oldest launch was allowed, if it has had it; else 0. One that has not
+ * begun counts as claimed. */
+static int64_t overdue_ns(const al_opencl *self)
 {
     const al_opencl_flight *oldest = self->first;
-    while (oldest && atomic_load_explicit(&oldest->claimed, memory_order_relaxed))
+    while (oldest && atomic_load_explicit(&oldest->claimed, memory_order_acquire)) /* pairs with filling it */
         oldest = oldest->next;
     if (!oldest || self->stuck)
-        return false;
+        return 0;
     int64_t ended_ns = atomic_load_explicit(&self->ended_ns, memory_order_relaxed);
     int64_t since_ns = ended_ns > oldest->began_ns ? ended_ns : oldest->began_ns;
-    return al_clock_now_ns() - since_ns > oldest->allowed_ns;
+    return al_clock_now_ns() - since_ns > oldest->allowed_ns ? oldest->allowed_ns : 0;
 }
 
 void al_opencl_health_refuse(al_opencl *self, al_task *task)
@@ -160,11 +161,11 @@ static void refuse_queue(al_opencl *self)
 }
 
 /* All of them at once: what is behind a kernel that does not end does not either. */
-static void give_up_all(al_opencl *self, al_opencl_flight **flights, size_t count)
+static void give_up_all(al_opencl *self, al_opencl_flight **flights, size_t count, int64_t allowed_ns)
 {
     char message[256];
     snprintf(message, sizeof message, "a launch has not ended on %s for %.3g s: given up", self->device.name,
-             (double)flights[0]->allowed_ns * 1e-9);
+             (double)allowed_ns * 1e-9);
     set_aside(self, message);
     for (size_t i = 0; i < count; i++) {
         al_opencl_flight_give_up(flights[i], message);
@@ -177,7 +178,8 @@ static void check(al_opencl *self)
     al_opencl_flight *flights[AL_OPENCL_FLIGHTS_MAX + 1];
     size_t count = 0;
     pthread_mutex_lock(&self->lock);
-    if (is_overdue(self)) {
+    int64_t allowed_ns = overdue_ns(self);
+    if (allowed_ns) {
         self->stuck = true;
         for (al_opencl_flight *it = self->first; it && count <= AL_OPENCL_FLIGHTS_MAX; it = it->next) {
             al_opencl_flight_hold(it);
@@ -186,7 +188,7 @@ static void check(al_opencl *self)
     }
     pthread_mutex_unlock(&self->lock);
     if (count)
-        give_up_all(self, flights, count);
+        give_up_all(self, flights, count, allowed_ns);
     pthread_mutex_lock(&self->lock);
     refuse_queue(self);
     pthread_mutex_unlock(&self->lock);

@@ -87,7 +87,7 @@ static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
     unsigned before = al_opencl_enter(AL_OPENCL_CALLED_BACK);
     (void)atomic_load_explicit(&flight->holders, memory_order_acquire); /* pairs with watch() */
     al_opencl_programs_put(&flight->self->programs, flight->program,
-                           code == CL_COMPLETE ? &flight->shape : NULL);
+                           code == CL_COMPLETE && !flight->warm ? &flight->shape : NULL);
     if (al_opencl_flight_claim(flight))
         complete(flight, code < 0 ? code : CL_COMPLETE);
     al_opencl_flight_release(flight);
@@ -420,12 +420,13 @@ static void run_empty(al_opencl *self, al_task *task)
 }
 
 /* OK: it flies, or has flown. */
-static allot_status begin(al_opencl *self, al_task *task, al_opencl_program *warm)
+static allot_status begin(al_opencl *self, al_task *task, al_opencl_flight *reserved, al_opencl_program *warm)
 {
     al_failure failure = { 0 };
-    al_opencl_flight *flight = al_task_launch(task) ? al_opencl_flight_begin(self, task) : NULL;
+    al_opencl_flight *flight = al_task_launch(task) ? al_opencl_flight_begin(self, task, reserved) : NULL;
     if (flight) {
         flight->program = warm;
+        flight->warm = warm != NULL;
         fly(flight);
         al_opencl_flight_release(flight);
         return ALLOT_OK;
@@ -438,18 +439,21 @@ static allot_status begin(al_opencl *self, al_task *task, al_opencl_program *war
     return status;
 }
 
-void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_program *warm)
+void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_flight *reserved, al_opencl_program *warm)
 {
     unsigned before = al_opencl_enter(AL_OPENCL_SUBMITTING);
     bool started = al_place_start(&self->place, task), flies = false;
     if (started && al_task_launch(task) && al_task_launch(task)->items == 0)
         run_empty(self, task);
     else if (started)
-        flies = begin(self, task, warm) == ALLOT_OK;
+        flies = begin(self, task, reserved, warm) == ALLOT_OK;
     if (!flies) {
         if (warm)
             al_opencl_programs_put(&self->programs, warm, NULL);
-        al_opencl_land(self, NULL);
+        if (reserved)
+            al_opencl_flight_release(reserved);
+        else
+            al_opencl_land(self, NULL);
     }
     al_opencl_leave(before);
 }

@@ -5,8 +5,9 @@
 
 #include "places/opencl/flight.h"
 
-/* Takes a task, already counted in self->flights, to the driver, or ends it with its error. `warm` is its
- * program, taken; NULL: it is looked up or built, and arrays may be moved, which takes a while. */
-void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_program *warm);
+/* Takes a task, already counted in self->flights, to the driver, or ends it with its error. `reserved` is the
+ * flight that stands for it there; NULL: there was none to spare. `warm` is its program, taken; NULL: it is
+ * looked up or built, and arrays may be moved, which takes a while. */
+void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_flight *reserved, al_opencl_program *warm);
 
 #endif

@@ -111,19 +111,53 @@ static void destroy(al_opencl *self)
     pthread_cond_destroy(&self->changed);
     pthread_cond_destroy(&self->over);
     pthread_mutex_destroy(&self->lock);
+    for (al_opencl_flight *flight; (flight = self->spare);) {
+        self->spare = flight->next;
+        free(flight);
+    }
     free(self);
 }
 
-void al_opencl_take_off(al_opencl *self, al_opencl_flight *flight)
+static void link_flight(al_opencl *self, al_opencl_flight *flight)
 {
-    pthread_mutex_lock(&self->lock);
+    flight->next = NULL;
     flight->previous = self->last;
     if (self->last)
         self->last->next = flight;
     else
         self->first = flight;
     self->last = flight;
+}
+
+/* With the lock held. A launch that is counted has a flight from now on, where there is a spare one. */
+static al_opencl_flight *reserve(al_opencl *self, const al_task *task)
+{
+    al_opencl_flight *flight = self->spare;
+    self->flights++;
+    if (!flight)
+        return NULL;
+    self->spare = flight->next;
+    flight->ahead_ns = atomic_load_explicit(&task->more->charged_ns, memory_order_relaxed);
+    self->ahead_ns += flight->ahead_ns;
+    link_flight(self, flight);
+    return flight;
+}
+
+void al_opencl_take_off(al_opencl *self, al_opencl_flight *flight, bool counted)
+{
+    pthread_mutex_lock(&self->lock);
+    link_flight(self, flight);
+    self->flights += counted ? 0 : 1;
     pthread_mutex_unlock(&self->lock);
+}
+
+/* With the lock held: whether there may be one more when there are so many times as many, and as much ahead.
+ */
+static bool has_room(const al_opencl *self, unsigned times)
+{
+    unsigned flights = self->flights * times;
+    return flights < AL_OPENCL_FLIGHTS_FEW ||
+           (flights < AL_OPENCL_FLIGHTS_MAX && self->ahead_ns < AL_OPENCL_AHEAD_NS / (int64_t)times);
 }
 
 static void unlink_flight(al_opencl *self, al_opencl_flight *flight)
@@ -136,21 +170,38 @@ static void unlink_flight(al_opencl *self, al_opencl_flight *flight)
         flight->next->previous = flight->previous;
     else
         self->last = flight->previous;
+    self->ahead_ns -= flight->ahead_ns;
+}
+
+/* With the lock held: the submission thread should go on. */
+static bool is_low(const al_opencl *self)
+{
+    return atomic_load_explicit(&self->direct, memory_order_relaxed) ? self->flights <= AL_OPENCL_DIRECT / 2
+                                                                     : has_room(self, 2);
 }
 
 void al_opencl_land(al_opencl *self, al_opencl_flight *flight)
 {
+    bool kept = flight && al_opencl_flight_is_spare(flight);
     pthread_mutex_lock(&self->lock);
     if (flight)
         unlink_flight(self, flight);
+    if (kept) {
+        al_opencl_flight_empty(flight);
+        flight->next = self->spare;
+        self->spare = flight;
+    }
     self->flights--;
-    /* A full driver is filled up again by the half, not one by one: each wake costs more than a launch. */
-    bool half = self->queue.length && self->flights == AL_OPENCL_FLIGHTS_MAX / 2;
+    /* A full driver is filled up again by the half, and one that takes gathered launches when few are left.
+     */
+    bool half = self->queue.length && is_low(self);
     bool last = !self->flights && (self->closing || self->probe_ns);
     self->stuck = self->stuck && self->flights;
     if (half || last || al_opencl_memory_has_graves(&self->memory))
         pthread_cond_signal(&self->changed);
     pthread_mutex_unlock(&self->lock);
+    if (!kept)
+        free(flight);
 }
 
 void al_opencl_leave_over(al_opencl *self, al_opencl_flight *flight)
@@ -181,9 +232,9 @@ static void take_one(al_opencl *self)
 {
     al_task *task = al_queue_pop(&self->queue);
     task->more->slot = NULL;
-    self->flights++;
+    al_opencl_flight *flight = reserve(self, task);
     pthread_mutex_unlock(&self->lock);
-    al_opencl_launch(self, task, NULL);
+    al_opencl_launch(self, task, flight, NULL);
     pthread_mutex_lock(&self->lock);
 }
 
@@ -221,7 +272,7 @@ static void serve(al_opencl *self)
             clear_leftovers(self);
         else if (self->queue.length && self->stuck)
             refuse_one(self);
-        else if (self->queue.length && self->flights < AL_OPENCL_FLIGHTS_MAX)
+        else if (self->queue.length && has_room(self, 1))
             take_one(self);
         else if (self->closing && !self->queue.length && !self->flights)
             break;
@@ -295,6 +346,48 @@ static al_opencl_program *find_warm(al_opencl *self, const al_launch *launch)
     return al_opencl_programs_get_warm(&self->programs, launch);
 }
 
+static al_task *take_gathered(al_opencl *self, al_opencl_flight **flight)
+{
+    pthread_mutex_lock(&self->lock);
+    bool may = self->queue.length && has_room(self, 1) && !self->probe_ns;
+    al_task *task = may ? al_queue_pop(&self->queue) : NULL;
+    if (task) {
+        task->more->slot = NULL;
+        *flight = reserve(self, task);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return task;
+}
+
+/* One that would hold up this thread is the submission thread's. */
+static void leave_to_thread(al_opencl *self, al_task *task, al_opencl_flight *flight)
+{
+    pthread_mutex_lock(&self->lock);
+    task->more->slot = self;
+    al_queue_push_first(&self->queue, task);
+    pthread_mutex_unlock(&self->lock);
+    if (flight)
+        al_opencl_flight_release(flight);
+    else
+        al_opencl_land(self, NULL);
+    pthread_cond_signal(&self->changed);
+}
+
+static void hand_over(al_opencl *self)
+{
+    al_opencl_flight *flight;
+    al_task *task;
+    al_opencl_program *warm = NULL;
+    for (size_t i = 0; i < AL_OPENCL_BURST && (task = take_gathered(self, &flight)); i++) {
+        warm = find_warm(self, al_task_launch(task));
+        if (!warm) {
+            leave_to_thread(self, task, flight);
+            return;
+        }
+        al_opencl_launch(self, task, flight, warm);
+    }
+}
+
 /* A warm launch goes to the driver from here, which saves waking the submission thread, unless others wait
  * before it. */
 static void enqueue(al_place *place, al_task *task)
@@ -303,24 +396,29 @@ static void enqueue(al_place *place, al_task *task)
     al_opencl_program *warm = find_warm(self, al_task_launch(task));
     if (self->device.on_cpu)
         al_future_no_spin(&task->future);
+    al_opencl_flight *flight = NULL;
     pthread_mutex_lock(&self->lock);
-    bool room = self->flights < AL_OPENCL_FLIGHTS_MAX;
-    bool direct = warm && room && !self->queue.length && !self->probe_ns;
+    bool room = has_room(self, 1);
+    bool direct = warm && !self->queue.length && self->flights < AL_OPENCL_DIRECT && !self->probe_ns;
     bool stuck = self->stuck;
+    bool burst = warm && room && self->queue.length + 1 >= AL_OPENCL_BURST && !self->probe_ns;
+    bool wake = stuck || (room && !burst && (!warm || self->flights <= AL_OPENCL_DIRECT / 2));
     if (direct)
-        self->flights++;
+        flight = reserve(self, task);
     else {
         task->more->slot = self;
         al_queue_push(&self->queue, task);
     }
     pthread_mutex_unlock(&self->lock);
     if (direct) {
-        al_opencl_launch(self, task, warm);
+        al_opencl_launch(self, task, flight, warm);
         return;
     }
     if (warm)
         al_opencl_programs_put(&self->programs, warm, NULL);
-    if (room || stuck)
+    if (burst)
+        hand_over(self);
+    if (wake)
         pthread_cond_signal(&self->changed);
     if (stuck) /* that thread may be in the driver */
         al_opencl_health_hurry();

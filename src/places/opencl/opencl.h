@@ -13,7 +13,15 @@
 #include "places/place.h"
 #include "places/queue.h"
 
-#define AL_OPENCL_FLIGHTS_MAX 256 /* launches handed to the driver and not done */
+/* Launches handed to the driver and not done: so many at most, and no more than a few that are expected to
+ * keep it busy for longer than this: what is with the driver is neither cancelled nor overtaken. */
+#define AL_OPENCL_FLIGHTS_MAX 1024
+#define AL_OPENCL_FLIGHTS_FEW 16
+#define AL_OPENCL_AHEAD_NS    INT64_C(20000000)
+/* Behind a few that are on their way others are gathered, and so many handed over at once: a driver's threads
+ * that run dry after each launch must be woken for the next one, which costs more than the launch. */
+#define AL_OPENCL_DIRECT 8
+#define AL_OPENCL_BURST  32
 
 struct al_opencl_flight; /* flight.h */
 
@@ -34,7 +42,9 @@ typedef struct al_opencl {
     al_queue queue;                        /* its tasks' slot is this place */
     struct al_opencl_flight *first, *last; /* flights, in order of their begin */
     struct al_opencl_flight *leftovers;    /* over, but for what a driver's thread must not free */
+    struct al_opencl_flight *spare;        /* for launches to come */
     unsigned flights;                      /* also such as have not begun */
+    int64_t ahead_ns;                      /* for how long all of them are expected to run */
     bool closing, ended;                   /* the thread has nothing left to do */
     bool left_alone;            /* closed while it was stuck: its thread frees it, if it ever comes back */
     bool stuck;                 /* health: flights were given up and are not over */
@@ -44,9 +54,10 @@ typedef struct al_opencl {
     uint64_t watch_round;
 } al_opencl;
 
-/* A launch that was counted in `flights` begins. */
-void al_opencl_take_off(al_opencl *self, struct al_opencl_flight *flight);
-/* Says that one launch that was counted in `flights` is over; NULL: it never began. */
+/* A flight that was not reserved for a launch begins; `counted`: the launch is among `flights` already. */
+void al_opencl_take_off(al_opencl *self, struct al_opencl_flight *flight, bool counted);
+/* Says that one launch that was counted in `flights` is over, and takes its flight, to keep it as a spare or
+ * free it; NULL: it had none. */
 void al_opencl_land(al_opencl *self, struct al_opencl_flight *flight);
 /* Leaves the end of a launch to the submission thread. */
 void al_opencl_leave_over(al_opencl *self, struct al_opencl_flight *flight);

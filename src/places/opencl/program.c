@@ -90,8 +90,8 @@ static allot_status look_at_entry(al_opencl_programs *programs, al_opencl_progra
 
 static void release(al_opencl_program *program)
 {
-    for (al_opencl_entry *entry; (entry = program->idle);) {
-        program->idle = entry->next;
+    for (al_opencl_entry *entry; (entry = atomic_load(&program->idle));) {
+        atomic_store(&program->idle, entry->next);
         clReleaseKernel(entry->kernel);
         free(entry);
     }
@@ -191,12 +191,17 @@ void al_opencl_programs_fini(al_opencl_programs *programs)
     free(programs->folder);
 }
 
+static bool in_use(const al_opencl_program *program)
+{
+    return atomic_load_explicit(&program->users, memory_order_acquire) != 0; /* pairs with putting it back */
+}
+
 /* Takes a program that nobody uses out of the list; NULL: there is none. */
 static al_opencl_program *take_unused(al_opencl_programs *programs, bool *left)
 {
     pthread_mutex_lock(&programs->lock);
     al_opencl_program **link = &programs->first;
-    while (*link && (*link)->users)
+    while (*link && in_use(*link))
         link = &(*link)->next;
     al_opencl_program *unused = *link;
     if (unused) {
@@ -230,7 +235,7 @@ static al_opencl_program *find(const al_opencl_programs *programs, const al_laun
 
 static void use(al_opencl_programs *programs, al_opencl_program *program)
 {
-    program->users++;
+    atomic_fetch_add_explicit(&program->users, 1, memory_order_relaxed);
     program->used = ++programs->uses;
 }
 
@@ -241,7 +246,7 @@ static al_opencl_program *make_room(al_opencl_programs *programs)
     if (programs->count < KEPT_MAX)
         return NULL;
     for (al_opencl_program **link = &programs->first; *link; link = &(*link)->next)
-        if ((*link)->users == 0 && (!oldest || (*link)->used < (*oldest)->used))
+        if (!in_use(*link) && (!oldest || (*link)->used < (*oldest)->used))
             oldest = link;
     if (!oldest)
         return NULL;
@@ -340,11 +345,14 @@ al_opencl_program *al_opencl_programs_get_warm(al_opencl_programs *programs, con
 void al_opencl_programs_put(al_opencl_programs *programs, al_opencl_program *program,
                             const al_opencl_shape *ran)
 {
-    pthread_mutex_lock(&programs->lock);
-    program->users--;
-    if (ran && !is_warm(program, ran))
-        program->warm[program->warmed++ % AL_OPENCL_SHAPES_MAX] = *ran;
-    pthread_mutex_unlock(&programs->lock);
+    if (ran) {
+        pthread_mutex_lock(&programs->lock);
+        if (!is_warm(program, ran))
+            program->warm[program->warmed++ % AL_OPENCL_SHAPES_MAX] = *ran;
+        pthread_mutex_unlock(&programs->lock);
+    }
+    /* release: whoever sees that nobody uses it may free it. */
+    atomic_fetch_sub_explicit(&program->users, 1, memory_order_release);
 }
 
 /* ---- Kernel objects ---- */
@@ -353,9 +361,11 @@ cl_int al_opencl_entry_take(al_opencl_programs *programs, al_opencl_program *pro
                             al_opencl_entry **entry)
 {
     pthread_mutex_lock(&programs->lock);
-    *entry = program->idle;
-    if (*entry)
-        program->idle = (*entry)->next;
+    *entry = atomic_load_explicit(&program->idle, memory_order_acquire); /* pairs with giving it back */
+    /* One takes at a time: the first stays where it is until it is taken, whatever is put before it. */
+    while (*entry && !atomic_compare_exchange_weak_explicit(&program->idle, entry, (*entry)->next,
+                                                            memory_order_acquire, memory_order_acquire)) {
+    }
     pthread_mutex_unlock(&programs->lock);
     if (*entry)
         return CL_SUCCESS;
@@ -372,10 +382,11 @@ cl_int al_opencl_entry_take(al_opencl_programs *programs, al_opencl_program *pro
 
 void al_opencl_entry_give(al_opencl_programs *programs, al_opencl_program *program, al_opencl_entry *entry)
 {
-    pthread_mutex_lock(&programs->lock);
-    entry->next = program->idle;
-    program->idle = entry;
-    pthread_mutex_unlock(&programs->lock);
+    (void)programs;
+    entry->next = atomic_load_explicit(&program->idle, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&program->idle, &entry->next, entry, memory_order_release,
+                                                  memory_order_relaxed)) {
+    }
 }
 
 /* ---- What is known of them elsewhere ---- */

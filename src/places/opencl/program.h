@@ -27,9 +27,9 @@ struct al_opencl_program {
     allot_status status; /* of the build */
     char *message;       /* why it failed */
     al_opencl_limits limits;
-    al_opencl_entry *idle;                      /* guarded by the cache's lock, as all below */
-    unsigned users;                             /* launches in flight */
-    uint64_t used;                              /* when, in uses of the cache */
+    _Atomic(al_opencl_entry *) idle; /* taken with the cache's lock held, given back without */
+    _Atomic unsigned users;          /* launches in flight; counted up with the cache's lock held */
+    uint64_t used; /* guarded by the cache's lock, as all below: when, in uses of the cache */
     al_opencl_shape warm[AL_OPENCL_SHAPES_MAX]; /* that ran: drivers compile late, for each */
     size_t warmed;
 };
