@@ -41,8 +41,8 @@ void placement_mix(bench_round *round, const placement_bed *bed);
 /* The first 20 tasks of a kernel never seen, all together, against the best fixed place's first 20. Records
  * the geometric mean over the cells, and _worst. */
 void placement_cold(bench_round *round, const placement_bed *bed);
-/* Tasks until nine of ten go to a place within 5 % of the best, on average over cells; 60 in one where they
- * never do. */
+/* Tasks until for good nine of ten go to a place within 5 % of the best, on average over cells; 60 in one
+ * where they never do. */
 void placement_tasks_to_best(bench_round *round, const placement_bed *bed);
 /* placement_drift.c: tasks after the best place became 5 times slower until nine of ten go to one within 10 %
  * of the new best, on average over cells, and _worst; 100 in one where they never do. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define WARM      20   /* tasks before the policy is judged */
-#define BLOCKS    6    /* in which the sides take turns */
+#define BLOCKS    12   /* in which the sides take turns */
 #define IN_A_ROW  5    /* tasks of a side in a block: so caches and threads are as warm as in a program */
 #define LONG_S    0.02 /* of tasks that take longer so few are enough: */
 #define LONG_ROW  1
@@ -112,10 +112,30 @@ typedef struct sums {
     size_t cells, wins[PLACEMENT_PLACES_MAX];
 } sums;
 
-static void add_ratio(sums *all, double ratio)
+/* The ratios of each cell in this process's rounds so far: which cell is the worst is told by the middle
+ * ones, for in one round of dozens of cells some moment is always disturbed. */
+#define CELLS_MAX  64
+#define ROUNDS_MAX 128
+static double seen[CELLS_MAX][ROUNDS_MAX];
+static size_t rounds_seen[CELLS_MAX];
+
+static double middle_so_far(size_t number, double ratio)
+{
+    size_t count = rounds_seen[number], at = count < ROUNDS_MAX ? count : ROUNDS_MAX - 1;
+    double *sorted = seen[number];
+    while (at > 0 && sorted[at - 1] > ratio) {
+        sorted[at] = sorted[at - 1];
+        at--;
+    }
+    sorted[at] = ratio;
+    rounds_seen[number] = count < ROUNDS_MAX ? ++count : count;
+    return 0.5 * (sorted[(count - 1) / 2] + sorted[count / 2]);
+}
+
+static void add_ratio(sums *all, size_t number, double ratio)
 {
     all->logarithms += log(ratio);
-    all->worst = fmax(all->worst, ratio);
+    all->worst = fmax(all->worst, middle_so_far(number, ratio));
     all->cells++;
 }
 
@@ -146,7 +166,7 @@ static void add_cell(sums *all, const placement_bed *bed, size_t number, const c
     size_t best = sides_best(told, both->place_count);
     all->wins[best]++;
     all->placed += placed;
-    add_ratio(all, placed / told[best]);
+    add_ratio(all, number, placed / told[best]);
     tell_cell(bed, number, self, both, placed / told[best]);
 }
 
@@ -232,7 +252,7 @@ static void ask_cold(bench_round *round, const placement_bed *bed, const sides *
     if (!bench_fine(round))
         return;
     double ratio = placed / told[sides_best(told, both->place_count)];
-    add_ratio(all, ratio);
+    add_ratio(all, number, ratio);
     if (sides_verbose()) {
         fprintf(stderr, "%-20s first %d: %.4g ms", bed->name(number), WARM, placed * 1e3);
         for (size_t p = 0; p < both->place_count; p++)

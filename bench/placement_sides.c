@@ -126,14 +126,16 @@ void sides_ask_fixed(bench_round *round, const placement_bed *bed, const sides *
 
 size_t sides_settled(const bool *right, size_t count)
 {
-    for (size_t first = 0; first + SIDES_RUN <= count; first++) {
+    size_t settled = count;
+    for (size_t first = count - SIDES_RUN + 1; first-- > 0;) {
         size_t rights = 0;
         for (size_t i = first; i < first + SIDES_RUN; i++)
             rights += right[i];
-        if (rights + 1 >= SIDES_RUN && right[first])
-            return first;
+        if (rights + 1 < SIDES_RUN)
+            break;
+        settled = right[first] ? first : settled;
     }
-    return count;
+    return settled;
 }
 
 bool sides_verbose(void)

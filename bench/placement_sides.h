@@ -5,7 +5,7 @@
 #include "placement.h"
 
 #define SIDES_RUN       10 /* of so many tasks in a row nine must be right */
-#define SIDES_TASKS_MAX 40
+#define SIDES_TASKS_MAX 60
 
 typedef struct sides {
     allot_executor *placing, *fixed;

@@ -156,24 +156,25 @@ static void small_tasks_never_wait_for_the_slow_compiler(void)
     }
 }
 
-static void the_slow_compiler_gets_its_turn_when_the_budget_allows(void)
+static void the_slow_compiler_gets_its_turn_when_it_is_due(void)
 {
     trial run = begin(7);
     while (isinf(run.first_slow_build_s) && run.busy_s < 100)
         run_task(&run, 1e7);
-    CU_ASSERT_TRUE(run.first_slow_build_s >= 1 && run.first_slow_build_s < 50);
+    printf("after %.2g s ", run.first_slow_build_s);
+    CU_ASSERT_TRUE(run.first_slow_build_s >= 0.05 && run.first_slow_build_s < 50);
     CU_ASSERT_TRUE(run.explored_s < AL_EXPLORE_SHARE * run.busy_s +
                                         0.7); /* the last trial may cost more than it was expected to */
     end(&run);
 }
 
-/* A place that was disturbed while it was first tried is not written off. */
+/* A place that was disturbed while it was first tried is not written off: it took 25 times too long. */
 static void a_bad_start_is_forgotten(void)
 {
     trial run = begin(3);
     al_model_key key = key_of(&places[0]);
     for (int i = 0; i < 5; i++)
-        al_model_learn(run.model, &key, (allot_work){ 2000, 12000 }, 0.1, 0);
+        al_model_learn(run.model, &key, (allot_work){ 2000, 12000 }, 300 * US, 0);
     for (size_t i = 0; i < 200000 && run.chosen[0] < 100; i++)
         run_task(&run, 1000);
     CU_ASSERT_EQUAL(run.chosen[0], 100);
@@ -185,8 +186,8 @@ int main(void)
     static const test_fact facts[] = {
         { "comes near the best place over all sizes", comes_near_the_best_place_over_all_sizes },
         { "small tasks never wait for the slow compiler", small_tasks_never_wait_for_the_slow_compiler },
-        { "the slow compiler gets its turn when the budget allows",
-          the_slow_compiler_gets_its_turn_when_the_budget_allows },
+        { "the slow compiler gets its turn when it is due",
+          the_slow_compiler_gets_its_turn_when_it_is_due },
         { "a bad start is forgotten", a_bad_start_is_forgotten },
         { NULL, NULL },
     };

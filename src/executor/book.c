@@ -81,6 +81,7 @@ al_model_entry *al_page_entry(al_page *page, al_model *model, const al_place *pl
                          .kind = place->kind,
                          .workers = place->width,
                          .place_class = place->class_id,
+                         .compile_s = place->compile_s,
                          .code = al_source_of(&kernel->desc, place->kind) };
     entry = al_model_find(model, &key); /* the same for whoever asks */
     atomic_store_explicit(at, entry, memory_order_release);

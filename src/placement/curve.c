@@ -10,9 +10,9 @@
 #define GUESSED_RUNS   4.0
 #define SPREAD_MEMORY  64.0
 
-/* The first run at a size is believed up to so many deviations from what was expected, unless that at another
- * size before was cut on the same side. Of what is cut, and of what the very first run took too long (it may
- * have warmed things up), a share becomes doubt. */
+/* The first run at a size is believed up to so many deviations above what was expected, unless that at
+ * another size before was cut. Of what is cut, and of what the very first run took too long (it may have
+ * warmed things up), a share becomes doubt. */
 #define BELIEVED_DEVIATIONS 2.5
 #define CUT_DOUBT           0.5
 #define WARMING_DOUBT       0.25
@@ -191,25 +191,24 @@ static void note(al_curve *curve, const al_belief *belief, const al_place_size *
             bucket->log_time - al_fit_log_time(&curve->fit, curve->overhead_s, exp(bucket->log_size), NULL);
 }
 
-/* How far a run that lies `deviation` from what was expected is believed. */
+/* How far a run that lies `deviation` from what was expected is believed. Nothing runs too fast by accident.
+ */
 static double believe(al_curve *curve, double deviation, double most)
 {
-    int side = deviation > most ? 1 : deviation < -most ? -1 : 0;
-    bool again = side != 0 && side == curve->cut;
-    curve->cut = again ? 0 : side;
-    return again ? deviation : fmax(fmin(deviation, most), -most);
+    bool far = deviation > most, again = far && curve->cut;
+    curve->cut = far && !again;
+    return far && !again ? most : deviation;
 }
 
-static void begin(al_curve *curve, const al_belief *belief, const al_place_size *size, uint64_t clock,
+static void begin(al_curve *curve, const al_expectation *expected, const al_place_size *size, uint64_t clock,
                   double log_time)
 {
-    al_expectation expected = al_curve_expect(curve, belief, size, clock);
-    double deviation = log_time - expected.log_time;
+    double deviation = log_time - expected->log_time;
     double believed =
-        believe(curve, deviation, BELIEVED_DEVIATIONS * sqrt(expected.variance + expected.spread));
+        believe(curve, deviation, BELIEVED_DEVIATIONS * sqrt(expected->variance + expected->spread));
     double cut = CUT_DOUBT * (deviation - believed);
     double warming = curve->runs == 0 ? WARMING_DOUBT * fmax(believed, 0) : 0;
-    al_bucket_begin(&curve->buckets[size->bucket], clock, log_of(size->load_s), expected.log_time + believed,
+    al_bucket_begin(&curve->buckets[size->bucket], clock, log_of(size->load_s), expected->log_time + believed,
                     1, cut * cut + warming * warming);
 }
 
@@ -253,11 +252,14 @@ double al_curve_learn(al_curve *curve, const al_belief *belief, const al_place_s
 {
     double shift = 0;
     log_time = fmax(log_time, log(LEAST_S));
+    al_expectation expected = { 0 };
+    al_bucket *bucket = &curve->buckets[size->bucket];
+    if (curve->cold || bucket->samples == 0)
+        expected = al_curve_expect(curve, belief, size, clock); /* by the cold run too */
     if (curve->cold)
         forget(curve);
-    al_bucket *bucket = &curve->buckets[size->bucket];
     if (bucket->samples == 0)
-        begin(curve, belief, size, clock, log_time);
+        begin(curve, &expected, size, clock, log_time);
     else
         shift = follow(curve, size, clock, log_time);
     if (shift != 0)

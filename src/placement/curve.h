@@ -20,8 +20,7 @@ typedef struct al_curve {
     uint64_t runs;
     bool cold; /* there was but one run, and it had been compiled just before. Many drivers end that work in
                   it: all is a guess still */
-    int cut;   /* the side, above or below what was expected, on which the last first run at a size was not
-                  believed; 0: it was */
+    bool cut;  /* the last first run at a size was far above what was expected, and not believed */
     double overhead_s;    /* the prior's */
     double square, count; /* the spread of all buckets together, fading */
     al_fit fit;

@@ -198,12 +198,19 @@ static void answer(al_known_kernel *kernel, const al_size *size, al_prediction *
         *last = (al_answer){ kernel->version, moment, size->work, *prediction };
 }
 
+/* Before a build was seen on the class. */
+static double thought_build_s(const al_known_kernel *kernel)
+{
+    double told_s = atomic_load_explicit(&kernel->of->told_build_s, memory_order_relaxed);
+    return told_s > 0 ? told_s : kernel->rates.compile_s;
+}
+
 static double build_s(const al_known_kernel *kernel)
 {
     double usual_s = atomic_load_explicit(&kernel->of->build_s, memory_order_relaxed);
     if (kernel->build.samples)
         return exp(kernel->build.log_time);
-    return usual_s > 0 ? usual_s : kernel->rates.compile_s;
+    return usual_s > 0 ? usual_s : thought_build_s(kernel);
 }
 
 void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction *prediction)
@@ -232,7 +239,7 @@ static double learn(al_known_kernel *kernel, const al_size *size, double run_s, 
     if (compile_s > 0)
         learn_time(&kernel->build, compile_s, AL_BUILD_SPREAD);
     if (kernel->curve.runs == 0 && !kernel->curve.cold && compile_s > 0) {
-        double hidden_s = MOST_HIDDEN * fmax(compile_s, kernel->rates.compile_s);
+        double hidden_s = MOST_HIDDEN * fmax(compile_s, thought_build_s(kernel));
         al_curve_learn_cold(&kernel->curve, &belief, &here, clock, run_s - hidden_s, run_s);
         return 0;
     }

@@ -87,9 +87,10 @@ struct al_known_class {
     al_known_kernel *kernels[AL_KNOWN_TYPES]; /* by name; guarded by the model's lock */
     _Atomic double launch_s;                  /* written with the lock held; 0: unknown */
     _Atomic double build_s;
-    _Atomic uint64_t epoch; /* changes seen on the place; its variance is there before it moves */
-    al_spin lock;           /* guards all below */
-    double suspicion;       /* variance that the last change gives the kernels that have not run since */
+    _Atomic double told_build_s; /* al_model_key.compile_s; 0: none was told */
+    _Atomic uint64_t epoch;      /* changes seen on the place; its variance is there before it moves */
+    al_spin lock;                /* guards all below */
+    double suspicion;            /* variance that the last change gives the kernels that have not run since */
     al_rates rates;
     al_belief belief;                    /* of a kernel's factors before it has run */
     double weight[2], sum[2], square[2]; /* of the kernels' testimonies */

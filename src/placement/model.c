@@ -212,6 +212,8 @@ al_model_entry *al_model_find(al_model *model, const al_model_key *key)
     pthread_mutex_unlock(&model->lock);
     if (entry)
         settle_code(kernel, key->code);
+    if (entry && key->compile_s > 0)
+        atomic_store_explicit(&known->told_build_s, key->compile_s, memory_order_relaxed);
     return entry;
 }
 

@@ -25,6 +25,8 @@ typedef struct al_model_key {
     const char *place_class; /* what places alike share: "opencl:NAME, DRIVER"; NULL: the place is like no
                                 other. Pools of different size differ all the same */
     uint64_t code;           /* tells the variant's source from others of that name; 0: unknown */
+    double compile_s; /* what building a kernel is known to take on the class before it has built any; 0: as
+                         is usual for the kind */
 } al_model_key;
 
 /* How large a launch is: what every entry needs of its work, computed once a launch. */

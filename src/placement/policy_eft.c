@@ -1,34 +1,45 @@
-/* eft: earliest finish time, aware of where the data is, with a bounded share of trials.
+/* eft: earliest finish time, aware of where the data is, with bounded trials.
  *
  * The lowest expected total wins. Beside it stands the optimistic total, the bound: a place whose bound is
  * below the best expectation may be the better one for all that is known, and is tried:
  *  - at once if it was never seen at this size and is expected to cost no more than a few times the best;
- *  - else when its expected total fits what is left of the share of busy time that is kept for trying.
+ *  - if it was never seen and some times what the runs of this size so far are expected to have saved there
+ *    has come to the price of the trial, compiling and moving data counted: as one who rents skis buys them
+ *    when the rent has come to their price, and so never pays much more than what was best. (Karlin, Manasse,
+ *    Rudolph and Sleator, Competitive snoopy caching, Algorithmica 3, 1988.) It must fit no share, for then a
+ *    compiler would be waited for twenty times as long as it takes; but it uses the share up.
+ *  - else when its expected total fits what is left of the share of busy time that is kept for trying. All
+ *    trials are counted against that.
  * A place never seen whose bound is somewhat above the best is tried within the share too, for a bound may
- * err; but one whose bound is far above is not worth it. A compiler's time is paid once: it must fit the
- * share, and is left out of the bound there.
+ * err; but one whose bound is far above is not worth it. A compiler's time is paid once: it is left out of
+ * the bound there.
  *
  * Of places that would end the task before its deadline and places that would not, only the former are looked
  * at, if there are any. Who prefers energy compares joules in the same way. */
 #include "placement/policies.h"
 
 #define FREE_TRIAL_MOST                                                                                      \
-    4.0 /* times the best expectation: what a trial outside the share may be expected to cost */
+    2.0 /* times the best expectation: what a trial outside the share may be expected to cost */
+#define TRIAL_CREDIT                                                                                         \
+    8.0 /* times what it is expected to have saved so far: what a trial that is due may cost. Runs go on */
+#define LOW_DEVIATIONS 1.645 /* between a run and the optimistic one */
 #define TRIAL_BOUND_MOST                                                                                     \
     2.0 /* times the best expectation: a bound beyond that is no reason to try. The prior's optimism is in   \
            it */
 
 enum measure {
-    EXPECTED,  /* the total */
-    AT_BEST,   /* the total with the optimistic run */
-    ONCE_BUILT /* the same, as if it were compiled */
+    EXPECTED,   /* the total */
+    AT_BEST,    /* the total with the optimistic run */
+    ONCE_BUILT, /* the same, as if it were compiled */
+    ONCE_THERE  /* the same, as if what it reads were there too */
 };
 
 static double seconds_of(const allot_candidate *candidate, enum measure measure)
 {
     if (measure == EXPECTED)
         return candidate->total_s;
-    double bound_s = candidate->ready_s + candidate->transfer_s + candidate->low_s + candidate->return_s;
+    double bound_s = candidate->ready_s + candidate->low_s + candidate->return_s;
+    bound_s += measure != ONCE_THERE ? candidate->transfer_s : 0;
     return measure == AT_BEST ? bound_s + candidate->compile_s : bound_s;
 }
 
@@ -57,11 +68,12 @@ static bool can_meet(const allot_snapshot *snapshot)
 
 /* What one pass over the candidates finds. */
 typedef struct contest {
-    bool late;   /* nothing meets the deadline, or there is none: all are looked at */
-    int best;    /* by expectation */
-    int hopeful; /* of the others the one with the least bound */
-    int modest;  /* of those without samples the one with the least expectation */
+    bool late;  /* nothing meets the deadline, or there is none: all are looked at */
+    int best;   /* by expectation */
+    int trial;  /* the one to try, with the least bound of those that may be: -1: none */
+    int modest; /* of those without samples the one with the least expectation */
     double best_cost;
+    const char *why; /* of the trial */
 } contest;
 
 static bool counts(const allot_snapshot *snapshot, const contest *field, size_t index)
@@ -83,37 +95,82 @@ static void find_best(const allot_snapshot *snapshot, contest *field)
     }
 }
 
-static void find_trials(const allot_snapshot *snapshot, contest *field)
-{
-    double hopeful_cost = INFINITY, modest_cost = INFINITY;
-    for (size_t i = 0; i < snapshot->candidate_count; i++) {
-        if (!counts(snapshot, field, i) || (int)i == field->best)
-            continue;
-        double at_best = cost(snapshot, i, AT_BEST), expected = cost(snapshot, i, EXPECTED);
-        if (at_best < hopeful_cost) {
-            field->hopeful = (int)i;
-            hopeful_cost = at_best;
-        }
-        if (snapshot->candidates[i].samples == 0 && expected < modest_cost &&
-            cost(snapshot, i, ONCE_BUILT) <= TRIAL_BOUND_MOST * field->best_cost) {
-            field->modest = (int)i;
-            modest_cost = expected;
-        }
-    }
-    if (!(hopeful_cost < field->best_cost))
-        field->hopeful = -1;
-}
-
 static bool fits_share(const allot_snapshot *snapshot, int index)
 {
     return al_cost(snapshot->candidates[index].total_s) <=
            AL_EXPLORE_SHARE * snapshot->busy_s - snapshot->explored_s;
 }
 
-static bool is_cheap_trial(const allot_snapshot *snapshot, const contest *field)
+static bool is_cheap(const allot_snapshot *snapshot, const contest *field, size_t index)
 {
-    return snapshot->candidates[field->hopeful].samples == 0 &&
-           cost(snapshot, (size_t)field->hopeful, EXPECTED) <= FREE_TRIAL_MOST * field->best_cost;
+    return snapshot->candidates[index].samples == 0 && cost(snapshot, index, AT_BEST) < field->best_cost &&
+           cost(snapshot, index, EXPECTED) <= FREE_TRIAL_MOST * field->best_cost;
+}
+
+static double normal_share(double deviations)
+{
+    return 0.5 * erfc(-deviations * 0.70710678118654752);
+}
+
+/* By how much a run there is expected to undercut what one may cost that is at least as good as the best: the
+ * mean of what it saves where it does, and of nothing where it does not, over a lognormal distribution.
+ * (Jones, Schonlau and Welch, Efficient global optimization of expensive black-box functions, 1998,
+ * equation 15.) */
+static double improvement(const allot_candidate *candidate, double may_take_s)
+{
+    double deviation = log(candidate->run_s / candidate->low_s) / LOW_DEVIATIONS;
+    if (!(deviation > 0) || !(may_take_s > 0) || !isfinite(deviation))
+        return fmax(may_take_s - candidate->run_s, 0);
+    double z = log(may_take_s / candidate->run_s) / deviation;
+    double mean_s = candidate->run_s * exp(0.5 * deviation * deviation);
+    return fmax(may_take_s * normal_share(z) - mean_s * normal_share(z - deviation), 0);
+}
+
+/* Whether what the best place's samples are expected to have saved there, if one compiling and one transfer
+ * were for all, has come to the price of the trial. */
+static bool is_due(const allot_snapshot *snapshot, const contest *field, size_t index)
+{
+    const allot_candidate *candidate = &snapshot->candidates[index];
+    double runs = TRIAL_CREDIT * (double)snapshot->candidates[field->best].samples;
+    double price = cost(snapshot, index, EXPECTED);
+    if (candidate->samples || !(price <= runs * (field->best_cost - cost(snapshot, index, ONCE_THERE))))
+        return false; /* not even if all were as good as can be */
+    double watts = snapshot->prefer == ALLOT_PREFER_ENERGY ? candidate->watts : 1;
+    double beside = cost(snapshot, index, ONCE_THERE) - watts * candidate->low_s;
+    return price <= runs * watts * improvement(candidate, (field->best_cost - beside) / watts);
+}
+
+/* NULL: it is not to be tried. */
+static const char *why_try(const allot_snapshot *snapshot, const contest *field, size_t index)
+{
+    if (is_cheap(snapshot, field, index))
+        return "explored: untried, and at best cheaper than what is known";
+    if (is_due(snapshot, field, index))
+        return "explored: untried, and what it might have saved so far has come to what trying it costs";
+    if (cost(snapshot, index, AT_BEST) < field->best_cost && fits_share(snapshot, (int)index))
+        return "explored: at best cheaper, and within the share of time kept for trying";
+    return NULL;
+}
+
+static void find_trials(const allot_snapshot *snapshot, contest *field)
+{
+    double trial_cost = INFINITY, modest_cost = INFINITY;
+    for (size_t i = 0; i < snapshot->candidate_count; i++) {
+        if (!counts(snapshot, field, i) || (int)i == field->best)
+            continue;
+        double once_built = cost(snapshot, i, ONCE_BUILT), expected = cost(snapshot, i, EXPECTED);
+        const char *why = once_built < trial_cost ? why_try(snapshot, field, i) : NULL;
+        if (why) {
+            field->trial = (int)i;
+            field->why = why;
+            trial_cost = once_built;
+        }
+        if (snapshot->candidates[i].samples == 0 && expected < modest_cost &&
+            once_built <= TRIAL_BOUND_MOST * field->best_cost) {
+            field->modest = (int)i;
+            modest_cost = expected;
+        }
+    }
 }
 
 static bool any_known(const allot_snapshot *snapshot)
@@ -149,7 +206,7 @@ static void settle(const allot_snapshot *snapshot, const contest *field, allot_c
 void al_policy_eft(const allot_snapshot *snapshot, void *user, allot_choice *choice)
 {
     (void)user;
-    contest field = { .late = !can_meet(snapshot), .best = -1, .hopeful = -1, .modest = -1 };
+    contest field = { .late = !can_meet(snapshot), .best = -1, .trial = -1, .modest = -1 };
     find_best(snapshot, &field);
     if (field.best < 0)
         return;
@@ -157,11 +214,8 @@ void al_policy_eft(const allot_snapshot *snapshot, void *user, allot_choice *cho
     if (!any_known(snapshot))
         return;
     find_trials(snapshot, &field);
-    if (field.hopeful >= 0 && is_cheap_trial(snapshot, &field))
-        explore(choice, field.hopeful, "explored: untried, and at best cheaper than what is known");
-    else if (field.hopeful >= 0 && fits_share(snapshot, field.hopeful))
-        explore(choice, field.hopeful,
-                "explored: at best cheaper, and within the share of time kept for trying");
+    if (field.trial >= 0)
+        explore(choice, field.trial, field.why);
     else if (field.modest >= 0 && fits_share(snapshot, field.modest))
         explore(choice, field.modest, "explored: untried, and within the share of time kept for trying");
 }

@@ -78,6 +78,7 @@ struct al_place {
     int node;            /* of memory, where it computes, as the kernel numbers them, plus 1; 0: everywhere */
     bool only_by_name;   /* never a candidate unless the hints ask for it */
     int width;           /* how much it can do at once: configured workers, compute units. Never changes */
+    double compile_s;    /* what building a kernel is known to take; 0: unknown, until one has been built */
     _Atomic int workers; /* threads or processes that it has now */
     /* Kept by the executor, not by the place: */
     _Atomic int state; /* allot_place_state; below 0 while it is brought up */

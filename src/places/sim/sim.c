@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Of devices that build nothing: known not to, which 0 is not. */
+#define NO_BUILD_S 1e-9
+
 /* ---- Making it ---- */
 
 static bool has_own_node_memory(const al_sim *sim, size_t node)
@@ -118,6 +121,7 @@ static al_sim_device *create_device(al_sim *sim, const al_sim_class *class, size
     device->base.id = place_id(sim, class, node, index);
     device->base.class_id = al_intern(class_id);
     device->base.width = class->width;
+    device->base.compile_s = class->compile_s > 0 ? class->compile_s : NO_BUILD_S;
     device->sim = sim;
     device->class = class;
     device->number = sim->device_count;
