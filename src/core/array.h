@@ -28,8 +28,8 @@ typedef struct al_memory_ops {
     /* Makes room for the whole array; *copy embeds al_copy first. */
     allot_status (*create)(al_memory *memory, allot_array *array, al_copy **copy, al_failure *failure);
     /* Copies bytes [begin, end) of the array from the host's memory to the copy (for a copy that works on the
-     * host's own pages: makes the host's writes visible there). When it returns, the host's bytes may change.
-     */
+     * host's own pages: makes the host's writes visible there). When it returns, the host's bytes may change;
+     * or, of one that is still on its way, when the launch that it is made for is over. */
     allot_status (*upload)(al_copy *copy, size_t begin, size_t end, al_failure *failure);
     /* The other way. */
     allot_status (*download)(al_copy *copy, size_t begin, size_t end, al_failure *failure);
@@ -55,9 +55,11 @@ struct al_memory {
 
 struct al_copy {
     al_memory *memory;
-    allot_array *array; /* not held: the array destroys its copies */
-    al_ranges valid;    /* guarded by the array's lock */
-    bool shares_pages;  /* works on the host's pages: transfers move nothing and count no bytes */
+    allot_array *array;  /* not held: the array destroys its copies */
+    al_ranges valid;     /* guarded by the array's lock */
+    bool shares_pages;   /* works on the host's pages: transfers move nothing and count no bytes */
+    int64_t expected_ns; /* its mover: what the latest upload, which is still on its way, will take; 0: it is
+                            over */
     al_copy *next_of_array, *next_of_memory, *previous_of_memory;
 };
 

@@ -134,6 +134,7 @@ static al_opencl_flight *reserve(al_opencl *self, const al_task *task)
 {
     al_opencl_flight *flight = self->spare;
     self->flights++;
+    atomic_store_explicit(&self->memory.busy, self->flights > 1, memory_order_relaxed);
     if (!flight)
         return NULL;
     self->spare = flight->next;
@@ -192,6 +193,7 @@ void al_opencl_land(al_opencl *self, al_opencl_flight *flight)
         self->spare = flight;
     }
     self->flights--;
+    atomic_store_explicit(&self->memory.busy, self->flights > 1, memory_order_relaxed);
     /* A full driver is filled up again by the half, and one that takes gathered launches when few are left.
      */
     bool half = self->queue.length && is_low(self);
