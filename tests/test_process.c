@@ -63,7 +63,8 @@ static void takes_nothing_and_gives_nothing(void) /* B16 */
 
 static void carries_any_size(void) /* B15 */
 {
-    static const size_t sizes[] = { 1, 15, 16, 17, 4095, 4096, 4097, 8192, 65536, 1000003, 8u << 20 };
+    static const size_t sizes[] = { 1,    15,    16,     17,     4095,    4096,    4097,
+                                    8192, 65536, 262143, 262144, 1000003, 8u << 20 };
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         size_t size = sizes[s], wrong = 0;
         unsigned char *in = malloc(size), *out = malloc(size);

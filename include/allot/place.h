@@ -129,7 +129,7 @@ typedef struct allot_place_info {
     allot_place_state state;
     char name[128];           /* in words: a device's name */
     char driver[128];         /* of a device: platform and driver version; else "" */
-    char message[256];        /* why it is aside; else "" */
+    char message[256];        /* why it is aside; of a device which kernels compute wrongly there; else "" */
     int workers;              /* threads, processes, or a device's compute units */
     uint64_t memory_bytes;    /* what it can hold: the machine's memory, or a device's */
     uint64_t max_array_bytes; /* the largest single array; a device's limit */

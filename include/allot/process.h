@@ -6,7 +6,12 @@
  * privileges by running a program (no_new_privs). It ends when this process does, in whatever way. What it
  * writes to standard error is passed on to this process's own a moment later, and the last lines of it are in
  * the message of the task that a worker dies of; processes that a task leaves behind lose that pipe with the
- * worker, and what was not passed on yet when this process ends without allot_close() is lost. */
+ * worker, and what was not passed on yet when this process ends without allot_close() is lost.
+ *
+ * What a task takes and gives: up to 8 KiB of argument and result together lie in a slot; more lies in memory
+ * that is shared for that one call, with no copy on the way from 256 KiB on (for as many as 128 tasks at a
+ * time, none of a map and none that may be tried again; the others' are copied there and back). New pages
+ * cost more than copying, so arrays, which stay, are the quickest way for large data. */
 #ifndef ALLOT_PROCESS_H
 #define ALLOT_PROCESS_H
 

@@ -31,23 +31,8 @@ static bool is_static(const allot_future *future)
     return future == &exhausted.future || future == &refused_in_child.future;
 }
 
-/* Room for a payload that does not fit into the task; the result's part is zeroed. */
-static bool allocate_outside(al_task *task)
-{
-    const size_t most = PTRDIFF_MAX / 4;
-    if (task->in_size > most || task->out_size > most)
-        return false;
-    task->outside = malloc(al_task_padded(task->in_size) + task->out_size);
-    return task->outside != NULL;
-}
-
-static bool is_outside(const al_task *task)
-{
-    return task->in_size > AL_TASK_INLINE || task->out_size > AL_TASK_INLINE - al_task_padded(task->in_size);
-}
-
-al_task *al_task_create(allot_function function, const void *in, size_t in_size, size_t out_size,
-                        uint32_t references)
+static inline al_task *create(allot_function function, const void *in, size_t in_size, size_t out_size,
+                              uint32_t references, bool shared)
 {
     al_task *task = al_slab_take();
     if (!task)
@@ -63,18 +48,27 @@ al_task *al_task_create(allot_function function, const void *in, size_t in_size,
     task->out_size = out_size;
     if (!(in_size | out_size))
         return task;
-    if (__builtin_expect(!is_outside(task), true)) {
+    if (__builtin_expect(!al_task_is_outside(task), true)) {
         memset(task->payload, 0, sizeof task->payload);
         al_copy_small(task->payload, in, in_size);
         return task;
     }
-    if (!allocate_outside(task)) {
-        al_slab_give(task);
-        return NULL;
-    }
-    al_copy_small(task->outside, in, in_size);
-    memset(task->outside + al_task_padded(in_size), 0, out_size);
-    return task;
+    if (al_room_create(&task->outside, in, in_size, out_size, shared))
+        return task;
+    al_slab_give(task);
+    return NULL;
+}
+
+al_task *al_task_create(allot_function function, const void *in, size_t in_size, size_t out_size,
+                        uint32_t references)
+{
+    return create(function, in, in_size, out_size, references, false);
+}
+
+al_task *al_task_create_shared(allot_function function, const void *in, size_t in_size, size_t out_size,
+                               uint32_t references)
+{
+    return create(function, in, in_size, out_size, references, true);
 }
 
 static void destroy_more(al_more *more)
@@ -95,8 +89,8 @@ static void destroy(al_task *task)
         al_batch_fini(task);
     if (task->more)
         destroy_more(task->more);
-    if (is_outside(task))
-        free(task->outside);
+    if (al_task_is_outside(task))
+        al_room_destroy(&task->outside);
     al_slab_give(task);
 }
 
@@ -254,6 +248,8 @@ void al_task_complete(al_task *task, allot_status status, al_failure *failure)
     al_failure *message = kept(failure);
     if (task->more)
         record_outcome(task, status);
+    if (al_task_is_outside(task))
+        al_room_close(&task->outside);
     finish(task, status, message);
 }
 

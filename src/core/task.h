@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "core/future.h"
 #include "core/gate.h"
+#include "core/room.h"
 #include <allot/place.h>
 #include <string.h>
 
@@ -52,7 +53,7 @@ struct al_task {
     size_t in_size, out_size;
     union {
         _Alignas(16) unsigned char payload[AL_TASK_INLINE];
-        unsigned char *outside; /* owned; where the payload does not fit */
+        al_room outside; /* owned; where the payload does not fit */
     };
 };
 
@@ -60,6 +61,10 @@ struct al_task {
  * overflow. */
 al_task *al_task_create(allot_function function, const void *in, size_t in_size, size_t out_size,
                         uint32_t references);
+
+/* The same; what does not fit into it lies where a worker process can map it, if that can be. */
+al_task *al_task_create_shared(allot_function function, const void *in, size_t in_size, size_t out_size,
+                               uint32_t references);
 
 static inline al_task *al_task_from(allot_future *future)
 {
@@ -86,14 +91,27 @@ static inline void al_copy_small(void *to, const void *from, size_t size)
 static inline void *al_task_in(const al_task *task)
 {
     bool fits = al_task_padded(task->in_size) + task->out_size <= AL_TASK_INLINE;
-    return !task->in_size ? NULL : fits ? (void *)task->payload : task->outside;
+    return !task->in_size ? NULL : fits ? (void *)task->payload : task->outside.bytes;
 }
 
 static inline void *al_task_out(const al_task *task)
 {
     size_t before = al_task_padded(task->in_size);
     bool fits = before + task->out_size <= AL_TASK_INLINE;
-    return !task->out_size ? NULL : (fits ? (unsigned char *)task->payload : task->outside) + before;
+    return !task->out_size ? NULL : (fits ? (unsigned char *)task->payload : task->outside.bytes) + before;
+}
+
+/* True if argument and result lie outside of the task. */
+static inline bool al_task_is_outside(const al_task *task)
+{
+    return task->in_size > AL_TASK_INLINE || task->out_size > AL_TASK_INLINE - al_task_padded(task->in_size);
+}
+
+/* The descriptor of the memory in which argument and result lie, as in al_room, while the task is unfinished;
+ * -1: of none. */
+static inline int al_task_shared(const al_task *task)
+{
+    return al_task_is_outside(task) ? task->outside.fd : -1;
 }
 
 static inline al_launch *al_task_launch(const al_task *task)

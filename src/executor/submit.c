@@ -1,6 +1,7 @@
 #include "executor/submit.h"
 #include "base/clock.h"
 #include "core/batch.h"
+#include "core/chunk.h"
 #include "executor/arm.h"
 #include "observe/trace.h"
 #include "places/thread/pool.h"
@@ -200,11 +201,28 @@ static inline bool goes_to_threads(const submission *what)
     return what->direct && what->direct->kind == ALLOT_THREAD;
 }
 
+/* True if its argument and result are large, and had better lie where a worker process can map them. Not
+ * those of a task that may be tried again, which is to find its argument as it was, nor of a chunk, whose
+ * answer is looked into. */
+static inline bool is_to_share(const submission *what)
+{
+    if (__builtin_expect(what->in_size < AL_ROOM_SHARED_MIN && what->out_size < AL_ROOM_SHARED_MIN, true))
+        return false;
+    if (what->function == al_chunk_call)
+        return false;
+    if (what->direct)
+        return what->direct->kind == ALLOT_PROCESS;
+    return what->given && what->hints->place == ALLOT_PROCESS && !what->hints->retries;
+}
+
 /* With the gate entered; NULL when memory is out. */
 static inline allot_future *submit_one(submission *what, const void *in)
 {
     allot_executor *executor = what->executor;
-    al_task *task = al_task_create(what->function, in, what->in_size, what->out_size, what->references);
+    al_task *task =
+        is_to_share(what)
+            ? al_task_create_shared(what->function, in, what->in_size, what->out_size, what->references)
+            : al_task_create(what->function, in, what->in_size, what->out_size, what->references);
     if (__builtin_expect(!task, false))
         return NULL;
     if (what->flags)

@@ -77,7 +77,7 @@ static void note_time(al_worker *worker, int64_t ran_ns)
 static void copy_result(const al_worker *worker, const al_job *job, uint64_t turn)
 {
     const al_task *task = job->task;
-    if (!job->split && job->parcel < 0 && task->out_size)
+    if (!job->split && task->out_size && al_slot_holds(task->in_size, task->out_size))
         al_copy_small(al_task_out(task),
                       al_page_bytes(worker->page, turn, task->in_size, task->out_size) +
                           al_slot_out_offset(task->in_size),

@@ -115,7 +115,7 @@ static void write_call(const al_job *job, al_worker *worker, uint64_t turn, al_s
 {
     const al_task *task = job->task;
     slot->kind = task->function == al_chunk_call ? AL_SLOT_CHUNK : AL_SLOT_CALL;
-    slot->in_parcel = job->parcel >= 0;
+    slot->in_parcel = !al_slot_holds(task->in_size, task->out_size);
     if (slot->in_parcel) {
         const al_slot_parcel sizes = { task->in_size, task->out_size };
         memcpy(al_page_body(worker->page, turn)->bytes, &sizes, sizeof sizes);

@@ -56,13 +56,18 @@ static bool write_all(int fd, const void *bytes, size_t size)
     return true;
 }
 
-/* New memory for this one call, so that no worker keeps a way to another task's bytes. */
+/* The task's own memory where that can be shared; else new memory for this one call, so that no worker keeps
+ * a way to another task's bytes. */
 static bool tell_parcel(al_worker *worker, al_job *job, allot_status *status, al_failure *failure)
 {
     const al_task *task = job->task;
     size_t bytes = al_slot_out_offset(task->in_size) + task->out_size;
+    al_wire_message message;
     if (al_slot_holds(task->in_size, task->out_size))
         return true;
+    begin_message(&message, AL_WIRE_PARCEL, 0, bytes);
+    if (al_task_shared(task) >= 0)
+        return tell(worker, &message, al_task_shared(task));
     if (job->parcel < 0)
         job->parcel = al_shared_create("allot-parcel", bytes);
     if (job->parcel < 0 || !write_all(job->parcel, al_task_in(task), task->in_size)) {
@@ -71,8 +76,6 @@ static bool tell_parcel(al_worker *worker, al_job *job, allot_status *status, al
                                  strerror(errno));
         return true;
     }
-    al_wire_message message;
-    begin_message(&message, AL_WIRE_PARCEL, 0, bytes);
     return tell(worker, &message, job->parcel);
 }
 
