@@ -35,6 +35,7 @@ typedef struct al_size {
     double reference_s; /* what it would take one plain core without overhead: the size by which launches of
                            one kernel are compared, whatever the place */
     size_t bucket;      /* its half octave */
+    uint64_t key;       /* of the work: hardly ever that of another */
 } al_size;
 
 al_size al_size_of(allot_work work);

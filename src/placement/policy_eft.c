@@ -71,7 +71,9 @@ static double weight(const contest *field, const allot_candidate *candidate)
     if (!field->fastest_s || !candidate->samples || !(candidate->usual_ratio > 0))
         return 1;
     double apart = sqrt(candidate->run_s / (field->fastest_s * candidate->usual_ratio));
-    return fmax(fmin(apart, ADVANTAGE_MOST), field->least_weight);
+    return apart > ADVANTAGE_MOST        ? ADVANTAGE_MOST
+           : apart > field->least_weight ? apart
+                                         : field->least_weight;
 }
 
 /* In seconds, or in joules. */
@@ -118,22 +120,27 @@ static void find_best(const allot_snapshot *snapshot, contest *field)
     }
 }
 
-/* Runs are weighed if the place that is fastest is not free; none counts for less if the best one is. */
-static void weigh(const allot_snapshot *snapshot, contest *field)
+/* Runs are weighed if the place that is fastest is not free; none counts for less if the best one is. False:
+ * nothing is known to have run. */
+static bool weigh(const allot_snapshot *snapshot, contest *field)
 {
     const allot_candidate *fastest = NULL;
+    bool known = false;
     for (size_t i = 0; i < snapshot->candidate_count; i++) {
         const allot_candidate *candidate = &snapshot->candidates[i];
-        if (counts(snapshot, field, i) && candidate->samples &&
-            (!fastest || candidate->run_s < fastest->run_s))
+        if (!candidate->samples || !candidate->possible)
+            continue;
+        known = true;
+        if ((!fastest || candidate->run_s < fastest->run_s) && counts(snapshot, field, i))
             fastest = candidate;
     }
     if (!fastest || !(fastest->ready_s > 0) || !(fastest->run_s > 0))
-        return;
+        return known;
     field->fastest_s = fastest->run_s;
     field->least_weight = snapshot->candidates[field->best].ready_s > 0 ? 1 / ADVANTAGE_MOST : 1;
     field->best = -1;
     find_best(snapshot, field);
+    return true;
 }
 
 static bool fits_share(const allot_snapshot *snapshot, int index)
@@ -195,14 +202,25 @@ static const char *why_try(const allot_snapshot *snapshot, const contest *field,
     return NULL;
 }
 
+/* False at a glance: what costs no less than the best even if all were as good as can be is not tried, and
+ * what has run here is not tried for being modest. */
+static bool may_be_tried(const allot_snapshot *snapshot, const contest *field, size_t index)
+{
+    return snapshot->candidates[index].samples == 0 ||
+           cost(snapshot, field, index, ONCE_THERE) < field->best_cost;
+}
+
 static void find_trials(const allot_snapshot *snapshot, contest *field)
 {
     double trial_cost = INFINITY, modest_cost = INFINITY;
     for (size_t i = 0; i < snapshot->candidate_count; i++) {
-        if (!counts(snapshot, field, i) || (int)i == field->best)
+        if (!counts(snapshot, field, i) || (int)i == field->best || !may_be_tried(snapshot, field, i))
             continue;
-        double once_built = cost(snapshot, field, i, ONCE_BUILT),
-               expected = cost(snapshot, field, i, EXPECTED);
+        double once_built = cost(snapshot, field, i, ONCE_BUILT);
+        if (once_built > TRIAL_BOUND_MOST * field->best_cost &&
+            !(cost(snapshot, field, i, ONCE_THERE) < field->best_cost))
+            continue;
+        double expected = cost(snapshot, field, i, EXPECTED);
         const char *why = once_built < trial_cost ? why_try(snapshot, field, i) : NULL;
         if (why) {
             field->trial = (int)i;
@@ -215,14 +233,6 @@ static void find_trials(const allot_snapshot *snapshot, contest *field)
             modest_cost = expected;
         }
     }
-}
-
-static bool any_known(const allot_snapshot *snapshot)
-{
-    for (size_t i = 0; i < snapshot->candidate_count; i++)
-        if (snapshot->candidates[i].possible && snapshot->candidates[i].samples)
-            return true;
-    return false;
 }
 
 static void explore(allot_choice *choice, int chosen, const char *why)
@@ -254,9 +264,9 @@ void al_policy_eft(const allot_snapshot *snapshot, void *user, allot_choice *cho
     find_best(snapshot, &field);
     if (field.best < 0)
         return;
-    weigh(snapshot, &field);
+    bool known = weigh(snapshot, &field);
     settle(snapshot, &field, choice);
-    if (!any_known(snapshot))
+    if (!known)
         return;
     find_trials(snapshot, &field);
     if (field.trial >= 0)
