@@ -9,7 +9,8 @@
 enum {
     FIRST_CANDIDATES = 4, /* of which there is room at first */
     TEXTS_BYTES = 2048,   /* of reasons that are not static; what does not fit is left unexplained */
-    HOLDERS = 16
+    HOLDERS = 16,
+    AHEAD = 3 /* classes, whose figures are on their way from memory meanwhile */
 };
 
 /* A record while its candidates are gathered: how many there will be is known only at the end. */
@@ -75,7 +76,12 @@ static bool add(draft *made, al_place *place, size_t alike_count)
         return false;
     allot_candidate *candidate = &made->record->candidates[made->count++];
     const char *why = al_eligible_not(place, made->price->task, room);
-    memset(candidate, 0, sizeof *candidate);
+    if (why)
+        memset(candidate, 0, sizeof *candidate);
+    else
+        al_price_of(made->price, place, candidate); /* sets all but the rest here */
+    candidate->history_tries = candidate->history_samples = 0;
+    candidate->history_s = candidate->usual_ratio = 0;
     candidate->place = place->id;
     candidate->index = place->index;
     candidate->alike = place->alike->name;
@@ -85,8 +91,6 @@ static bool add(draft *made, al_place *place, size_t alike_count)
     candidate->possible = !why;
     candidate->history_ms = -1;
     candidate->reason = !why ? "" : why == room ? keep_text(made, room) : why;
-    if (!why)
-        al_price_of(made->price, place, candidate);
     return !why;
 }
 
@@ -194,8 +198,11 @@ al_record *al_record_create(const al_price *price)
     draft made;
     size_t classes = atomic_load_explicit(&price->executor->class_count, memory_order_acquire);
     draft_init(&made, price, classes);
-    for (size_t i = 0; i < classes; i++)
+    for (size_t i = 0; i < classes; i++) {
+        if (i + AHEAD < classes)
+            al_price_fetch(price, price->executor->classes[i + AHEAD]->first);
         add_class(&made, price->executor->classes[i]);
+    }
     add_named(&made);
     al_record *record = settle(&made);
     if (!record)

@@ -249,6 +249,14 @@ static double build_s(const al_known_kernel *kernel)
     return usual_s > 0 ? usual_s : thought_build_s(kernel);
 }
 
+void al_entry_fetch(const al_model_entry *entry)
+{
+    const al_known_kernel *kernel = entry->kernel;
+    __builtin_prefetch(&kernel->lock, 1);
+    __builtin_prefetch(kernel->asked, 0);
+    __builtin_prefetch(kernel->answers, 0);
+}
+
 void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction *prediction)
 {
     al_known_kernel *kernel = entry->kernel;

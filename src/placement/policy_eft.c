@@ -55,10 +55,11 @@ static double seconds_of(const allot_candidate *candidate, enum measure measure)
 
 /* What one pass over the candidates finds. */
 typedef struct contest {
-    bool late;  /* nothing meets the deadline, or there is none: all are looked at */
-    int best;   /* by expectation */
-    int trial;  /* the one to try, with the least bound of those that may be: -1: none */
-    int modest; /* of those without samples the one with the least expectation */
+    bool late;   /* nothing meets the deadline, or there is none: all are looked at */
+    int best;    /* by expectation */
+    int fastest; /* of those that have run it, without waiting; -1: none has */
+    int trial;   /* the one to try, with the least bound of those that may be: -1: none */
+    int modest;  /* of those without samples the one with the least expectation */
     double best_cost;
     const char *why;     /* of the trial */
     double fastest_s;    /* the least expected run that is known; 0: runs count as they are */
@@ -112,7 +113,11 @@ static void find_best(const allot_snapshot *snapshot, contest *field)
     for (size_t i = 0; i < snapshot->candidate_count; i++) {
         if (!counts(snapshot, field, i))
             continue;
+        const allot_candidate *candidate = &snapshot->candidates[i];
         double own = cost(snapshot, field, i, EXPECTED);
+        if (candidate->samples &&
+            (field->fastest < 0 || candidate->run_s < snapshot->candidates[field->fastest].run_s))
+            field->fastest = (int)i;
         if (field->best < 0 || own < field->best_cost) {
             field->best = (int)i;
             field->best_cost = own;
@@ -120,27 +125,16 @@ static void find_best(const allot_snapshot *snapshot, contest *field)
     }
 }
 
-/* Runs are weighed if the place that is fastest is not free; none counts for less if the best one is. False:
- * nothing is known to have run. */
-static bool weigh(const allot_snapshot *snapshot, contest *field)
+/* Runs are weighed if the place that is fastest is not free; none counts for less if the best one is. */
+static void weigh(const allot_snapshot *snapshot, contest *field)
 {
-    const allot_candidate *fastest = NULL;
-    bool known = false;
-    for (size_t i = 0; i < snapshot->candidate_count; i++) {
-        const allot_candidate *candidate = &snapshot->candidates[i];
-        if (!candidate->samples || !candidate->possible)
-            continue;
-        known = true;
-        if ((!fastest || candidate->run_s < fastest->run_s) && counts(snapshot, field, i))
-            fastest = candidate;
-    }
+    const allot_candidate *fastest = field->fastest < 0 ? NULL : &snapshot->candidates[field->fastest];
     if (!fastest || !(fastest->ready_s > 0) || !(fastest->run_s > 0))
-        return known;
+        return;
     field->fastest_s = fastest->run_s;
     field->least_weight = snapshot->candidates[field->best].ready_s > 0 ? 1 / ADVANTAGE_MOST : 1;
     field->best = -1;
     find_best(snapshot, field);
-    return true;
 }
 
 static bool fits_share(const allot_snapshot *snapshot, int index)
@@ -260,13 +254,13 @@ static void settle(const allot_snapshot *snapshot, const contest *field, allot_c
 void al_policy_eft(const allot_snapshot *snapshot, void *user, allot_choice *choice)
 {
     (void)user;
-    contest field = { .late = !can_meet(snapshot), .best = -1, .trial = -1, .modest = -1 };
+    contest field = { .late = !can_meet(snapshot), .best = -1, .fastest = -1, .trial = -1, .modest = -1 };
     find_best(snapshot, &field);
     if (field.best < 0)
         return;
-    bool known = weigh(snapshot, &field);
+    weigh(snapshot, &field);
     settle(snapshot, &field, choice);
-    if (!known)
+    if (field.fastest < 0) /* nothing is known to have run */
         return;
     find_trials(snapshot, &field);
     if (field.trial >= 0)
