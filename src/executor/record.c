@@ -66,6 +66,15 @@ static bool is_listed(const draft *made, size_t from, const al_place *place)
     return false;
 }
 
+/* Records lie in memory that was not touched for long: that of the next candidates comes while this one is
+ * reckoned with. */
+static void fetch_ahead(const draft *made)
+{
+    const char *at = (const char *)&made->record->candidates[made->count + AHEAD];
+    for (size_t i = 0; made->count + AHEAD < made->capacity && i < sizeof(allot_candidate); i += 64)
+        __builtin_prefetch(at + i, 1);
+}
+
 /* False if it cannot run the task. */
 static bool add(draft *made, al_place *place, size_t alike_count)
 {
@@ -74,6 +83,7 @@ static bool add(draft *made, al_place *place, size_t alike_count)
         resize(made, 2 * made->capacity, 0);
     if (!made->record)
         return false;
+    fetch_ahead(made);
     allot_candidate *candidate = &made->record->candidates[made->count++];
     const char *why = al_eligible_not(place, made->price->task, room);
     if (why)
