@@ -28,8 +28,8 @@ typedef struct al_memory_ops {
     /* Makes room for the whole array; *copy embeds al_copy first. */
     allot_status (*create)(al_memory *memory, allot_array *array, al_copy **copy, al_failure *failure);
     /* Copies bytes [begin, end) of the array from the host's memory to the copy (for a copy that works on the
-     * host's own pages: makes the host's writes visible there). When it returns, the host's bytes may change.
-     */
+     * host's own pages: makes the host's writes visible there). When it returns, the host's bytes may change;
+     * or, of one that is still on its way, when the launch that it is made for is over. */
     allot_status (*upload)(al_copy *copy, size_t begin, size_t end, al_failure *failure);
     /* The other way. */
     allot_status (*download)(al_copy *copy, size_t begin, size_t end, al_failure *failure);
@@ -55,9 +55,11 @@ struct al_memory {
 
 struct al_copy {
     al_memory *memory;
-    allot_array *array; /* not held: the array destroys its copies */
-    al_ranges valid;    /* guarded by the array's lock */
-    bool shares_pages;  /* works on the host's pages: transfers move nothing and count no bytes */
+    allot_array *array;  /* not held: the array destroys its copies */
+    al_ranges valid;     /* guarded by the array's lock */
+    bool shares_pages;   /* works on the host's pages: transfers move nothing and count no bytes */
+    int64_t expected_ns; /* its mover: what the latest upload, which is still on its way, will take; 0: it is
+                            over */
     al_copy *next_of_array, *next_of_memory, *previous_of_memory;
 };
 
@@ -91,6 +93,9 @@ struct allot_array {
     al_spans turns;              /* who uses which bytes: executor/graph.c; guarded by the graph's lock */
     struct al_mapping *mappings; /* guarded by the graph's lock */
 };
+
+/* An array of the library's own, for no executor's; NULL when memory is out. */
+allot_array *al_array_own(allot_type type, size_t count);
 
 void al_memory_init(al_memory *memory, const al_memory_ops *ops);
 /* Brings what is current only there back to the host and destroys every copy. For a place that closes;

@@ -163,9 +163,11 @@ static allot_status move(al_copy *copy, al_range part, bool to_copy, al_moved *m
     allot_status status = (to_copy ? ops->upload : ops->download)(copy, part.begin, part.end, failure);
     if (status != ALLOT_OK)
         return status;
-    int64_t took_ns = al_clock_of(clock) - start_ns;
+    int64_t expected_ns = to_copy ? copy->expected_ns : 0;
+    int64_t took_ns = expected_ns ? expected_ns : al_clock_of(clock) - start_ns;
     count_move(copy, part.end - part.begin, took_ns, to_copy, moved);
-    tell_observer(copy, part.end - part.begin, took_ns, to_copy);
+    if (!expected_ns)
+        tell_observer(copy, part.end - part.begin, took_ns, to_copy);
     return mark_current(copy, part, to_copy, failure);
 }
 

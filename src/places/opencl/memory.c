@@ -1,4 +1,5 @@
 #include "places/opencl/memory.h"
+#include "base/clock.h"
 #include "places/opencl/error.h"
 #include "places/opencl/pages.h"
 #include <stdlib.h>
@@ -7,8 +8,10 @@
 typedef struct buffer_copy {
     al_copy copy;
     cl_mem buffer; /* NULL for an array of no bytes */
-    cl_event
-        announced; /* of the host's latest writes to shared pages, till it was seen to be over; or NULL */
+    /* Of the host's latest writes to shared pages, or of the latest upload that nobody waited for, till it
+     * was seen to be over; or NULL. */
+    cl_event announced;
+    int64_t sent_ns; /* when that upload is expected to be over */
 } buffer_copy;
 
 static al_opencl_device *device_of(const al_copy *copy)
@@ -106,6 +109,24 @@ static cl_int state_of(cl_event event)
     return state;
 }
 
+/* A write that whoever uses the buffer waits for. As al_opencl_pages_announce() does. */
+static cl_int send(const buffer_copy *copy, size_t begin, size_t end, cl_event *announced, const char **call)
+{
+    cl_command_queue queue = device_of(&copy->copy)->upload;
+    cl_event sent;
+    *call = "clEnqueueWriteBuffer";
+    cl_int code = clEnqueueWriteBuffer(queue, copy->buffer, CL_FALSE, begin, end - begin,
+                                       copy->copy.array->host + begin, *announced ? 1 : 0,
+                                       *announced ? announced : NULL, &sent);
+    if (code != CL_SUCCESS)
+        return code;
+    al_opencl_device_flush(queue);
+    if (*announced)
+        clReleaseEvent(*announced);
+    *announced = sent;
+    return CL_SUCCESS;
+}
+
 /* By the copy's mover, who alone announces. What was announced before and failed is an earlier launch's
  * affair, which may have wanted other bytes than this one: none of them counts any more. */
 static cl_int announce(buffer_copy *copy, size_t begin, size_t end, const char **call)
@@ -122,26 +143,65 @@ static cl_int announce(buffer_copy *copy, size_t begin, size_t end, const char *
         clReleaseEvent(announced);
         announced = NULL;
     }
-    cl_int code =
-        al_opencl_pages_announce(device_of(&copy->copy), copy->buffer, begin, end, &announced, call);
+    cl_int code = copy->copy.shares_pages ? al_opencl_pages_announce(device_of(&copy->copy), copy->buffer,
+                                                                     begin, end, &announced, call)
+                                          : send(copy, begin, end, &announced, call);
     pthread_mutex_lock(lock);
     copy->announced = announced;
     pthread_mutex_unlock(lock);
     return code;
 }
 
+/* Behind other launches an upload is left to the driver, and its launch to the event. What uploads take is
+ * learned from those that are waited for: where nothing would be gained, and one in so many. */
+#define WAITED_FOR 16
+static bool is_left_to_driver(al_opencl_memory *memory)
+{
+    return atomic_load_explicit(&memory->busy, memory_order_relaxed) &&
+           atomic_load_explicit(&memory->fs_per_byte, memory_order_relaxed) &&
+           (atomic_fetch_add_explicit(&memory->uploads, 1, memory_order_relaxed) + 1) % WAITED_FOR != 0;
+}
+
+/* One upload after the other. */
+static void expect(buffer_copy *copy, size_t bytes)
+{
+    al_opencl_memory *memory = memory_of(copy);
+    int64_t now_ns = al_clock_now_ns(),
+            sent_ns = atomic_load_explicit(&memory->sent_ns, memory_order_relaxed);
+    double each_ns = (double)atomic_load_explicit(&memory->fs_per_byte, memory_order_relaxed) * 1e-6;
+    copy->copy.expected_ns = 1 + (int64_t)((double)bytes * each_ns);
+    sent_ns = (sent_ns > now_ns ? sent_ns : now_ns) + copy->copy.expected_ns;
+    atomic_store_explicit(&memory->sent_ns, sent_ns, memory_order_relaxed);
+    pthread_mutex_lock(&memory->announcing);
+    copy->sent_ns = sent_ns;
+    pthread_mutex_unlock(&memory->announcing);
+}
+
+static cl_int write_and_wait(buffer_copy *copy, size_t begin, size_t end)
+{
+    al_opencl_memory *memory = memory_of(copy);
+    int64_t start_ns = al_clock_now_ns();
+    cl_int code = clEnqueueWriteBuffer(memory->device->upload, copy->buffer, CL_TRUE, begin, end - begin,
+                                       copy->copy.array->host + begin, 0, NULL, NULL);
+    double took_ns = (double)(al_clock_now_ns() - start_ns);
+    copy->copy.expected_ns = 0;
+    if (code == CL_SUCCESS)
+        atomic_store_explicit(&memory->fs_per_byte, 1 + (uint64_t)(took_ns * 1e6 / (double)(end - begin)),
+                              memory_order_relaxed);
+    return code;
+}
+
 static allot_status upload(al_copy *copy, size_t begin, size_t end, al_failure *failure)
 {
-    al_opencl_device *device = device_of(copy);
-    cl_mem buffer = ((buffer_copy *)copy)->buffer;
+    al_opencl_memory *memory = (al_opencl_memory *)copy->memory;
+    buffer_copy *mine = (buffer_copy *)copy;
     const char *call = "clEnqueueWriteBuffer";
-    cl_int code;
-    if (copy->shares_pages)
-        code = announce((buffer_copy *)copy, begin, end, &call);
-    else
-        code = clEnqueueWriteBuffer(device->transfer, buffer, CL_TRUE, begin, end - begin,
-                                    copy->array->host + begin, 0, NULL, NULL);
-    return code == CL_SUCCESS ? ALLOT_OK : al_opencl_error(failure, call, code, device->name);
+    bool left = !copy->shares_pages && is_left_to_driver(memory);
+    cl_int code =
+        copy->shares_pages || left ? announce(mine, begin, end, &call) : write_and_wait(mine, begin, end);
+    if (left)
+        expect(mine, end - begin);
+    return code == CL_SUCCESS ? ALLOT_OK : al_opencl_error(failure, call, code, memory->device->name);
 }
 
 static allot_status download(al_copy *copy, size_t begin, size_t end, al_failure *failure)
@@ -153,7 +213,7 @@ static allot_status download(al_copy *copy, size_t begin, size_t end, al_failure
     if (copy->shares_pages)
         code = al_opencl_pages_reveal(device, buffer, begin, end, &call);
     else
-        code = clEnqueueReadBuffer(device->transfer, buffer, CL_TRUE, begin, end - begin,
+        code = clEnqueueReadBuffer(device->download, buffer, CL_TRUE, begin, end - begin,
                                    copy->array->host + begin, 0, NULL, NULL);
     return code == CL_SUCCESS ? ALLOT_OK : al_opencl_error(failure, call, code, device->name);
 }
@@ -166,6 +226,10 @@ void al_opencl_memory_init(al_opencl_memory *memory, al_opencl_device *device)
     memory->device = device;
     pthread_mutex_init(&memory->announcing, NULL);
     atomic_init(&memory->graves, NULL);
+    atomic_init(&memory->busy, false);
+    atomic_init(&memory->uploads, 0);
+    atomic_init(&memory->fs_per_byte, 0);
+    atomic_init(&memory->sent_ns, 0);
 }
 
 void al_opencl_memory_fini(al_opencl_memory *memory)
@@ -228,7 +292,8 @@ static cl_int stage(al_opencl_view *view, al_opencl_device *device, bool reads, 
     return CL_SUCCESS;
 }
 
-/* The host's writes that the device was told of: still on their way, over, or failed (below 0). */
+/* The host's writes that the device was told of, or was sent: still on their way, over, or failed (below 0).
+ */
 static cl_int look_at_announced(al_opencl_view *view, buffer_copy *copy, const char **call)
 {
     cl_int code = CL_SUCCESS;
@@ -240,8 +305,11 @@ static cl_int look_at_announced(al_opencl_view *view, buffer_copy *copy, const c
         copy->announced = NULL;
     else if (announced && (code = clRetainEvent(announced)) == CL_SUCCESS)
         view->after = announced;
+    view->sent_ns = over || copy->copy.shares_pages ? 0 : copy->sent_ns;
     pthread_mutex_unlock(&memory_of(copy)->announcing);
-    *call = over ? "clEnqueueUnmapMemObject" : "clRetainEvent";
+    *call = !over                     ? "clRetainEvent"
+            : copy->copy.shares_pages ? "clEnqueueUnmapMemObject"
+                                      : "clEnqueueWriteBuffer";
     if (over)
         clReleaseEvent(announced);
     return over && state < CL_COMPLETE ? state : code;
@@ -266,7 +334,7 @@ cl_int al_opencl_view_init(al_opencl_view *view, al_opencl_memory *memory, al_co
         return CL_SUCCESS;
     buffer_copy *mine = (buffer_copy *)copy;
     view->whole = view->buffer = mine->buffer;
-    cl_int code = mine->copy.shares_pages ? look_at_announced(view, mine, call) : CL_SUCCESS;
+    cl_int code = look_at_announced(view, mine, call);
     if (code != CL_SUCCESS && announce_anew(mine, argument))
         code = look_at_announced(view, mine, call);
     if (code != CL_SUCCESS)

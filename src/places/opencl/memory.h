@@ -10,6 +10,11 @@ typedef struct al_opencl_memory {
     al_memory base;
     al_opencl_device *device;
     pthread_mutex_t announcing; /* guards what each copy announced last */
+    _Atomic bool busy;          /* other launches are on their way: uploads need not be waited for */
+    _Atomic uint64_t
+        fs_per_byte;           /* femtoseconds, as the latest upload that was waited for took; 0: none was */
+    _Atomic int64_t sent_ns;   /* when all uploads are expected to be over */
+    _Atomic unsigned uploads;  /* that were not */
     _Atomic(al_copy *) graves; /* of arrays that were freed in a driver's callback, linked by next_of_array */
 } al_opencl_memory;
 
@@ -37,7 +42,8 @@ typedef struct al_opencl_view {
     cl_mem whole;         /* the array's; NULL: nothing is touched */
     size_t offset, bytes; /* of the view in it */
     bool owned, staged;
-    cl_event after; /* held: what must go well before the buffer holds what it should; NULL: nothing more */
+    cl_event after;  /* held: what must go well before the buffer holds what it should; NULL: nothing more */
+    int64_t sent_ns; /* when that is expected to be over; 0: not known */
 } al_opencl_view;
 
 /* Makes the view; what is read is brought into a staged one by the compute queue. On failure *call names the

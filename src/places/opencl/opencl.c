@@ -38,6 +38,7 @@ static void describe(const al_place *place, allot_place_info *info)
                               ? device->shares_pages
                               : device->unified;
     info->has_f64 = device->has_f64;
+    al_opencl_programs_tell_wrong(&((al_opencl *)place)->programs, info->message, sizeof info->message);
 }
 
 static bool type_fits(const al_opencl_device *device, allot_type type, const char *what, char *why,
@@ -95,7 +96,9 @@ static bool can_run(const al_place *place, const al_task *task, char *why, size_
 {
     const al_opencl *self = (const al_opencl *)place;
     const al_launch *launch = al_task_launch(task);
-    return al_opencl_accepts(self, launch, why, why_size) && arrays_fit(&self->device, launch, why, why_size);
+    return al_opencl_accepts(self, launch, why, why_size) &&
+           arrays_fit(&self->device, launch, why, why_size) &&
+           al_opencl_programs_trust(&((al_opencl *)place)->programs, launch, why, why_size);
 }
 
 /* ---- The queue and its thread ---- */
@@ -131,6 +134,7 @@ static al_opencl_flight *reserve(al_opencl *self, const al_task *task)
 {
     al_opencl_flight *flight = self->spare;
     self->flights++;
+    atomic_store_explicit(&self->memory.busy, self->flights > 1, memory_order_relaxed);
     if (!flight)
         return NULL;
     self->spare = flight->next;
@@ -189,6 +193,7 @@ void al_opencl_land(al_opencl *self, al_opencl_flight *flight)
         self->spare = flight;
     }
     self->flights--;
+    atomic_store_explicit(&self->memory.busy, self->flights > 1, memory_order_relaxed);
     /* A full driver is filled up again by the half, and one that takes gathered launches when few are left.
      */
     bool half = self->queue.length && is_low(self);
@@ -317,6 +322,7 @@ static allot_status open_place(al_place *place, al_failure *failure)
     self->has_thread = true;
     if (!al_opencl_health_watch(self))
         return al_failure_set(failure, ALLOT_SYSTEM, "no thread to watch %s", place->id);
+    al_opencl_programs_recall(&self->programs);
     atomic_store(&self->memory.base.shares_host, atomic_load(&self->device.shares_pages));
     atomic_store_explicit(&self->opened, true, memory_order_release); /* pairs with describe() */
     return ALLOT_OK;
