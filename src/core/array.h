@@ -96,6 +96,9 @@ struct allot_array {
     struct al_mapping *mappings; /* guarded by the graph's lock */
 };
 
+/* An array of the library's own, for no executor's; NULL when memory is out. */
+allot_array *al_array_own(allot_type type, size_t count);
+
 void al_memory_init(al_memory *memory, const al_memory_ops *ops);
 /* Brings what is current only there back to the host and destroys every copy. For a place that closes;
  * nothing runs there any more. Bytes that cannot be brought back are poisoned with the reason. */

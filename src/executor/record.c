@@ -1,5 +1,6 @@
 #include "executor/record.h"
 #include "base/blocks.h"
+#include "executor/affinity.h"
 #include "executor/eligible.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,8 +198,10 @@ al_record *al_record_create(const al_price *price)
         add_class(&made, price->executor->classes[i]);
     add_named(&made);
     al_record *record = settle(&made);
-    if (record)
-        describe(record, price, made.count);
+    if (!record)
+        return NULL;
+    describe(record, price, made.count);
+    al_affinity_note(price->executor, record);
     return record;
 }
 

@@ -39,6 +39,7 @@ static void describe(const al_place *place, allot_place_info *info)
                               ? device->shares_pages
                               : device->unified;
     info->has_f64 = device->has_f64;
+    al_opencl_programs_tell_wrong(&((al_opencl *)place)->programs, info->message, sizeof info->message);
 }
 
 static bool type_fits(const al_opencl_device *device, allot_type type, const char *what, char *why,
@@ -98,7 +99,8 @@ static bool can_run(const al_place *place, const al_task *task, char *why, size_
     const al_launch *launch = al_task_launch(task);
     return al_opencl_accepts(self, launch, why, why_size) &&
            arrays_fit(&self->device, launch, why, why_size) &&
-           al_opencl_room_fits(&self->memory, launch, why, why_size);
+           al_opencl_room_fits(&self->memory, launch, why, why_size) &&
+           al_opencl_programs_trust(&((al_opencl *)place)->programs, launch, why, why_size);
 }
 
 /* ---- The queue and its thread ---- */
@@ -322,6 +324,7 @@ static allot_status open_place(al_place *place, al_failure *failure)
     self->has_thread = true;
     if (!al_opencl_health_watch(self))
         return al_failure_set(failure, ALLOT_SYSTEM, "no thread to watch %s", place->id);
+    al_opencl_programs_recall(&self->programs);
     atomic_store(&self->memory.base.shares_host, atomic_load(&self->device.shares_pages));
     atomic_store_explicit(&self->opened, true, memory_order_release); /* pairs with describe() */
     return ALLOT_OK;
