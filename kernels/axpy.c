@@ -56,11 +56,16 @@ const allot_kernel *allot_axpy(void)
         [X] = { .name = "x", .access = ALLOT_READ, .distribution = ALLOT_SLICED },
         [Y] = { .name = "y", .access = ALLOT_READ_WRITE, .distribution = ALLOT_SLICED },
     };
+    static const allot_selftest_arg test_args[] = {
+        [A] = { .value = 0.75 }, [X] = { .shape = { 301 } }, [Y] = { .shape = { 301 } }
+    };
+    static const allot_selftest test = { .range = { 1, { 301 } }, .args = test_args };
     static const allot_type types[] = { ALLOT_F32, ALLOT_F64, ALLOT_NO_TYPE };
     static _Atomic(allot_kernel *) kept;
     return kernel_once(&kept, ALLOT_KERNEL(.name = "axpy", .params = params, .param_count = 3, .types = types,
                                            .cpu = run, .grain = 16384, /* some microseconds */
-                                           .opencl_source = allot_axpy_cl, .work = work, .check = check));
+                                           .opencl_source = allot_axpy_cl, .work = work, .check = check,
+                                           .selftest = &test));
 }
 
 void allot_axpy_reference(allot_type type, size_t n, double a, const void *x, const void *y, double *out)

@@ -208,13 +208,20 @@ const allot_kernel *allot_conv2d(void)
         [BORDER] = { .name = "border", .type = ALLOT_I32 },
         [OUT] = OUT_PARAM,
     };
+    static const allot_selftest_arg test_args[] = {
+        [IMAGE] = { .shape = { 21, 37, 2 } },
+        [WEIGHTS] = { .shape = { 3, 5 } },
+        [BORDER] = { .value = ALLOT_BORDER_CLAMP },
+        [OUT] = { .shape = { 21, 37, 2 } },
+    };
+    static const allot_selftest test = { .range = { 2, { 21, 37 } }, .args = test_args };
     static _Atomic(allot_kernel *) kept;
     /* The tile is the one that conv2d.cl computes; side by side along a row, work-items read what lies
      * together. */
-    return kernel_once(&kept,
-                       ALLOT_KERNEL(.name = "conv2d", .params = params, .param_count = 4, .types = types,
-                                    .cpu = run, .grain = 16, .opencl_source = allot_conv2d_cl,
-                                    .tile = { 4, 16 }, .local = { 2, 16 }, .work = work, .check = check));
+    return kernel_once(
+        &kept, ALLOT_KERNEL(.name = "conv2d", .params = params, .param_count = 4, .types = types, .cpu = run,
+                            .grain = 16, .opencl_source = allot_conv2d_cl, .tile = { 4, 16 },
+                            .local = { 2, 16 }, .work = work, .check = check, .selftest = &test));
 }
 
 /* ---- Weights of a row times weights of a column ---- */
@@ -263,12 +270,20 @@ const allot_kernel *allot_conv2d_separable(void)
         [BORDER_OF_SEPARABLE] = { .name = "border", .type = ALLOT_I32 },
         [OUT_OF_SEPARABLE] = OUT_PARAM,
     };
+    static const allot_selftest_arg test_args[] = {
+        [IMAGE] = { .shape = { 21, 37, 2 } },
+        [COLUMN] = { .shape = { 5 } },
+        [ROW] = { .shape = { 3 } },
+        [BORDER_OF_SEPARABLE] = { .value = ALLOT_BORDER_ZERO },
+        [OUT_OF_SEPARABLE] = { .shape = { 21, 37, 2 } },
+    };
+    static const allot_selftest test = { .range = { 2, { 21, 37 } }, .args = test_args };
     static _Atomic(allot_kernel *) kept;
     return kernel_once(&kept,
                        ALLOT_KERNEL(.name = "conv2d_separable", .params = params, .param_count = 5,
                                     .types = types, .cpu = run_separable, .grain = 32,
                                     .opencl_source = allot_conv2d_cl, .tile = { 8, 16 }, .local = { 2, 16 },
-                                    .work = work_separable, .check = check_separable));
+                                    .work = work_separable, .check = check_separable, .selftest = &test));
 }
 
 /* ---- References ---- */

@@ -91,6 +91,10 @@ const allot_kernel *allot_dot(void)
                      .distribution = ALLOT_REDUCED,
                      .reduce = ALLOT_SUM },
     };
+    static const allot_selftest_arg test_args[] = {
+        [X] = { .shape = { 9001 } }, [Y] = { .shape = { 9001 } }, [RESULT] = { .shape = { 1 } }
+    };
+    static const allot_selftest test = { .range = { 1, { 9001 } }, .args = test_args };
     static const allot_type types[] = { ALLOT_F32, ALLOT_F64, ALLOT_NO_TYPE };
     static _Atomic(allot_kernel *) kept;
     /* Tile and group are those of dot.cl. */
@@ -98,7 +102,7 @@ const allot_kernel *allot_dot(void)
                                            .cpu = run, .grain = 16384, /* some microseconds */
                                            .opencl_source = allot_dot_cl, .opencl_entry = "dot_product",
                                            /* dot() is a built-in */ .tile = { 64 }, .local = { 64 },
-                                           .work = work, .check = check));
+                                           .work = work, .check = check, .selftest = &test));
 }
 
 /* In twice the precision of double (Ogita, Rump, Oishi, Accurate Sum and Dot Product, 2005, algorithm 5.3).

@@ -81,15 +81,20 @@ const allot_kernel *allot_gemm(void)
                 .rank = 2,
                 .strided = true },
     };
+    static const allot_selftest_arg test_args[] = {
+        [ALPHA] = { .value = 0.5 }, [A] = { .shape = { 37, 23 } }, [B] = { .shape = { 23, 29 } },
+        [BETA] = { .value = 0.25 }, [C] = { .shape = { 37, 29 } },
+    };
+    static const allot_selftest test = { .range = { 2, { 37, 29 } }, .args = test_args };
     static const allot_type types[] = { ALLOT_F32, ALLOT_F64, ALLOT_NO_TYPE };
     static _Atomic(allot_kernel *) kept;
     /* The tile is the one that gemm.cl computes. A fixed work-group size spares drivers that compile for each
      * size a new compilation a launch; 32 work-items fill a GPU's warp and leave a CPU enough groups to share
      * out. */
-    return kernel_once(&kept,
-                       ALLOT_KERNEL(.name = "gemm", .params = params, .param_count = 5, .types = types,
-                                    .cpu = run, .grain = 32, .opencl_source = allot_gemm_cl,
-                                    .tile = { 8, 16 }, .local = { 8, 4 }, .work = work, .check = check));
+    return kernel_once(&kept, ALLOT_KERNEL(.name = "gemm", .params = params, .param_count = 5, .types = types,
+                                           .cpu = run, .grain = 32, .opencl_source = allot_gemm_cl,
+                                           .tile = { 8, 16 }, .local = { 8, 4 }, .work = work, .check = check,
+                                           .selftest = &test));
 }
 
 static void add_row(allot_type type, size_t n, double factor, const void *b, size_t begin, double *out)

@@ -83,11 +83,22 @@ const allot_kernel *allot_spmv(void)
         [X] = { .name = "x", .access = ALLOT_READ },
         [Y] = { .name = "y", .access = ALLOT_WRITE, .distribution = ALLOT_SLICED },
     };
+    /* Rows of no entry to seven, columns in any order. */
+    static const double row_start[] = { 0, 2, 2, 5, 6, 13, 13, 16, 17 };
+    static const double column[] = { 0, 7, 1, 2, 3, 5, 6, 5, 4, 3, 2, 1, 0, 7, 0, 7, 4 };
+    static const allot_selftest_arg test_args[] = {
+        [ROW_START] = { .shape = { 9 }, .values = row_start },
+        [COLUMN] = { .shape = { 17 }, .values = column },
+        [VALUE] = { .shape = { 17 } },
+        [X] = { .shape = { 8 } },
+        [Y] = { .shape = { 8 } },
+    };
+    static const allot_selftest test = { .range = { 1, { 8 } }, .args = test_args };
     static const allot_type types[] = { ALLOT_F32, ALLOT_F64, ALLOT_NO_TYPE };
     static _Atomic(allot_kernel *) kept;
     return kernel_once(&kept, ALLOT_KERNEL(.name = "spmv", .params = params, .param_count = 5, .types = types,
                                            .cpu = run, .grain = 256, .opencl_source = allot_spmv_cl,
-                                           .work = work, .check = check));
+                                           .work = work, .check = check, .selftest = &test));
 }
 
 /* ---- Checking a structure ---- */

@@ -184,6 +184,87 @@ static void those_with_more_behind_them_go_first(void)
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
 }
 
+static void those_of_higher_priority_are_decided_first(void)
+{
+    allot_executor *executor = open_machine(1, "eft");
+    allot_array *x = allot_array_full(executor, ALLOT_F32, COUNT, 1), *y[4];
+    for (int i = 0; i < 4; i++)
+        y[i] = allot_array_full(executor, ALLOT_F32, COUNT, 1);
+    allot_future *root = axpy(executor, y[3], x, NULL), *after[3];
+    for (int i = 0; i < 3; i++)
+        after[i] = axpy(executor, x, y[i], ALLOT_HINTS(.priority = i == 1 ? 5 : i));
+    CHECK_STATUS(allot_wait_all(after, 3, ALLOT_FOREVER), ALLOT_OK);
+    CHECK(number_of(after[1]) < number_of(after[2]));
+    CHECK(number_of(after[2]) < number_of(after[0]));
+    allot_release(root), allot_release_all(after, 3), allot_array_release(x);
+    for (int i = 0; i < 4; i++)
+        allot_array_release(y[i]);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
+/* ---- Builds and affinity ---- */
+
+static const allot_candidate *candidate_of(const allot_future *future, const char *place)
+{
+    const allot_decision *decision = allot_future_decision(future);
+    for (size_t i = 0; decision && i < decision->candidate_count; i++)
+        if (strcmp(decision->candidates[i].place, place) == 0)
+            return &decision->candidates[i];
+    REQUIRE(false);
+    return NULL;
+}
+
+static const char *machine_with(const char *gpu)
+{
+    char text[600];
+    snprintf(text, sizeof text,
+             "{\"name\": \"pair\", \"classes\": [{\"name\": \"cpu\", \"flops_per_s\": 1e9},"
+             " {\"name\": \"gpu\", \"kind\": \"opencl\", \"flops_per_s\": 2e10, \"bytes_per_s\": 1e12%s}]}",
+             gpu);
+    const char *path = in_folder("pair.json");
+    write_file(path, text, strlen(text));
+    return path;
+}
+
+static void who_builds_nothing_is_thought_to_build_nothing(void)
+{
+    for (int builds = 0; builds < 2; builds++) {
+        const char *path = machine_with(builds ? ", \"compile_s\": 0.1" : "");
+        allot_executor *executor = allot_open(ALLOT_OPTIONS(.machine = path));
+        REQUIRE(executor != NULL);
+        allot_array *x = allot_array_full(executor, ALLOT_F32, COUNT, 1),
+                    *y = allot_array_full(executor, ALLOT_F32, COUNT, 1);
+        allot_future *first = axpy(executor, x, y, NULL);
+        CHECK_STATUS(allot_wait(first, ALLOT_FOREVER), ALLOT_OK);
+        CU_ASSERT_EQUAL(candidate_of(first, "gpu")->compile_s > 0.01, builds);
+        allot_release(first), allot_array_release(x), allot_array_release(y);
+        CHECK_STATUS(allot_close(executor), ALLOT_OK);
+    }
+}
+
+/* axpy has two operations an index: 200 µs here, 10 µs there. */
+static void how_much_slower_a_place_usually_is_gets_known(void)
+{
+    allot_executor *executor = allot_open(ALLOT_OPTIONS(.machine = machine_with("")));
+    REQUIRE(executor != NULL);
+    allot_array *x = allot_array_full(executor, ALLOT_F32, COUNT, 1),
+                *y = allot_array_full(executor, ALLOT_F32, COUNT, 1);
+    for (int i = 0; i < 20; i++) {
+        const allot_hints *hints = i < 10 ? ALLOT_HINTS(.place_id = "cpu") : NULL;
+        allot_future *one = axpy(executor, x, y, hints);
+        CHECK_STATUS(allot_wait(one, ALLOT_FOREVER), ALLOT_OK);
+        if (i == 0)
+            CHECK(candidate_of(one, "cpu")->usual_ratio == 0);
+        if (i == 19) {
+            CHECK(fabs(candidate_of(one, "gpu")->usual_ratio - 1) < 0.1);
+            CHECK(candidate_of(one, "cpu")->usual_ratio > 3);
+        }
+        allot_release(one);
+    }
+    allot_array_release(x), allot_array_release(y);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
 static void a_dependency_on_a_future_counts_in_ranks(void)
 {
     allot_executor *executor = open_machine(1, "heft");
@@ -410,6 +491,9 @@ int main(int argc, char **argv)
         { "the way back counts once the host is known to read",
           the_way_back_counts_once_the_host_is_known_to_read },
         { "those with more behind them go first", those_with_more_behind_them_go_first },
+        { "those of higher priority are decided first", those_of_higher_priority_are_decided_first },
+        { "who builds nothing is thought to build nothing", who_builds_nothing_is_thought_to_build_nothing },
+        { "how much slower a place usually is gets known", how_much_slower_a_place_usually_is_gets_known },
         { "a dependency on a future counts in ranks", a_dependency_on_a_future_counts_in_ranks },
         { "ranks of a long chain are found without a deep stack",
           ranks_of_a_long_chain_are_found_without_a_deep_stack },

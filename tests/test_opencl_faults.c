@@ -31,10 +31,13 @@ typedef struct workload {
     size_t ok, failed;
 } workload;
 
+static uint64_t budget_bytes; /* of device memory; 0: all */
+
 static allot_executor *open_executor(void)
 {
-    allot_executor *executor = allot_open(
-        ALLOT_OPTIONS(.threads = 1, .places = ALLOT_KIND_BIT(ALLOT_THREAD) | ALLOT_KIND_BIT(ALLOT_OPENCL)));
+    allot_executor *executor =
+        allot_open(ALLOT_OPTIONS(.threads = 1, .device_memory_bytes = budget_bytes,
+                                 .places = ALLOT_KIND_BIT(ALLOT_THREAD) | ALLOT_KIND_BIT(ALLOT_OPENCL)));
     REQUIRE(executor != NULL);
     return executor;
 }
@@ -607,6 +610,106 @@ static void data_arrives_whatever_is_late(void)
     allot_kernel_release(kernel);
 }
 
+/* ---- Tiles ---- */
+
+enum {
+    TILES = 6
+};
+
+/* Memory that no page begins in is copied, one tile beside the other's kernel. */
+typedef struct tiles {
+    float from[TILES][N + 1], to[TILES][N + 1];
+    allot_array *x[TILES], *y[TILES];
+} tiles;
+
+static void make_tiles(workload *it, tiles *all_tiles)
+{
+    for (size_t t = 0; t < TILES; t++) {
+        for (size_t i = 0; i < N; i++)
+            all_tiles->from[t][i + 1] = value_of(i);
+        all_tiles->x[t] = allot_array_wrap(it->executor, ALLOT_F32, N, all_tiles->from[t] + 1, NULL, NULL);
+        all_tiles->y[t] = allot_array_wrap(it->executor, ALLOT_F32, N, all_tiles->to[t] + 1, NULL, NULL);
+        REQUIRE(all_tiles->x[t] && all_tiles->y[t]);
+    }
+}
+
+/* The host writes each tile anew, so that it goes there anew. */
+static void run_tiles(workload *it, tiles *all_tiles)
+{
+    const allot_kernel *square = probe_kernel(PROBE_SQUARE);
+    allot_future *futures[TILES];
+    for (size_t t = 0; t < TILES; t++) {
+        float *x = allot_array_map(all_tiles->x[t], ALLOT_WRITE);
+        REQUIRE(x != NULL);
+        for (size_t i = 0; i < N; i++)
+            x[i] = value_of(i);
+        allot_array_unmap(all_tiles->x[t]);
+        futures[t] = launch_on(it, ALLOT_OPENCL, square, N,
+                               ALLOT_ARGS(allot_in(all_tiles->x[t]), allot_out(all_tiles->y[t])));
+    }
+    for (size_t t = 0; t < TILES; t++)
+        check_array(all_tiles->y[t], went_well(it, futures[t]), squared);
+}
+
+static bool tiles_run_with(fault which, uint64_t k, cl_int code)
+{
+    static tiles all_tiles;
+    unsigned before = CU_get_number_of_failures();
+    workload it;
+    alarm(TEST_SANITIZED ? 120 : 40);
+    arm(which, k, code);
+    if (!strstr(getenv("POCL_DEVICES"), "basic"))
+        layer->delay(1000); /* so that there are others on their way */
+    begin(&it);
+    make_tiles(&it, &all_tiles);
+    for (int round = 0; round < 2; round++)
+        run_tiles(&it, &all_tiles);
+    allot_metrics metrics = { .size = sizeof metrics };
+    allot_get_metrics(it.executor, &metrics);
+    CHECK(it.failed || (metrics.evictions > 0) == (budget_bytes > 0));
+    for (size_t t = 0; t < TILES; t++) {
+        allot_array_release(all_tiles.x[t]);
+        allot_array_release(all_tiles.y[t]);
+    }
+    end(&it);
+    bool injected = layer->injected() != 0;
+    layer->reset();
+    check_nothing_left("tiles, fault", k, code);
+    if (CU_get_number_of_failures() != before)
+        printf("\n  with tiles, fault %d at %llu: %zu went well, %zu failed\n", (int)which,
+               (unsigned long long)k, it.ok, it.failed);
+    alarm(0);
+    return injected;
+}
+
+static void sweep_tiles(void)
+{
+    static const fault faults[] = { EVENT_ENDS, CALL_FAILS, DEVICE_IS_LOST };
+    static const uint64_t strides[] = { 2, 2 * STRIDE + 1, 6 * STRIDE + 1 };
+    CHECK(!tiles_run_with(EVENT_ENDS, CALLS_MAX, CL_OUT_OF_RESOURCES)); /* nothing does */
+    for (size_t f = 0; f < 3; f++) {
+        uint64_t k = 1;
+        cl_int code = faults[f] == DEVICE_IS_LOST ? CL_DEVICE_NOT_AVAILABLE : CL_OUT_OF_RESOURCES;
+        while (k < CALLS_MAX && tiles_run_with(faults[f], k, code))
+            k += all ? 1 : strides[f];
+        CHECK(k > 5 && k < CALLS_MAX);
+        printf("up to %llu ", (unsigned long long)k);
+    }
+}
+
+static void tiles_arrive_whatever_fails(void)
+{
+    sweep_tiles();
+}
+
+/* Each tile's launch makes others' copies go, of which half must be brought back. */
+static void copies_go_and_nothing_is_lost_whatever_fails(void)
+{
+    budget_bytes = 3 * N * sizeof(float);
+    sweep_tiles();
+    budget_bytes = 0;
+}
+
 static const test_fact facts[] = {
     { "I11 no object is left, and none used after release", nothing_is_left_without_faults },
     { "I5 any call may fail", any_call_may_fail },
@@ -621,6 +724,10 @@ static const test_fact facts[] = {
     { "a lost device is set aside, and opened anew later", a_lost_device_is_set_aside_and_opened_anew },
     { "a device that fails eight times in a row is set aside", a_device_that_fails_in_a_row_is_set_aside },
     { "I8 data arrives whatever is late", data_arrives_whatever_is_late },
+    { "I5 I6 I8 tiles go up, through a kernel and down beside each other, whatever fails",
+      tiles_arrive_whatever_fails },
+    { "I5 I6 copies make room for others, and no data is lost, whatever fails",
+      copies_go_and_nothing_is_lost_whatever_fails },
     { NULL, NULL },
 };
 

@@ -588,6 +588,38 @@ static void energy_counts_no_waiting(void)
     CU_ASSERT_EQUAL(ask("eft", &snapshot).chosen, 0);
 }
 
+/* A device that launches usually run 40 times as fast on, and a processor. */
+typedef struct advantage_row {
+    const char *says;
+    double device_ready_s, device_run_s, cpu_run_s, cpu_usual;
+    int chosen;
+} advantage_row;
+
+static void who_gains_less_from_a_wanted_place_leaves_it(void)
+{
+    static const advantage_row rows[] = {
+        { "ten times as fast is little: to the processor", 10 * MS, 2 * MS, 18 * MS, 40, 1 },
+        { "not where nobody waits", 0, 2 * MS, 2.5 * MS, 40, 0 },
+        { "not if it would be over much later", 10 * MS, 2 * MS, 36 * MS, 40, 0 },
+        { "as usual: the earlier end", 10 * MS, 0.5 * MS, 10.4 * MS, 20.8, 1 },
+        { "as usual: the earlier end, which is there", 10 * MS, 0.5 * MS, 10.6 * MS, 21.2, 0 },
+        { "eighty times as fast is much: it waits", 20 * MS, 0.2 * MS, 16 * MS, 40, 0 },
+        { "nothing is known of what is usual", 10 * MS, 2 * MS, 18 * MS, 0, 0 },
+        { "nor is this a figure", 10 * MS, 2 * MS, 18 * MS, NAN, 0 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const advantage_row *row = &rows[i];
+        allot_candidate two[] = { CAN(5, row->device_ready_s, 0, 0, row->device_run_s, row->device_run_s),
+                                  CAN(5, 0, 0, 0, row->cpu_run_s, row->cpu_run_s) };
+        two[0].usual_ratio = 1, two[1].usual_ratio = row->cpu_usual;
+        allot_snapshot snapshot = snapshot_of(two, 2, 0, 0);
+        int chosen = ask("eft", &snapshot).chosen;
+        if (chosen != row->chosen)
+            printf("\n    %s: chose %d ", row->says, chosen);
+        CU_ASSERT_EQUAL(chosen, row->chosen);
+    }
+}
+
 static void a_deterministic_launch_goes_to_the_first_place_that_can(void)
 {
     const allot_candidate three[] = { CANNOT, CAN(5, 9, 0, 0, 9, 9), CAN(5, 0, 0, 0, 1, 1) };
@@ -753,6 +785,7 @@ static allot_candidate random_candidate(void)
     candidate.history_samples = random_below(12);
     candidate.history_s = random_seconds();
     candidate.history_ms = random_seconds();
+    candidate.usual_ratio = random_below(2) ? 0 : random_seconds();
     return candidate;
 }
 
@@ -767,7 +800,10 @@ static bool sound(const allot_snapshot *snapshot, const allot_choice *made, bool
     if ((size_t)made->chosen >= snapshot->candidate_count || !snapshot->candidates[made->chosen].possible ||
         isnan(made->urgency) || !made->why)
         return false;
-    bool by_cost = is_eft && !made->explores && snapshot->prefer == ALLOT_PREFER_TIME &&
+    bool weighs = false;
+    for (size_t i = 0; i < snapshot->candidate_count; i++)
+        weighs = weighs || snapshot->candidates[i].usual_ratio != 0;
+    bool by_cost = is_eft && !weighs && !made->explores && snapshot->prefer == ALLOT_PREFER_TIME &&
                    !snapshot->deterministic && snapshot->deadline_s == 0;
     for (size_t i = 0; by_cost && i < snapshot->candidate_count; i++)
         if (snapshot->candidates[i].possible &&
@@ -836,6 +872,8 @@ int main(void)
         { "a deadline ranks those behind that would miss it",
           a_deadline_ranks_those_behind_that_would_miss_it },
         { "energy counts no waiting", energy_counts_no_waiting },
+        { "who gains less from a place that is wanted leaves it",
+          who_gains_less_from_a_wanted_place_leaves_it },
         { "a deterministic launch goes to the first place that can",
           a_deterministic_launch_goes_to_the_first_place_that_can },
         { "names are found, and wrong ones answered with a list", names_are_found_and_wrong_ones_listed },

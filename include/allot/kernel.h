@@ -192,6 +192,30 @@ typedef struct allot_constant {
     const void *value;
 } allot_constant;
 
+/* ---- Self-test ----
+ * Drivers miscompile. A kernel with both variants may bring a small problem: before a device first runs the
+ * kernel with some element type, the device's variant is compared with the C variant on it. A variant that
+ * computes wrongly is not used there: the launch runs elsewhere, its decision says why, and later ones do not
+ * consider the device. The outcome is kept beside the programs (ALLOT_PROGRAMS), a bad one for 12 hours, and
+ * allot_place_info.message names it. Where the test itself fails (no memory, a lost device), the device is
+ * used. The environment's ALLOT_SELFTEST=off leaves all tests out. */
+
+/* What a parameter is given. Values are converted to its element type. */
+typedef struct allot_selftest_arg {
+    size_t shape[3];      /* of an array; 0 behind its rank. Of local memory: its bytes, first */
+    const double *values; /* of an array: an element each; NULL: small numbers, multiples of 1/8 from -1 to 1,
+                             of integers from 0 to 7 */
+    double value;         /* of a number */
+    const void *data;     /* of a struct by value */
+} allot_selftest_arg;
+
+typedef struct allot_selftest {
+    allot_ndrange range;
+    const allot_selftest_arg *args; /* one a parameter */
+    double tolerance; /* how far elements may lie apart, in parts of the largest one (at least 1); 0: 1e-2 of
+                         f16, 1e-5 of f32 and c32, 1e-12 of f64 and c64. Integers must be equal */
+} allot_selftest;
+
 typedef struct allot_kernel_desc {
     size_t size;      /* sizeof(allot_kernel_desc) */
     const char *name; /* identifies the kernel in records, logs and cost models */
@@ -215,6 +239,7 @@ typedef struct allot_kernel_desc {
     size_t opencl_program_bytes;
     const allot_constant *opencl_constants; /* of SPIR-V; outlive the kernel */
     size_t opencl_constant_count;
+    const allot_selftest *selftest; /* NULL: none. Outlives the kernel */
 } allot_kernel_desc;
 
 /* ALLOT_KERNEL(.name = "axpy", ...): a descriptor in place, valid to the end of the enclosing block. */

@@ -64,7 +64,8 @@ typedef struct allot_hints {
     const char *place_id; /* an exact place, "opencl:1"; NULL: any of the kind. Copied */
     uint32_t forbid;      /* kinds not to use, ALLOT_KIND_BIT(kind) or-ed */
     int priority; /* above 0: before others that wait on the thread place, below 0: after them, without ever
-                     starving them; other places do not sort by it */
+                     starving them; simulated devices sort by it too, other places do not. Of
+                     launches that become ready together the greater is decided first */
     /* From submission; 0: none; negative: passed already. A task that is not done by then ends with
      * ALLOT_DEADLINE: a pending one at once, a running one as allot_stop() says. */
     int64_t deadline_ns;
@@ -128,7 +129,7 @@ typedef struct allot_place_info {
     allot_place_state state;
     char name[128];           /* in words: a device's name */
     char driver[128];         /* of a device: platform and driver version; else "" */
-    char message[256];        /* why it is aside; else "" */
+    char message[256];        /* why it is aside; of a device which kernels compute wrongly there; else "" */
     int workers;              /* threads, processes, or a device's compute units */
     uint64_t memory_bytes;    /* what it can hold: the machine's memory, or a device's */
     uint64_t max_array_bytes; /* the largest single array; a device's limit */
@@ -247,6 +248,8 @@ typedef struct allot_candidate {
     uint64_t history_samples; /* of them over, at most 10, and no outliers: then history_s is frozen */
     double history_s;         /* their mean */
     double history_ms;        /* the least whole time of one in whole milliseconds; below 0: none is over */
+    double usual_ratio; /* how many times as long as on the fastest place launches usually take on places of
+                           this class: expected times of what was decided so far, added up. 0: not known */
 } allot_candidate;
 
 typedef struct allot_decision {

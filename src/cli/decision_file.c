@@ -90,7 +90,7 @@ static bool read_costs(reader *at, const json_t *object, allot_candidate *candid
                   { "return_s", &candidate->return_s },   { "total_s", &candidate->total_s },
                   { "low_s", &candidate->low_s },         { "high_s", &candidate->high_s },
                   { "spread", &candidate->spread },       { "bound_s", &candidate->bound_s },
-                  { "watts", &candidate->watts } };
+                  { "watts", &candidate->watts },         { "usual_ratio", &candidate->usual_ratio } };
     for (size_t i = 0; i < sizeof costs / sizeof *costs; i++)
         if (!read_number(at, object, costs[i].name, costs[i].value))
             return false;

@@ -98,6 +98,13 @@ allot_array *allot_array_new(allot_executor *executor, allot_type type, size_t c
     return array ? finish("allot_array_new", array, NULL) : NULL;
 }
 
+allot_array *al_array_own(allot_type type, size_t count)
+{
+    size_t bytes;
+    allot_array *array = size_fits(type, count, &bytes) ? create(type, count, bytes) : NULL;
+    return array ? finish("al_array_own", array, NULL) : NULL;
+}
+
 allot_array *al_array_shared(size_t bytes)
 {
     allot_array *array = create(ALLOT_U8, bytes, bytes);

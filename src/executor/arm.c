@@ -232,6 +232,7 @@ void al_arm(al_terms *terms, const allot_hints *hints)
     terms->end.run = ended;
     al_future_add(&terms->task->future, &terms->end);
     terms->node.ready = ready;
+    terms->node.priority = terms->more.priority;
     want_rank(terms);
     if (!al_graph_add(&terms->node)) {
         terms->node.access_count = 0; /* nothing to take out at the end */

@@ -22,6 +22,8 @@ typedef struct al_class {
     /* Some last answers, since launches that follow each other mostly move alike: the question's hash above
      * the seconds as a float, in one word so that no lock is needed. */
     _Atomic uint64_t answers[AL_CLASS_ANSWERS];
+    _Atomic double taken_s, fastest_s; /* affinity.h: what launches would have taken here, and where each is
+                                          fastest */
     uint64_t memory_bytes;
     double watts;
 } al_class;

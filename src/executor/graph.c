@@ -32,11 +32,13 @@ void al_node_init(al_node *node, void (*ready)(al_node *node), al_access *access
 static _Thread_local struct {
     al_node *first, *last;
     bool running;
-    bool unsorted; /* some have a rank, and came since they were sorted */
+    bool unsorted; /* some have a priority or a rank, and came since they were sorted */
 } pending;
 
 static bool goes_before(const al_node *one, const al_node *other)
 {
+    if (one->priority != other->priority)
+        return one->priority > other->priority;
     return one->rank.rank_s >= other->rank.rank_s;
 }
 
@@ -53,7 +55,7 @@ static al_node *merge(al_node *one, al_node *other)
     return first;
 }
 
-/* Those of equal rank stay in their order. `count` nodes, of which there are more than none. */
+/* Those of equal priority and rank stay in their order. `count` nodes, of which there are more than none. */
 static al_node *sorted(al_node *first, size_t count)
 {
     if (count < 2)
@@ -66,7 +68,7 @@ static al_node *sorted(al_node *first, size_t count)
     return merge(sorted(first, count / 2), sorted(second, count - count / 2));
 }
 
-/* Several have become ready together: by rank, where the policy wants that. */
+/* Several have become ready together: by priority, and by rank where the policy wants that. */
 static void sort_pending(void)
 {
     size_t count = 0;
@@ -99,7 +101,7 @@ void al_node_arrive(al_node *node)
     if (atomic_fetch_sub_explicit(&node->waiting, 1, memory_order_acq_rel) != 1)
         return;
     node->next_ready = NULL;
-    pending.unsorted = pending.unsorted || node->rank.wanted;
+    pending.unsorted = pending.unsorted || node->rank.wanted || node->priority != 0;
     if (pending.first)
         pending.last->next_ready = node;
     else

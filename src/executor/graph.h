@@ -39,7 +39,8 @@ struct al_node {
     _Atomic uint32_t waiting;     /* what it still waits for; starts at 1 for whoever sets it up */
     void (*ready)(al_node *node); /* called once, with no lock held, when `waiting` falls to 0 */
     al_node *next_ready;
-    al_rank rank;        /* of those that become ready together the greater goes first */
+    int priority;        /* of those that become ready together the greater goes first, */
+    al_rank rank;        /* of equal ones that of the greater rank */
     al_edge *successors; /* guarded by the graph's lock */
     al_access *accesses;
     size_t access_count;

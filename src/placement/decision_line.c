@@ -42,6 +42,7 @@ static void put_costs(FILE *file, const allot_candidate *candidate)
     put_number(file, "spread", candidate->spread);
     put_number(file, "bound_s", candidate->bound_s);
     put_number(file, "watts", candidate->watts);
+    put_number(file, "usual_ratio", candidate->usual_ratio);
 }
 
 static void put_candidate(FILE *file, const allot_candidate *candidate)

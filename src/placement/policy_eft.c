@@ -14,6 +14,12 @@
  * err; but one whose bound is far above is not worth it. A compiler's time is paid once: it is left out of
  * the bound there.
  *
+ * Where the best place is wanted by others, that is, where the launch would wait there, what counts of a run
+ * is weighed by comparative advantage: a launch that is slower on the other place by less than launches
+ * usually are is the one to go there, and one that is slower by more had better stay away, for the time of
+ * the fast place is worth more to it. (The idea of HeteroPrio's order by acceleration, Agullo, Bramas,
+ * Coulaud, Darve, Messner and Takahashi, 2016, for tasks that are pushed and not pulled.)
+ *
  * Of places that would end the task before its deadline and places that would not, only the former are looked
  * at, if there are any. Who prefers energy compares joules in the same way. */
 #include "placement/policies.h"
@@ -26,6 +32,10 @@
 #define TRIAL_BOUND_MOST                                                                                     \
     2.0 /* times the best expectation: a bound beyond that is no reason to try. The prior's optimism is in   \
            it */
+
+/* By so much at most a run counts for more or less than it takes, and by the square root of what sets it
+ * apart: predictions err, and the task itself wants to be over too. */
+#define ADVANTAGE_MOST 1.7
 
 enum measure {
     EXPECTED,   /* the total */
@@ -43,13 +53,39 @@ static double seconds_of(const allot_candidate *candidate, enum measure measure)
     return measure == AT_BEST ? bound_s + candidate->compile_s : bound_s;
 }
 
+/* What one pass over the candidates finds. */
+typedef struct contest {
+    bool late;   /* nothing meets the deadline, or there is none: all are looked at */
+    int best;    /* by expectation */
+    int fastest; /* of those that have run it, without waiting; -1: none has */
+    int trial;   /* the one to try, with the least bound of those that may be: -1: none */
+    int modest;  /* of those without samples the one with the least expectation */
+    double best_cost;
+    const char *why;     /* of the trial */
+    double fastest_s;    /* the least expected run that is known; 0: runs count as they are */
+    double least_weight; /* of a run */
+} contest;
+
+/* How many times its length a run counts. */
+static double weight(const contest *field, const allot_candidate *candidate)
+{
+    if (!field->fastest_s || !candidate->samples || !(candidate->usual_ratio > 0))
+        return 1;
+    double apart = sqrt(candidate->run_s / (field->fastest_s * candidate->usual_ratio));
+    return apart > ADVANTAGE_MOST        ? ADVANTAGE_MOST
+           : apart > field->least_weight ? apart
+                                         : field->least_weight;
+}
+
 /* In seconds, or in joules. */
-static double cost(const allot_snapshot *snapshot, size_t index, enum measure measure)
+static double cost(const allot_snapshot *snapshot, const contest *field, size_t index, enum measure measure)
 {
     const allot_candidate *candidate = &snapshot->candidates[index];
-    double seconds = seconds_of(candidate, measure);
+    double seconds = seconds_of(candidate, measure), own_weight;
     if (snapshot->prefer == ALLOT_PREFER_ENERGY)
         seconds = (seconds - candidate->ready_s) * candidate->watts;
+    else if ((own_weight = weight(field, candidate)) != 1)
+        seconds += (own_weight - 1) * candidate->run_s;
     return al_cost(seconds);
 }
 
@@ -66,16 +102,6 @@ static bool can_meet(const allot_snapshot *snapshot)
     return any;
 }
 
-/* What one pass over the candidates finds. */
-typedef struct contest {
-    bool late;  /* nothing meets the deadline, or there is none: all are looked at */
-    int best;   /* by expectation */
-    int trial;  /* the one to try, with the least bound of those that may be: -1: none */
-    int modest; /* of those without samples the one with the least expectation */
-    double best_cost;
-    const char *why; /* of the trial */
-} contest;
-
 static bool counts(const allot_snapshot *snapshot, const contest *field, size_t index)
 {
     const allot_candidate *candidate = &snapshot->candidates[index];
@@ -87,12 +113,28 @@ static void find_best(const allot_snapshot *snapshot, contest *field)
     for (size_t i = 0; i < snapshot->candidate_count; i++) {
         if (!counts(snapshot, field, i))
             continue;
-        double own = cost(snapshot, i, EXPECTED);
+        const allot_candidate *candidate = &snapshot->candidates[i];
+        double own = cost(snapshot, field, i, EXPECTED);
+        if (candidate->samples &&
+            (field->fastest < 0 || candidate->run_s < snapshot->candidates[field->fastest].run_s))
+            field->fastest = (int)i;
         if (field->best < 0 || own < field->best_cost) {
             field->best = (int)i;
             field->best_cost = own;
         }
     }
+}
+
+/* Runs are weighed if the place that is fastest is not free; none counts for less if the best one is. */
+static void weigh(const allot_snapshot *snapshot, contest *field)
+{
+    const allot_candidate *fastest = field->fastest < 0 ? NULL : &snapshot->candidates[field->fastest];
+    if (!fastest || !(fastest->ready_s > 0) || !(fastest->run_s > 0))
+        return;
+    field->fastest_s = fastest->run_s;
+    field->least_weight = snapshot->candidates[field->best].ready_s > 0 ? 1 / ADVANTAGE_MOST : 1;
+    field->best = -1;
+    find_best(snapshot, field);
 }
 
 static bool fits_share(const allot_snapshot *snapshot, int index)
@@ -103,8 +145,9 @@ static bool fits_share(const allot_snapshot *snapshot, int index)
 
 static bool is_cheap(const allot_snapshot *snapshot, const contest *field, size_t index)
 {
-    return snapshot->candidates[index].samples == 0 && cost(snapshot, index, AT_BEST) < field->best_cost &&
-           cost(snapshot, index, EXPECTED) <= FREE_TRIAL_MOST * field->best_cost;
+    return snapshot->candidates[index].samples == 0 &&
+           cost(snapshot, field, index, AT_BEST) < field->best_cost &&
+           cost(snapshot, field, index, EXPECTED) <= FREE_TRIAL_MOST * field->best_cost;
 }
 
 static double normal_share(double deviations)
@@ -132,11 +175,12 @@ static bool is_due(const allot_snapshot *snapshot, const contest *field, size_t 
 {
     const allot_candidate *candidate = &snapshot->candidates[index];
     double runs = TRIAL_CREDIT * (double)snapshot->candidates[field->best].samples;
-    double price = cost(snapshot, index, EXPECTED);
-    if (candidate->samples || !(price <= runs * (field->best_cost - cost(snapshot, index, ONCE_THERE))))
+    double price = cost(snapshot, field, index, EXPECTED);
+    if (candidate->samples ||
+        !(price <= runs * (field->best_cost - cost(snapshot, field, index, ONCE_THERE))))
         return false; /* not even if all were as good as can be */
     double watts = snapshot->prefer == ALLOT_PREFER_ENERGY ? candidate->watts : 1;
-    double beside = cost(snapshot, index, ONCE_THERE) - watts * candidate->low_s;
+    double beside = cost(snapshot, field, index, ONCE_THERE) - watts * candidate->low_s;
     return price <= runs * watts * improvement(candidate, (field->best_cost - beside) / watts);
 }
 
@@ -147,18 +191,30 @@ static const char *why_try(const allot_snapshot *snapshot, const contest *field,
         return "explored: untried, and at best cheaper than what is known";
     if (is_due(snapshot, field, index))
         return "explored: untried, and what it might have saved so far has come to what trying it costs";
-    if (cost(snapshot, index, AT_BEST) < field->best_cost && fits_share(snapshot, (int)index))
+    if (cost(snapshot, field, index, AT_BEST) < field->best_cost && fits_share(snapshot, (int)index))
         return "explored: at best cheaper, and within the share of time kept for trying";
     return NULL;
+}
+
+/* False at a glance: what costs no less than the best even if all were as good as can be is not tried, and
+ * what has run here is not tried for being modest. */
+static bool may_be_tried(const allot_snapshot *snapshot, const contest *field, size_t index)
+{
+    return snapshot->candidates[index].samples == 0 ||
+           cost(snapshot, field, index, ONCE_THERE) < field->best_cost;
 }
 
 static void find_trials(const allot_snapshot *snapshot, contest *field)
 {
     double trial_cost = INFINITY, modest_cost = INFINITY;
     for (size_t i = 0; i < snapshot->candidate_count; i++) {
-        if (!counts(snapshot, field, i) || (int)i == field->best)
+        if (!counts(snapshot, field, i) || (int)i == field->best || !may_be_tried(snapshot, field, i))
             continue;
-        double once_built = cost(snapshot, i, ONCE_BUILT), expected = cost(snapshot, i, EXPECTED);
+        double once_built = cost(snapshot, field, i, ONCE_BUILT);
+        if (once_built > TRIAL_BOUND_MOST * field->best_cost &&
+            !(cost(snapshot, field, i, ONCE_THERE) < field->best_cost))
+            continue;
+        double expected = cost(snapshot, field, i, EXPECTED);
         const char *why = once_built < trial_cost ? why_try(snapshot, field, i) : NULL;
         if (why) {
             field->trial = (int)i;
@@ -171,14 +227,6 @@ static void find_trials(const allot_snapshot *snapshot, contest *field)
             modest_cost = expected;
         }
     }
-}
-
-static bool any_known(const allot_snapshot *snapshot)
-{
-    for (size_t i = 0; i < snapshot->candidate_count; i++)
-        if (snapshot->candidates[i].possible && snapshot->candidates[i].samples)
-            return true;
-    return false;
 }
 
 static void explore(allot_choice *choice, int chosen, const char *why)
@@ -206,12 +254,13 @@ static void settle(const allot_snapshot *snapshot, const contest *field, allot_c
 void al_policy_eft(const allot_snapshot *snapshot, void *user, allot_choice *choice)
 {
     (void)user;
-    contest field = { .late = !can_meet(snapshot), .best = -1, .trial = -1, .modest = -1 };
+    contest field = { .late = !can_meet(snapshot), .best = -1, .fastest = -1, .trial = -1, .modest = -1 };
     find_best(snapshot, &field);
     if (field.best < 0)
         return;
+    weigh(snapshot, &field);
     settle(snapshot, &field, choice);
-    if (!any_known(snapshot))
+    if (field.fastest < 0) /* nothing is known to have run */
         return;
     find_trials(snapshot, &field);
     if (field.trial >= 0)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FILE_MAX_BYTES ((size_t)256 << 20)
@@ -103,12 +104,17 @@ al_binary_key al_binaries_key(const al_opencl_device *device, const allot_kernel
     return key;
 }
 
-static char *path_of(const char *folder, const al_binary_key *key)
+static char *path_to(const char *folder, const al_binary_key *key, const char *ending)
 {
     char *path;
-    return asprintf(&path, "%s/%016" PRIx64 "%016" PRIx64 ".bin", folder, key->words[0], key->words[1]) < 0
-               ? NULL
-               : path;
+    int length =
+        asprintf(&path, "%s/%016" PRIx64 "%016" PRIx64 "%s", folder, key->words[0], key->words[1], ending);
+    return length < 0 ? NULL : path;
+}
+
+static char *path_of(const char *folder, const al_binary_key *key)
+{
+    return path_to(folder, key, ".bin");
 }
 
 /* ---- Loading ---- */
@@ -187,7 +193,7 @@ static bool read_entry(DIR *directory, const char *name, entry *it)
 {
     struct stat about;
     size_t length = strlen(name);
-    if (length < 32 || length >= sizeof it->name || !strstr(name, ".bin") ||
+    if (length < 32 || length >= sizeof it->name || !(strstr(name, ".bin") || strstr(name, ".note")) ||
         fstatat(dirfd(directory), name, &about, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(about.st_mode))
         return false;
     snprintf(it->name, sizeof it->name, "%s", name);
@@ -300,4 +306,65 @@ void al_binaries_store(const char *folder, const al_binary_key *key, cl_program 
     }
     free(path);
     free(whole);
+}
+
+/* ---- Notes ---- */
+
+void al_binaries_note(const char *folder, const al_binary_key *key, const char *note)
+{
+    char *path = path_to(folder, key, ".note");
+    int lock = path ? lock_folder(folder) : -1;
+    if (lock >= 0) {
+        if (!al_cachefile_replace(path, note, strlen(note)))
+            al_log(AL_LOG_INFO, "cannot write %s: %s", path, strerror(errno));
+        close(lock);
+    }
+    free(path);
+}
+
+static bool begins_with(const char *text, const char *word)
+{
+    return strncmp(text, word, strlen(word)) == 0;
+}
+
+/* True if it is a note that holds. */
+static bool read_note(const char *path, char note[AL_BINARY_NOTE])
+{
+    struct stat about;
+    size_t size = 0;
+    char *text = is_ours(path) ? al_cachefile_read(path, AL_BINARY_NOTE - 1, &size) : NULL;
+    if (!text)
+        return false;
+    memcpy(note, text, size);
+    note[size] = '\0';
+    free(text);
+    if (!begins_with(note, AL_BINARY_WRONG))
+        return strcmp(note, AL_BINARY_RIGHT) == 0;
+    return stat(path, &about) == 0 && time(NULL) - about.st_mtime < AL_VERDICT_BAD_S;
+}
+
+bool al_binaries_noted(const char *folder, const al_binary_key *key, char note[AL_BINARY_NOTE])
+{
+    char *path = path_to(folder, key, ".note");
+    bool found = path && read_note(path, note);
+    free(path);
+    return found;
+}
+
+void al_binaries_wrong(const char *folder, const char *device, char *text, size_t size)
+{
+    char note[AL_BINARY_NOTE], *path;
+    size_t used = 0;
+    DIR *directory = opendir(folder);
+    for (struct dirent *each; directory && (each = readdir(directory));) {
+        if (!strstr(each->d_name, ".note") || asprintf(&path, "%s/%s", folder, each->d_name) < 0)
+            continue;
+        if (read_note(path, note) && begins_with(note, AL_BINARY_WRONG) && strstr(note, device) &&
+            used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? "; " : "",
+                                     note + strlen(AL_BINARY_WRONG));
+        free(path);
+    }
+    if (directory)
+        closedir(directory);
 }

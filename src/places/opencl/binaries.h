@@ -32,6 +32,19 @@ bool al_binaries_load(const char *folder, const al_binary_key *key, const al_ope
 /* Removes a file that turned out to be useless. */
 void al_binaries_drop(const char *folder, const al_binary_key *key);
 
+/* ---- Notes: the outcome of a program's self-test, a line of text ---- */
+
+#define AL_BINARY_NOTE  400
+#define AL_BINARY_RIGHT "right"
+#define AL_BINARY_WRONG "wrong: "
+
+/* Writes a note, which begins with one of the two words. */
+void al_binaries_note(const char *folder, const al_binary_key *key, const char *note);
+/* True if there is one; a bad one holds for AL_VERDICT_BAD_S. */
+bool al_binaries_noted(const char *folder, const al_binary_key *key, char note[AL_BINARY_NOTE]);
+/* What notes say is wrong on that device, one after the other. */
+void al_binaries_wrong(const char *folder, const char *device, char *text, size_t size);
+
 /* Keeps a program that was built for this device alone. What cannot be written is not kept. */
 void al_binaries_store(const char *folder, const al_binary_key *key, cl_program program);
 

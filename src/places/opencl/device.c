@@ -97,6 +97,7 @@ void al_opencl_device_describe(al_opencl_device *device, cl_platform_id platform
     /* llvmpipe says that it is a CPU too; a simulator says that it is everything. */
     device->on_cpu = (type & CL_DEVICE_TYPE_CPU) != 0;
     device->unified = device->unified || device->on_cpu;
+    atomic_init(&device->shares_pages, device->unified);
     device->has_f64 = has_extension(id, "cl_khr_fp64");
     device->has_f16 = has_extension(id, "cl_khr_fp16");
 }
@@ -109,7 +110,9 @@ static cl_int make_queues(al_opencl_device *device, const char **call)
     *call = "clCreateCommandQueue";
     device->compute = clCreateCommandQueue(device->context, device->id, 0, &code);
     if (code == CL_SUCCESS)
-        device->transfer = clCreateCommandQueue(device->context, device->id, 0, &code);
+        device->upload = clCreateCommandQueue(device->context, device->id, 0, &code);
+    if (code == CL_SUCCESS)
+        device->download = clCreateCommandQueue(device->context, device->id, 0, &code);
     if (code != CL_SUCCESS)
         return code;
     *call = "clCreateBuffer";
@@ -130,16 +133,22 @@ allot_status al_opencl_device_open(al_opencl_device *device, al_failure *failure
     return ALLOT_OK;
 }
 
-cl_int al_opencl_device_settle(al_opencl_device *device)
+static cl_int finish(cl_command_queue queue)
 {
-    cl_int code = clFinish(device->compute);
-    return code == CL_SUCCESS ? code : clFinish(device->compute);
+    cl_int code = clFinish(queue);
+    return code == CL_SUCCESS ? code : clFinish(queue);
 }
 
-void al_opencl_device_flush(al_opencl_device *device)
+cl_int al_opencl_device_settle(al_opencl_device *device)
 {
-    if (clFlush(device->compute) != CL_SUCCESS)
-        al_opencl_device_settle(device);
+    cl_int uploads = finish(device->upload), code = finish(device->compute);
+    return uploads == CL_SUCCESS ? code : uploads;
+}
+
+void al_opencl_device_flush(cl_command_queue queue)
+{
+    if (clFlush(queue) != CL_SUCCESS)
+        finish(queue);
 }
 
 static void close_queue(cl_command_queue *queue)
@@ -156,8 +165,9 @@ void al_opencl_device_close(al_opencl_device *device)
     if (device->dummy)
         clReleaseMemObject(device->dummy);
     device->dummy = NULL;
+    close_queue(&device->upload);
     close_queue(&device->compute);
-    close_queue(&device->transfer);
+    close_queue(&device->download);
     if (device->context)
         clReleaseContext(device->context);
     device->context = NULL;

@@ -23,9 +23,11 @@ typedef struct al_opencl_device {
     uint64_t local_bytes;    /* of local memory, for one group */
     /* Known once it is open. */
     cl_context context;
-    cl_command_queue compute;  /* in order: arguments, kernels and what must come between them */
-    cl_command_queue transfer; /* in order: blocking copies, for any thread */
-    _Atomic bool shares_pages; /* tried: a buffer over host pages is those pages, both ways */
+    /* All in order, for any thread; what goes from one to another waits for an event. */
+    cl_command_queue upload;   /* copies to the device */
+    cl_command_queue compute;  /* kernels, and what must come between them */
+    cl_command_queue download; /* copies to the host, each waited for */
+    _Atomic bool shares_pages; /* tried: a buffer over host pages is those pages, both ways; a guess till it is open */
     cl_mem dummy;              /* what a kernel gets for an array with no elements */
 } al_opencl_device;
 
@@ -35,12 +37,12 @@ void al_opencl_device_describe(al_opencl_device *device, cl_platform_id platform
 /* Makes context and queues and tries whether pages can be shared. */
 allot_status al_opencl_device_open(al_opencl_device *device, al_failure *failure);
 
-/* Waits until all that was enqueued is over. A device that fails to say so twice is lost, and with it its
- * commands. */
+/* Waits until all uploads and kernels that were enqueued are over. A device that fails to say so twice is
+ * lost, and with it its commands. */
 cl_int al_opencl_device_settle(al_opencl_device *device);
-/* Has the compute queue's commands begin: where flushing fails, by waiting for them, so that they end one way
- * or the other. */
-void al_opencl_device_flush(al_opencl_device *device);
+/* Has a queue's commands begin: where flushing fails, by waiting for them, so that they end one way or the
+ * other. */
+void al_opencl_device_flush(cl_command_queue queue);
 
 /* Waits for the queues and releases everything; also what a failed open left. */
 void al_opencl_device_close(al_opencl_device *device);

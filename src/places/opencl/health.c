@@ -61,8 +61,8 @@ static bool works(al_opencl_device *device)
                                 NULL) == CL_SUCCESS &&
            clEnqueueReadBuffer(device->compute, device->dummy, CL_TRUE, 0, sizeof answer, answer, 0, NULL,
                                NULL) == CL_SUCCESS &&
-           clFinish(device->compute) == CL_SUCCESS && clFinish(device->transfer) == CL_SUCCESS &&
-           memcmp(pattern, answer, sizeof answer) == 0;
+           clFinish(device->upload) == CL_SUCCESS && clFinish(device->compute) == CL_SUCCESS &&
+           clFinish(device->download) == CL_SUCCESS && memcmp(pattern, answer, sizeof answer) == 0;
 }
 
 /* Puts a new context in the place of one that is lost, with all that was made in it. The data that was
@@ -72,7 +72,7 @@ static bool reopen(al_opencl *self)
     al_opencl_device anew = self->device;
     al_failure failure = { 0 };
     anew.context = NULL;
-    anew.compute = anew.transfer = NULL;
+    anew.upload = anew.compute = anew.download = NULL;
     anew.dummy = NULL;
     bool open = al_opencl_device_open(&anew, &failure) == ALLOT_OK && works(&anew);
     al_failure_fini(&failure);
@@ -85,7 +85,8 @@ static bool reopen(al_opencl *self)
     al_opencl_device_close(&self->device);
     self->device.context = anew.context;
     self->device.compute = anew.compute;
-    self->device.transfer = anew.transfer;
+    self->device.upload = anew.upload;
+    self->device.download = anew.download;
     self->device.dummy = anew.dummy;
     atomic_store(&self->device.shares_pages, atomic_load(&anew.shares_pages));
     atomic_store(&self->memory.base.shares_host, atomic_load(&anew.shares_pages));

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "places/opencl/error.h"
 #include "places/opencl/health.h"
+#include "places/opencl/room.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,13 +52,14 @@ static allot_status check_local_memory(const al_opencl *self, const al_launch *l
 
 /* ---- After the driver is done ---- */
 
-/* The launch's share of an in-order queue's time: it began when it was enqueued or when the one before it
- * ended. */
+/* The launch's share of an in-order queue's time: it began when it was enqueued, when its data was there, or
+ * when the one before it ended. */
 static int64_t measure(const al_opencl_flight *flight)
 {
     int64_t now_ns = al_clock_now_ns();
     int64_t before_ns = atomic_exchange_explicit(&flight->self->ended_ns, now_ns, memory_order_relaxed);
-    int64_t began_ns = before_ns > flight->enqueued_ns ? before_ns : flight->enqueued_ns;
+    int64_t ready_ns = flight->sent_ns > flight->enqueued_ns ? flight->sent_ns : flight->enqueued_ns;
+    int64_t began_ns = before_ns > ready_ns ? before_ns : ready_ns;
     return now_ns > began_ns ? now_ns - began_ns : 0;
 }
 
@@ -128,6 +130,8 @@ static cl_int make_views(order *given)
             return code;
         if (given->views[i].after)
             given->after[given->after_count++] = given->views[i].after;
+        if (given->views[i].sent_ns > given->flight->sent_ns)
+            given->flight->sent_ns = given->views[i].sent_ns;
     }
     given->param = NULL;
     return CL_SUCCESS;
@@ -317,7 +321,7 @@ static cl_int watch(order *given, cl_event event)
         atomic_fetch_sub_explicit(&flight->holders, 1, memory_order_relaxed);
         return code;
     }
-    al_opencl_device_flush(&self->device);
+    al_opencl_device_flush(self->device.compute);
     learn_to_trust(self, event);
     clReleaseEvent(event);
     return CL_SUCCESS;
@@ -366,6 +370,9 @@ static allot_status have_program(order *given, al_failure *failure)
         return ALLOT_OK;
     if (!al_opencl_accepts(self, given->launch, why, sizeof why))
         return al_failure_set(failure, ALLOT_UNSUPPORTED, "%s", why);
+    /* Before the device was opened it was not known what of its memory they take. */
+    if (!al_opencl_room_fits(&self->memory, given->launch, why, sizeof why))
+        return al_failure_set(failure, ALLOT_TOO_LARGE, "%s: %s", given->launch->kernel->desc.name, why);
     return al_opencl_programs_get(&self->programs, given->launch, &given->flight->program, failure);
 }
 

@@ -1,15 +1,12 @@
 #include "places/opencl/memory.h"
+#include "base/clock.h"
 #include "places/opencl/error.h"
 #include "places/opencl/pages.h"
+#include "places/opencl/room.h"
 #include <stdlib.h>
 #include <unistd.h>
 
-typedef struct buffer_copy {
-    al_copy copy;
-    cl_mem buffer; /* NULL for an array of no bytes */
-    cl_event
-        announced; /* of the host's latest writes to shared pages, till it was seen to be over; or NULL */
-} buffer_copy;
+typedef al_opencl_copy buffer_copy;
 
 static al_opencl_device *device_of(const al_copy *copy)
 {
@@ -20,7 +17,8 @@ static al_opencl_device *device_of(const al_copy *copy)
 
 static bool can_share(const al_opencl_device *device, const allot_array *array)
 {
-    return device->shares_pages && (uintptr_t)array->host % (uintptr_t)sysconf(_SC_PAGESIZE) == 0;
+    return device->shares_pages &&
+           (uintptr_t)array->host % (uintptr_t)sysconf(_SC_PAGESIZE) == 0;
 }
 
 static allot_status make_buffer(buffer_copy *copy, al_opencl_device *device, allot_array *array,
@@ -31,7 +29,7 @@ static allot_status make_buffer(buffer_copy *copy, al_opencl_device *device, all
         return al_failure_set(failure, ALLOT_TOO_LARGE,
                               "an array of %zu bytes is larger than the largest buffer of %s, %llu bytes",
                               array->size_bytes, device->name, (unsigned long long)device->max_buffer_bytes);
-    copy->copy.shares_pages = can_share(device, array);
+    copy->copy.shares_pages = copy->room_bytes == 0;
     if (array->size_bytes) {
         cl_mem_flags flags = CL_MEM_READ_WRITE | (copy->copy.shares_pages ? CL_MEM_USE_HOST_PTR : 0);
         copy->buffer = clCreateBuffer(device->context, flags, array->size_bytes,
@@ -40,14 +38,33 @@ static allot_status make_buffer(buffer_copy *copy, al_opencl_device *device, all
     return code == CL_SUCCESS ? ALLOT_OK : al_opencl_error(failure, "clCreateBuffer", code, device->name);
 }
 
-static allot_status create(al_memory *memory, allot_array *array, al_copy **copy, al_failure *failure)
+size_t al_opencl_memory_needs(const al_opencl_memory *memory, const allot_array *array)
 {
-    al_opencl_memory_sweep((al_opencl_memory *)memory); /* there may be no room before */
+    return can_share(memory->device, array) ? 0 : array->size_bytes;
+}
+
+static void note_use(al_opencl_memory *memory, buffer_copy *copy)
+{
+    uint64_t use = atomic_fetch_add_explicit(&memory->uses, 1, memory_order_relaxed) + 1;
+    atomic_store_explicit(&copy->used, use, memory_order_relaxed);
+}
+
+static allot_status create(al_memory *base, allot_array *array, al_copy **copy, al_failure *failure)
+{
+    al_opencl_memory *memory = (al_opencl_memory *)base;
+    al_opencl_memory_sweep(memory); /* there may be no room before */
     buffer_copy *made = calloc(1, sizeof *made);
     if (!made)
         return al_failure_set(failure, ALLOT_NO_MEMORY, "out of memory");
-    allot_status status = make_buffer(made, ((al_opencl_memory *)memory)->device, array, failure);
+    made->room_bytes = al_opencl_memory_needs(memory, array);
+    note_use(memory, made);
+    allot_status status =
+        made->room_bytes ? al_opencl_room_take(memory, made->room_bytes, failure) : ALLOT_OK;
+    bool taken = status == ALLOT_OK;
+    if (taken)
+        status = make_buffer(made, memory->device, array, failure);
     if (status != ALLOT_OK) {
+        al_opencl_room_give(memory, taken ? made->room_bytes : 0);
         free(made);
         return status;
     }
@@ -62,6 +79,7 @@ static void free_copy(al_copy *copy)
         clReleaseEvent(mine->announced);
     if (mine->buffer)
         clReleaseMemObject(mine->buffer);
+    al_opencl_room_give((al_opencl_memory *)copy->memory, mine->room_bytes);
     free(mine);
 }
 
@@ -106,6 +124,24 @@ static cl_int state_of(cl_event event)
     return state;
 }
 
+/* A write that whoever uses the buffer waits for. As al_opencl_pages_announce() does. */
+static cl_int send(const buffer_copy *copy, size_t begin, size_t end, cl_event *announced, const char **call)
+{
+    cl_command_queue queue = device_of(&copy->copy)->upload;
+    cl_event sent;
+    *call = "clEnqueueWriteBuffer";
+    cl_int code = clEnqueueWriteBuffer(queue, copy->buffer, CL_FALSE, begin, end - begin,
+                                       copy->copy.array->host + begin, *announced ? 1 : 0,
+                                       *announced ? announced : NULL, &sent);
+    if (code != CL_SUCCESS)
+        return code;
+    al_opencl_device_flush(queue);
+    if (*announced)
+        clReleaseEvent(*announced);
+    *announced = sent;
+    return CL_SUCCESS;
+}
+
 /* By the copy's mover, who alone announces. What was announced before and failed is an earlier launch's
  * affair, which may have wanted other bytes than this one: none of them counts any more. */
 static cl_int announce(buffer_copy *copy, size_t begin, size_t end, const char **call)
@@ -122,26 +158,65 @@ static cl_int announce(buffer_copy *copy, size_t begin, size_t end, const char *
         clReleaseEvent(announced);
         announced = NULL;
     }
-    cl_int code =
-        al_opencl_pages_announce(device_of(&copy->copy), copy->buffer, begin, end, &announced, call);
+    cl_int code = copy->copy.shares_pages ? al_opencl_pages_announce(device_of(&copy->copy), copy->buffer,
+                                                                     begin, end, &announced, call)
+                                          : send(copy, begin, end, &announced, call);
     pthread_mutex_lock(lock);
     copy->announced = announced;
     pthread_mutex_unlock(lock);
     return code;
 }
 
+/* Behind other launches an upload is left to the driver, and its launch to the event. What uploads take is
+ * learned from those that are waited for: where nothing would be gained, and one in so many. */
+#define WAITED_FOR 16
+static bool is_left_to_driver(al_opencl_memory *memory)
+{
+    return atomic_load_explicit(&memory->busy, memory_order_relaxed) &&
+           atomic_load_explicit(&memory->fs_per_byte, memory_order_relaxed) &&
+           (atomic_fetch_add_explicit(&memory->uploads, 1, memory_order_relaxed) + 1) % WAITED_FOR != 0;
+}
+
+/* One upload after the other. */
+static void expect(buffer_copy *copy, size_t bytes)
+{
+    al_opencl_memory *memory = memory_of(copy);
+    int64_t now_ns = al_clock_now_ns(),
+            sent_ns = atomic_load_explicit(&memory->sent_ns, memory_order_relaxed);
+    double each_ns = (double)atomic_load_explicit(&memory->fs_per_byte, memory_order_relaxed) * 1e-6;
+    copy->copy.expected_ns = 1 + (int64_t)((double)bytes * each_ns);
+    sent_ns = (sent_ns > now_ns ? sent_ns : now_ns) + copy->copy.expected_ns;
+    atomic_store_explicit(&memory->sent_ns, sent_ns, memory_order_relaxed);
+    pthread_mutex_lock(&memory->announcing);
+    copy->sent_ns = sent_ns;
+    pthread_mutex_unlock(&memory->announcing);
+}
+
+static cl_int write_and_wait(buffer_copy *copy, size_t begin, size_t end)
+{
+    al_opencl_memory *memory = memory_of(copy);
+    int64_t start_ns = al_clock_now_ns();
+    cl_int code = clEnqueueWriteBuffer(memory->device->upload, copy->buffer, CL_TRUE, begin, end - begin,
+                                       copy->copy.array->host + begin, 0, NULL, NULL);
+    double took_ns = (double)(al_clock_now_ns() - start_ns);
+    copy->copy.expected_ns = 0;
+    if (code == CL_SUCCESS)
+        atomic_store_explicit(&memory->fs_per_byte, 1 + (uint64_t)(took_ns * 1e6 / (double)(end - begin)),
+                              memory_order_relaxed);
+    return code;
+}
+
 static allot_status upload(al_copy *copy, size_t begin, size_t end, al_failure *failure)
 {
-    al_opencl_device *device = device_of(copy);
-    cl_mem buffer = ((buffer_copy *)copy)->buffer;
+    al_opencl_memory *memory = (al_opencl_memory *)copy->memory;
+    buffer_copy *mine = (buffer_copy *)copy;
     const char *call = "clEnqueueWriteBuffer";
-    cl_int code;
-    if (copy->shares_pages)
-        code = announce((buffer_copy *)copy, begin, end, &call);
-    else
-        code = clEnqueueWriteBuffer(device->transfer, buffer, CL_TRUE, begin, end - begin,
-                                    copy->array->host + begin, 0, NULL, NULL);
-    return code == CL_SUCCESS ? ALLOT_OK : al_opencl_error(failure, call, code, device->name);
+    bool left = !copy->shares_pages && is_left_to_driver(memory);
+    cl_int code =
+        copy->shares_pages || left ? announce(mine, begin, end, &call) : write_and_wait(mine, begin, end);
+    if (left)
+        expect(mine, end - begin);
+    return code == CL_SUCCESS ? ALLOT_OK : al_opencl_error(failure, call, code, memory->device->name);
 }
 
 static allot_status download(al_copy *copy, size_t begin, size_t end, al_failure *failure)
@@ -153,7 +228,7 @@ static allot_status download(al_copy *copy, size_t begin, size_t end, al_failure
     if (copy->shares_pages)
         code = al_opencl_pages_reveal(device, buffer, begin, end, &call);
     else
-        code = clEnqueueReadBuffer(device->transfer, buffer, CL_TRUE, begin, end - begin,
+        code = clEnqueueReadBuffer(device->download, buffer, CL_TRUE, begin, end - begin,
                                    copy->array->host + begin, 0, NULL, NULL);
     return code == CL_SUCCESS ? ALLOT_OK : al_opencl_error(failure, call, code, device->name);
 }
@@ -166,6 +241,20 @@ void al_opencl_memory_init(al_opencl_memory *memory, al_opencl_device *device)
     memory->device = device;
     pthread_mutex_init(&memory->announcing, NULL);
     atomic_init(&memory->graves, NULL);
+    atomic_init(&memory->uses, 0);
+    atomic_init(&memory->wanting, false);
+    memory->budget_bytes = device->memory_bytes;
+    memory->room_bytes = 0;
+    pthread_mutex_init(&memory->room, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* what al_clock_now_ns() reads */
+    pthread_cond_init(&memory->roomier, &attributes);
+    pthread_condattr_destroy(&attributes);
+    atomic_init(&memory->busy, false);
+    atomic_init(&memory->uploads, 0);
+    atomic_init(&memory->fs_per_byte, 0);
+    atomic_init(&memory->sent_ns, 0);
 }
 
 void al_opencl_memory_fini(al_opencl_memory *memory)
@@ -173,6 +262,8 @@ void al_opencl_memory_fini(al_opencl_memory *memory)
     al_memory_fini(&memory->base);
     al_opencl_memory_sweep(memory);
     pthread_mutex_destroy(&memory->announcing);
+    pthread_mutex_destroy(&memory->room);
+    pthread_cond_destroy(&memory->roomier);
 }
 
 void al_opencl_memory_clear(al_opencl_memory *memory)
@@ -228,7 +319,8 @@ static cl_int stage(al_opencl_view *view, al_opencl_device *device, bool reads, 
     return CL_SUCCESS;
 }
 
-/* The host's writes that the device was told of: still on their way, over, or failed (below 0). */
+/* The host's writes that the device was told of, or was sent: still on their way, over, or failed (below 0).
+ */
 static cl_int look_at_announced(al_opencl_view *view, buffer_copy *copy, const char **call)
 {
     cl_int code = CL_SUCCESS;
@@ -240,8 +332,11 @@ static cl_int look_at_announced(al_opencl_view *view, buffer_copy *copy, const c
         copy->announced = NULL;
     else if (announced && (code = clRetainEvent(announced)) == CL_SUCCESS)
         view->after = announced;
+    view->sent_ns = over || copy->copy.shares_pages ? 0 : copy->sent_ns;
     pthread_mutex_unlock(&memory_of(copy)->announcing);
-    *call = over ? "clEnqueueUnmapMemObject" : "clRetainEvent";
+    *call = !over                     ? "clRetainEvent"
+            : copy->copy.shares_pages ? "clEnqueueUnmapMemObject"
+                                      : "clEnqueueWriteBuffer";
     if (over)
         clReleaseEvent(announced);
     return over && state < CL_COMPLETE ? state : code;
@@ -265,8 +360,10 @@ cl_int al_opencl_view_init(al_opencl_view *view, al_opencl_memory *memory, al_co
     if (argument->begin == argument->end)
         return CL_SUCCESS;
     buffer_copy *mine = (buffer_copy *)copy;
+    if (mine->room_bytes)
+        note_use(memory, mine);
     view->whole = view->buffer = mine->buffer;
-    cl_int code = mine->copy.shares_pages ? look_at_announced(view, mine, call) : CL_SUCCESS;
+    cl_int code = look_at_announced(view, mine, call);
     if (code != CL_SUCCESS && announce_anew(mine, argument))
         code = look_at_announced(view, mine, call);
     if (code != CL_SUCCESS)

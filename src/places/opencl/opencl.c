@@ -6,6 +6,7 @@
 #include "places/opencl/health.h"
 #include "places/opencl/icd.h"
 #include "places/opencl/launch.h"
+#include "places/opencl/room.h"
 #include "places/opencl/quarantine.h"
 #include "places/opencl/source.h"
 #include <signal.h>
@@ -38,6 +39,7 @@ static void describe(const al_place *place, allot_place_info *info)
                               ? device->shares_pages
                               : device->unified;
     info->has_f64 = device->has_f64;
+    al_opencl_programs_tell_wrong(&((al_opencl *)place)->programs, info->message, sizeof info->message);
 }
 
 static bool type_fits(const al_opencl_device *device, allot_type type, const char *what, char *why,
@@ -95,7 +97,10 @@ static bool can_run(const al_place *place, const al_task *task, char *why, size_
 {
     const al_opencl *self = (const al_opencl *)place;
     const al_launch *launch = al_task_launch(task);
-    return al_opencl_accepts(self, launch, why, why_size) && arrays_fit(&self->device, launch, why, why_size);
+    return al_opencl_accepts(self, launch, why, why_size) &&
+           arrays_fit(&self->device, launch, why, why_size) &&
+           al_opencl_room_fits(&self->memory, launch, why, why_size) &&
+           al_opencl_programs_trust(&((al_opencl *)place)->programs, launch, why, why_size);
 }
 
 /* ---- The queue and its thread ---- */
@@ -131,6 +136,7 @@ static al_opencl_flight *reserve(al_opencl *self, const al_task *task)
 {
     al_opencl_flight *flight = self->spare;
     self->flights++;
+    atomic_store_explicit(&self->memory.busy, self->flights > 1, memory_order_relaxed);
     if (!flight)
         return NULL;
     self->spare = flight->next;
@@ -189,6 +195,7 @@ void al_opencl_land(al_opencl *self, al_opencl_flight *flight)
         self->spare = flight;
     }
     self->flights--;
+    atomic_store_explicit(&self->memory.busy, self->flights > 1, memory_order_relaxed);
     /* A full driver is filled up again by the half, and one that takes gathered launches when few are left.
      */
     bool half = self->queue.length && is_low(self);
@@ -317,6 +324,7 @@ static allot_status open_place(al_place *place, al_failure *failure)
     self->has_thread = true;
     if (!al_opencl_health_watch(self))
         return al_failure_set(failure, ALLOT_SYSTEM, "no thread to watch %s", place->id);
+    al_opencl_programs_recall(&self->programs);
     atomic_store(&self->memory.base.shares_host, atomic_load(&self->device.shares_pages));
     atomic_store_explicit(&self->opened, true, memory_order_release); /* pairs with describe() */
     return ALLOT_OK;
@@ -582,7 +590,6 @@ static size_t discover_platform(cl_platform_id platform, al_place **places, size
 static size_t discover(const al_place_config *config, al_place **places, size_t capacity, char *message,
                        size_t message_size)
 {
-    (void)config;
     cl_platform_id platforms[PLATFORMS_MAX];
     cl_uint count = 0;
     size_t made = 0;
@@ -597,6 +604,8 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     }
     for (cl_uint p = 0; p < count && p < PLATFORMS_MAX; p++)
         made += discover_platform(platforms[p], places + made, capacity - made, made, message, message_size);
+    for (size_t i = 0; i < made && config->device_memory_bytes; i++)
+        opencl_from(places[i])->memory.budget_bytes = config->device_memory_bytes;
     if (made == 0 && message_size && !message[0])
         say(message, message_size, "no OpenCL device: %u platforms, none of which has one", (unsigned)count);
     return made;

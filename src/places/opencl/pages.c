@@ -40,13 +40,13 @@ cl_int al_opencl_pages_reveal(al_opencl_device *device, cl_mem buffer, size_t be
 {
     cl_int code;
     *call = "clEnqueueMapBuffer";
-    void *at = clEnqueueMapBuffer(device->transfer, buffer, CL_TRUE, CL_MAP_READ, begin, end - begin, 0, NULL,
+    void *at = clEnqueueMapBuffer(device->download, buffer, CL_TRUE, CL_MAP_READ, begin, end - begin, 0, NULL,
                                   NULL, &code);
     if (code != CL_SUCCESS)
         return code;
     *call = "clEnqueueUnmapMemObject";
-    code = unmap(device->transfer, buffer, at, NULL, NULL);
-    return code == CL_SUCCESS ? clFlush(device->transfer) : code;
+    code = unmap(device->download, buffer, at, NULL, NULL);
+    return code == CL_SUCCESS ? clFlush(device->download) : code;
 }
 
 /* ---- The trial ----
@@ -114,7 +114,7 @@ bool al_opencl_pages_work(al_opencl_device *device)
     }
     bool works = code == CL_SUCCESS && other == CL_SUCCESS && device_sees_host(&it) && host_sees_device(&it);
     al_opencl_device_settle(device);
-    clFinish(device->transfer);
+    clFinish(device->download);
     if (code == CL_SUCCESS)
         clReleaseMemObject(it.over_pages);
     if (other == CL_SUCCESS)

@@ -1,6 +1,7 @@
 #include "places/opencl/program.h"
 #include "base/clock.h"
 #include "places/opencl/error.h"
+#include "places/opencl/selftest.h"
 #include "places/opencl/signature.h"
 #include "places/opencl/source.h"
 #include <sched.h>
@@ -128,6 +129,27 @@ static allot_status make(al_opencl_programs *programs, al_opencl_program *progra
     return status == ALLOT_OK ? look_at_entry(programs, program, kernel, failure) : status;
 }
 
+static void add_wrong(al_opencl_programs *programs, const char *what)
+{
+    pthread_mutex_lock(&programs->lock);
+    size_t used = strlen(programs->wrong);
+    if (!strstr(programs->wrong, what))
+        snprintf(programs->wrong + used, sizeof programs->wrong - used, "%s%s", used ? "; " : "", what);
+    pthread_mutex_unlock(&programs->lock);
+}
+
+static allot_status test(al_opencl_programs *programs, al_opencl_program *program, const allot_kernel *kernel,
+                         al_failure *failure)
+{
+    char what[400];
+    if (al_opencl_selftest(programs, program, kernel, what, sizeof what))
+        return ALLOT_OK;
+    program->wrong = true;
+    add_wrong(programs, what);
+    atomic_store_explicit(&programs->any_wrong, true, memory_order_relaxed);
+    return al_failure_set(failure, ALLOT_DEVICE, "%s", what);
+}
+
 /* A new program, whether or not its build went well; NULL when memory is out. */
 static al_opencl_program *build(al_opencl_programs *programs, const al_launch *launch)
 {
@@ -138,6 +160,8 @@ static al_opencl_program *build(al_opencl_programs *programs, const al_launch *l
         program->kernel_id = launch->kernel->id;
         program->type = launch->type;
         program->status = make(programs, program, launch, options, &failure);
+        if (program->status == ALLOT_OK)
+            program->status = test(programs, program, launch->kernel, &failure);
         program->message = failure.message;
     } else {
         free(program);
@@ -165,13 +189,6 @@ void al_opencl_programs_fini(al_opencl_programs *programs)
     }
     pthread_mutex_destroy(&programs->lock);
     free(programs->folder);
-}
-
-void al_opencl_programs_keep(al_opencl_programs *programs)
-{
-    for (al_opencl_program *program = programs->first; program && programs->folder; program = program->next)
-        if (program->status == ALLOT_OK && program->key.usable && !program->from_disk)
-            al_binaries_store(programs->folder, &program->key, program->program);
 }
 
 static bool in_use(const al_opencl_program *program)
@@ -287,8 +304,9 @@ allot_status al_opencl_programs_get(al_opencl_programs *programs, al_launch *lau
         return ALLOT_OK;
     }
     allot_status status = al_failure_set(failure, found->status, "%s", found->message ? found->message : "");
+    bool wrong = found->wrong;
     al_opencl_programs_put(programs, found, NULL);
-    if (status == ALLOT_DEVICE || status == ALLOT_NO_MEMORY)
+    if (!wrong && (status == ALLOT_DEVICE || status == ALLOT_NO_MEMORY))
         forget(programs, found);
     return status;
 }
@@ -369,4 +387,43 @@ void al_opencl_entry_give(al_opencl_programs *programs, al_opencl_program *progr
     while (!atomic_compare_exchange_weak_explicit(&program->idle, &entry->next, entry, memory_order_release,
                                                   memory_order_relaxed)) {
     }
+}
+
+/* ---- What is known of them elsewhere ---- */
+
+void al_opencl_programs_recall(al_opencl_programs *programs)
+{
+    char wrong[sizeof programs->wrong] = "";
+    if (programs->folder)
+        al_binaries_wrong(programs->folder, programs->device->name, wrong, sizeof wrong);
+    if (*wrong)
+        add_wrong(programs, wrong);
+}
+
+void al_opencl_programs_tell_wrong(al_opencl_programs *programs, char *text, size_t size)
+{
+    pthread_mutex_lock(&programs->lock);
+    snprintf(text, size, "%s", programs->wrong);
+    pthread_mutex_unlock(&programs->lock);
+}
+
+bool al_opencl_programs_trust(al_opencl_programs *programs, const al_launch *launch, char *why,
+                              size_t why_size)
+{
+    if (!atomic_load_explicit(&programs->any_wrong, memory_order_relaxed))
+        return true;
+    pthread_mutex_lock(&programs->lock);
+    const al_opencl_program *found = find(programs, launch);
+    bool wrong = found && found->wrong;
+    if (wrong)
+        snprintf(why, why_size, "%s", found->message ? found->message : "it computes wrongly there");
+    pthread_mutex_unlock(&programs->lock);
+    return !wrong;
+}
+
+void al_opencl_programs_keep(al_opencl_programs *programs)
+{
+    for (al_opencl_program *program = programs->first; program && programs->folder; program = program->next)
+        if (program->status == ALLOT_OK && program->key.usable && !program->from_disk)
+            al_binaries_store(programs->folder, &program->key, program->program);
 }

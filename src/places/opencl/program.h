@@ -23,6 +23,7 @@ struct al_opencl_program {
     cl_program program;
     al_binary_key key;   /* on disk */
     bool from_disk;      /* else it was compiled here */
+    bool wrong;          /* its self-test said so: it must not run */
     allot_status status; /* of the build */
     char *message;       /* why it failed */
     al_opencl_limits limits;
@@ -41,10 +42,21 @@ typedef struct al_opencl_programs {
     size_t count;
     uint64_t uses;
     _Atomic uint64_t builds; /* how often the compiler was called */
+    _Atomic bool any_wrong;  /* some program is */
+    char wrong[256];         /* what computes wrongly here, in words; guarded by the lock */
 } al_opencl_programs;
 
 void al_opencl_programs_init(al_opencl_programs *programs, al_opencl_device *device);
 void al_opencl_programs_fini(al_opencl_programs *programs);
+
+/* Looks what earlier runs found out. */
+void al_opencl_programs_recall(al_opencl_programs *programs);
+/* Which kernels compute wrongly here, as far as is known, in words. */
+void al_opencl_programs_tell_wrong(al_opencl_programs *programs, char *text, size_t size);
+
+/* False for a launch whose program is known to compute wrongly here: then it says why. Quick. */
+bool al_opencl_programs_trust(al_opencl_programs *programs, const al_launch *launch, char *why,
+                              size_t why_size);
 
 /* Keeps on disk what was compiled here. Nothing is in flight. Drivers may compile for it: not on a launch's
  * way. */
