@@ -199,6 +199,47 @@ static void one_outlier_moves_no_size_much(void)
     }
 }
 
+typedef struct first_row {
+    const char *says;
+    double times;       /* what was expected */
+    double least, most; /* of what is expected then, over what was expected before */
+} first_row;
+
+/* A first run that is too long may have been disturbed; none is too short by accident. */
+static void a_first_run_is_believed_as_far_as_it_can_be_true(void)
+{
+    static const first_row rows[] = {
+        { "as expected", 1, 0.99, 1.01 },
+        { "a thousandth", 1e-3, 0.9e-3, 1.5e-3 },
+        { "a ten-thousandth", 1e-4, 0.9e-4, 4e-4 },
+        { "thrice as long", 3, 2, 3.1 },
+        { "a thousand times as long", 1e3, 1, 100 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        place self = { .belief = { .variance = { 0.72, 0.72 } }, .overhead_s = 5 * US };
+        double before = expect(&self, 1e-3).log_time;
+        learn(&self, 1e-3, rows[i].times * exp(before));
+        double factor = exp(expect(&self, 1e-3).log_time - before);
+        bool right = factor >= rows[i].least && factor <= rows[i].most;
+        if (!right)
+            printf("\n    %s: %g times ", rows[i].says, factor);
+        CU_ASSERT_TRUE(right);
+    }
+}
+
+/* What the run after a build left possible is what the next is compared with. */
+static void a_cold_run_bounds_the_next(void)
+{
+    place self = { .belief = { .variance = { 0.72, 0.72 } }, .overhead_s = 5 * US };
+    al_place_size size = size_of(&self, 1e-3);
+    al_curve_learn_cold(&self.curve, &self.belief, &size, 0, 0.9, 1);
+    CU_ASSERT_EQUAL(expect(&self, 1e-3).samples, 0);
+    learn(&self, 1e-3, 1);
+    CU_ASSERT_EQUAL(expect(&self, 1e-3).samples, 1);
+    CU_ASSERT_TRUE(fabs(expect(&self, 1e-3).log_time) <
+                   0.3); /* and not as far as the prior lets it be believed */
+}
+
 static void doubt_grows_while_it_is_not_chosen(void)
 {
     test_random random = test_random_begin();
@@ -245,6 +286,9 @@ int main(void)
         { "notices a change within a few runs", notices_a_change_within_a_few_runs },
         { "a change at one size is one at all sizes", a_change_at_one_size_is_one_at_all_sizes },
         { "one outlier moves no size much", one_outlier_moves_no_size_much },
+        { "a first run is believed as far as it can be true",
+          a_first_run_is_believed_as_far_as_it_can_be_true },
+        { "a cold run bounds the next", a_cold_run_bounds_the_next },
         { "doubt grows while it is not chosen", doubt_grows_while_it_is_not_chosen },
         { "stays finite whatever it learns", stays_finite_whatever_it_learns },
         { NULL, NULL },

@@ -316,6 +316,32 @@ static void compiling_is_paid_once_a_kernel_and_learned_by_place(void)
     al_model_destroy(model);
 }
 
+/* Of places that know it; what was seen there is surer. */
+static void what_building_takes_can_be_told(void)
+{
+    al_model *model = made();
+    al_model_key told = on_device, other = on_device;
+    told.compile_s = other.compile_s = 2 * MS;
+    other.kernel = "gemm";
+    CU_ASSERT_TRUE(near(predict(model, &told, 1e6).compile_s, 2 * MS, 0.01));
+    al_model_learn(model, &told, work_of(1e6), 1 * MS, 0.05);
+    CU_ASSERT_EQUAL(predict(model, &told, 1e6).compile_s, 0);
+    CU_ASSERT_TRUE(near(predict(model, &other, 10).compile_s, 0.05, 0.01));
+    al_model_destroy(model);
+}
+
+/* Then the run after it hides no more than that: it tells what the next takes. */
+static void a_short_build_hides_little_of_the_run_after_it(void)
+{
+    al_model *model = made();
+    al_model_key told = on_device;
+    told.compile_s = 2 * MS;
+    al_model_learn(model, &told, work_of(1e6), 100 * MS, 2 * MS);
+    CU_ASSERT_EQUAL(predict(model, &told, 1e6).samples, 0);
+    CU_ASSERT_TRUE(near(predict(model, &told, 1e6).run_s, 96 * MS, 0.2));
+    al_model_destroy(model);
+}
+
 /* Drivers do half of a build in the first launch: that run is no measure of the next. */
 static void the_run_after_a_build_is_not_a_sample(void)
 {
@@ -613,6 +639,8 @@ int main(void)
         { "other sizes on the place make none old", other_sizes_on_the_place_make_none_old },
         { "compiling is paid once a kernel, and learned by place",
           compiling_is_paid_once_a_kernel_and_learned_by_place },
+        { "what building takes can be told", what_building_takes_can_be_told },
+        { "a short build hides little of the run after it", a_short_build_hides_little_of_the_run_after_it },
         { "the run after a build is not a sample", the_run_after_a_build_is_not_a_sample },
         { "a run after a build that is too long for that is believed",
           a_run_after_a_build_that_is_too_long_for_that_is_believed },
