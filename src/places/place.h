@@ -106,7 +106,8 @@ typedef struct al_place_config {
     allot_process_options process; /* read, and checked */
     int64_t idle_ns;               /* 0: as the place thinks best */
     bool bind_threads;
-    bool caps_libraries; /* workers keep other libraries from starting teams: topology/citizen.h */
+    uint64_t device_memory_bytes; /* for copies of arrays in each device's; 0: all of it */
+    bool caps_libraries;          /* workers keep other libraries from starting teams: topology/citizen.h */
 } al_place_config;
 
 /* A kind of place that this build has. */

@@ -7,6 +7,7 @@
 #include "places/opencl/icd.h"
 #include "places/opencl/isolate.h"
 #include "places/opencl/launch.h"
+#include "places/opencl/room.h"
 #include "places/opencl/quarantine.h"
 #include "places/opencl/source.h"
 #include <signal.h>
@@ -99,6 +100,7 @@ static bool can_run(const al_place *place, const al_task *task, char *why, size_
     const al_launch *launch = al_task_launch(task);
     return al_opencl_accepts(self, launch, why, why_size) &&
            arrays_fit(&self->device, launch, why, why_size) &&
+           al_opencl_room_fits(&self->memory, launch, why, why_size) &&
            al_opencl_programs_trust(&((al_opencl *)place)->programs, launch, why, why_size);
 }
 
@@ -589,7 +591,6 @@ static size_t discover_platform(cl_platform_id platform, al_place **places, size
 static size_t discover(const al_place_config *config, al_place **places, size_t capacity, char *message,
                        size_t message_size)
 {
-    (void)config;
     cl_platform_id platforms[PLATFORMS_MAX];
     cl_uint count = 0;
     size_t made = 0;
@@ -604,6 +605,8 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     }
     for (cl_uint p = 0; p < count && p < PLATFORMS_MAX; p++)
         made += discover_platform(platforms[p], places + made, capacity - made, made, message, message_size);
+    for (size_t i = 0; i < made && config->device_memory_bytes; i++)
+        opencl_from(places[i])->memory.budget_bytes = config->device_memory_bytes;
     if (made == 0 && message_size && !message[0])
         say(message, message_size, "no OpenCL device: %u platforms, none of which has one", (unsigned)count);
     return made;
