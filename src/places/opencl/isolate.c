@@ -89,9 +89,10 @@ static struct {
 
 static al_opencl *find_device(uint64_t number, allot_status *status, al_failure *failure)
 {
+    static const al_place_config config = { .threads = 1, .processes = 1 };
     if (!worker.looked)
         worker.count =
-            al_opencl_kind.discover(NULL, worker.places, PLACES_MAX, worker.why, sizeof worker.why);
+            al_opencl_kind.discover(&config, worker.places, PLACES_MAX, worker.why, sizeof worker.why);
     worker.looked = true;
     if (number >= worker.count) {
         *status = al_failure_set(failure, ALLOT_NO_DEVICE, "there is no opencl:%u in a worker process%s%s",
