@@ -87,8 +87,17 @@ typedef struct allot_hints {
     const allot_array *near; /* that on which this array's first page lies; NULL: any */
     int near_node;           /* this one, as the kernel numbers them, plus 1; 0: any */
     /* The task runs in a worker process, so that its crash is an error here: as place = ALLOT_PROCESS.
-     * Refused with ALLOT_UNSUPPORTED where `place` or `place_id` ask for another place, an OpenCL device too:
-     * a driver's crash is this process's. */
+     *
+     * A launch with place = ALLOT_OPENCL, with place_id = "opencl:1", or of a kernel without a C variant runs
+     * the kernel's OpenCL variant in a worker, which opens that device (else the first one) for itself: a
+     * driver that crashes costs the worker, and one that hangs is ended with it by allot_stop() or the
+     * deadline. Its data is copied to the device and back each time, and the worker builds the kernel once.
+     * Drivers that start a linker to build (PoCL does) cannot in workers with no_exec. Not for ranges with an
+     * offset, specialisation constants and structs above 16 bytes. In records its name is followed by "
+     * (isolated)".
+     *
+     * Refused with ALLOT_UNSUPPORTED where `place` or `place_id` ask for another place, and for plain
+     * functions on devices. */
     bool isolate;
     allot_bound bound;
     uint64_t memory_bytes; /* the most memory that it will need, its arrays counted: places that have less

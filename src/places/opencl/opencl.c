@@ -5,6 +5,7 @@
 #include "places/opencl/flight.h"
 #include "places/opencl/health.h"
 #include "places/opencl/icd.h"
+#include "places/opencl/isolate.h"
 #include "places/opencl/launch.h"
 #include "places/opencl/room.h"
 #include "places/opencl/quarantine.h"
@@ -611,4 +612,4 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     return made;
 }
 
-const al_place_kind al_opencl_kind = { ALLOT_OPENCL, true, discover, al_quarantine_list };
+const al_place_kind al_opencl_kind = { ALLOT_OPENCL, true, discover, al_quarantine_list, al_opencl_isolate };
