@@ -1,15 +1,17 @@
 /* The answers of bench_processes itself: ours, and what the hardware and the kernel allow.
  *
- *     process_throughput    100,000 empty tasks with a future each: submitted, all waited for, each fetched
- * and released; ns a task process_latency       one at a time, back to back, submit to result; ns. _idle:
- * with 1 ms of sleep before each, and with _cpu the CPU time of the submitting process as a share of wall
- *     process_start         from opening the executor until one result from each worker has come: the tasks
- *                           wait for each other, so that no worker runs two; in a fresh process; ns
- *     process_array         64 MiB go to the workers, which copy them into 64 MiB that come back: wall time
- * but for the copying itself, as the workers measure it; ns. _first: the first time with these arrays, as
- * against the copying of later times process_crash         1,000 tasks of 1 ms, of which every tenth kills
- * its worker: ns a task. _without: the same with no kills; _share: throughput with as a share of without;
- * _lost: of the tasks that do not kill, how many did not give their number back
+ * - process_throughput: 100,000 empty tasks with a future each: submitted, all waited for, each fetched and
+ *   released; ns a task
+ * - process_latency: one at a time, back to back, submit to result; ns. _idle: with 1 ms of sleep before
+ * each, and with _cpu the CPU time of the submitting process as a share of wall
+ * - process_start: from opening the executor until one result from each worker has come: the tasks wait for
+ *   each other, so that no worker runs two; in a fresh process; ns
+ * - process_array: 64 MiB go to the workers, which copy them into 64 MiB that come back: wall time less the
+ *   copying itself, as the workers measure it, a worker's equal share of it; ns. _first: the first time with
+ *   these arrays, as against the copying of later times
+ * - process_crash: 1,000 tasks of 1 ms, of which every tenth kills its worker: ns a task. _without: the same
+ *   with no kills; _share: throughput with as a share of without; _lost: of the tasks that do not kill, how
+ *   many did not give their number back
  *
  * Tasks hand a number back, and each is checked. */
 #ifndef BENCH_PROCESSES_H

@@ -2,9 +2,11 @@
  * words; and what becomes of the words of those that live. */
 #include "process_rig.h"
 #include <fcntl.h>
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ROOM 12000
@@ -121,6 +123,30 @@ static void names_signals_where_the_host_ignores_its_children(void)
     CU_ASSERT_EQUAL(rig_call(rig_nothing, NULL, 0), ALLOT_OK);
 }
 
+static void reap_all(int number)
+{
+    int before = errno;
+    (void)number;
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue;
+    errno = before;
+}
+
+/* Who comes first, the host or the place, is chance. */
+static void names_signals_where_the_host_reaps_its_children(void)
+{
+    struct sigaction reap = { .sa_handler = reap_all, .sa_flags = SA_RESTART }, before;
+    sigaction(SIGCHLD, &reap, &before);
+    for (int i = 0; i < 20; i++) {
+        message_of(rig_die, "s", 1);
+        CU_ASSERT(SANITIZED || says("was killed by SIGSEGV (11)"));
+        message_of(rig_die, "k", 1);
+        CU_ASSERT(says("was killed by SIGKILL (9)") || says("its exit status was taken by the program"));
+    }
+    sigaction(SIGCHLD, &before, NULL);
+    CU_ASSERT_EQUAL(rig_call(rig_nothing, NULL, 0), ALLOT_OK);
+}
+
 /* ---- Last words ---- */
 
 static allot_status speak_and_die(allot_call *call, const void *in, void *out)
@@ -232,6 +258,8 @@ static const test_fact facts[] = {
     { "H4 what raised a signal is told", names_what_raised_a_signal },
     { "H4 H21 signals are named also where the host ignores its children",
       names_signals_where_the_host_ignores_its_children },
+    { "H4 H21 signals are named also where the host reaps its children",
+      names_signals_where_the_host_reaps_its_children },
     { "B10 the worker's last words are told", tells_the_last_words },
     { "B10 whole lines are told, and nothing that a terminal obeys",
       tells_whole_lines_and_nothing_that_a_terminal_obeys },

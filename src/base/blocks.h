@@ -3,8 +3,7 @@
  *
  * The C library's own cache keeps seven blocks of a size, and none above a kilobyte: a stream of launches
  * goes past it to the heap, whose lock it then shares with a driver's threads. Here a thread keeps as many as
- * a long stream needs, AL_BLOCKS_KEPT bytes at most, without a lock; another thread goes on with them when it
- * ends. */
+ * a long stream needs, AL_BLOCKS_KEPT bytes at most, without a lock, until it ends. */
 #ifndef AL_BASE_BLOCKS_H
 #define AL_BASE_BLOCKS_H
 

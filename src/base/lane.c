@@ -1,4 +1,5 @@
 #include "base/lane.h"
+#include "base/blocks.h"
 #include "base/slab.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@ static void give_back(void *of)
 {
     al_lane *lane = of;
     al_slab_flush();
+    if (al_lane_mine) /* threads that come and go would leave what each may keep */
+        al_blocks_trim();
     al_lane_mine = NULL; /* a later destructor of this thread may need one again */
     pthread_mutex_lock(&lock);
     lane->next = unused;

@@ -87,3 +87,11 @@ al_model_entry *al_page_entry(al_page *page, al_model *model, const al_place *pl
     atomic_store_explicit(at, entry, memory_order_release);
     return entry;
 }
+
+void al_page_fetch(const al_page *page, const al_place *place)
+{
+    _Atomic(al_model_entry *) *at = (_Atomic(al_model_entry *) *)&page->entries[place->index];
+    const al_model_entry *entry = atomic_load_explicit(at, memory_order_acquire);
+    if (entry)
+        al_entry_fetch(entry);
+}

@@ -34,4 +34,7 @@ al_page *al_book_page(al_book *book, const char *kernel, allot_type type);
 al_model_entry *al_page_entry(al_page *page, al_model *model, const al_place *place,
                               const allot_kernel *kernel);
 
+/* Has the entry brought near from memory, if there is one. */
+void al_page_fetch(const al_page *page, const al_place *place);
+
 #endif

@@ -165,6 +165,12 @@ static void predict(const al_price *price, const al_place *place, al_prediction 
     al_model_predict(model, &key, price->launch->work, prediction);
 }
 
+void al_price_fetch(const al_price *price, const al_place *place)
+{
+    if (price->page)
+        al_page_fetch(price->page, place);
+}
+
 void al_price_of(const al_price *price, const al_place *place, allot_candidate *candidate)
 {
     al_prediction prediction;

@@ -31,6 +31,9 @@ typedef struct al_price {
 
 void al_price_begin(al_price *price, allot_executor *executor, const al_task *task);
 
+/* Has what the model knows of the place brought near, for al_price_of() soon. */
+void al_price_fetch(const al_price *price, const al_place *place);
+
 /* Fills every figure of a candidate that can run it. */
 void al_price_of(const al_price *price, const al_place *place, allot_candidate *candidate);
 

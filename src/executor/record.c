@@ -9,7 +9,8 @@
 enum {
     FIRST_CANDIDATES = 4, /* of which there is room at first */
     TEXTS_BYTES = 2048,   /* of reasons that are not static; what does not fit is left unexplained */
-    HOLDERS = 16
+    HOLDERS = 16,
+    AHEAD = 3 /* classes, whose figures are on their way from memory meanwhile */
 };
 
 /* A record while its candidates are gathered: how many there will be is known only at the end. */
@@ -65,6 +66,15 @@ static bool is_listed(const draft *made, size_t from, const al_place *place)
     return false;
 }
 
+/* Records lie in memory that was not touched for long: that of the next candidates comes while this one is
+ * reckoned with. */
+static void fetch_ahead(const draft *made)
+{
+    const char *at = (const char *)&made->record->candidates[made->count + AHEAD];
+    for (size_t i = 0; made->count + AHEAD < made->capacity && i < sizeof(allot_candidate); i += 64)
+        __builtin_prefetch(at + i, 1);
+}
+
 /* False if it cannot run the task. */
 static bool add(draft *made, al_place *place, size_t alike_count)
 {
@@ -73,9 +83,15 @@ static bool add(draft *made, al_place *place, size_t alike_count)
         resize(made, 2 * made->capacity, 0);
     if (!made->record)
         return false;
+    fetch_ahead(made);
     allot_candidate *candidate = &made->record->candidates[made->count++];
     const char *why = al_eligible_not(place, made->price->task, room);
-    memset(candidate, 0, sizeof *candidate);
+    if (why)
+        memset(candidate, 0, sizeof *candidate);
+    else
+        al_price_of(made->price, place, candidate); /* sets all but the rest here */
+    candidate->history_tries = candidate->history_samples = 0;
+    candidate->history_s = candidate->usual_ratio = 0;
     candidate->place = place->id;
     candidate->index = place->index;
     candidate->alike = place->alike->name;
@@ -85,8 +101,6 @@ static bool add(draft *made, al_place *place, size_t alike_count)
     candidate->possible = !why;
     candidate->history_ms = -1;
     candidate->reason = !why ? "" : why == room ? keep_text(made, room) : why;
-    if (!why)
-        al_price_of(made->price, place, candidate);
     return !why;
 }
 
@@ -194,8 +208,11 @@ al_record *al_record_create(const al_price *price)
     draft made;
     size_t classes = atomic_load_explicit(&price->executor->class_count, memory_order_acquire);
     draft_init(&made, price, classes);
-    for (size_t i = 0; i < classes; i++)
+    for (size_t i = 0; i < classes; i++) {
+        if (i + AHEAD < classes)
+            al_price_fetch(price, price->executor->classes[i + AHEAD]->first);
         add_class(&made, price->executor->classes[i]);
+    }
     add_named(&made);
     al_record *record = settle(&made);
     if (!record)

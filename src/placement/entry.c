@@ -17,10 +17,18 @@
 /* How many runs elsewhere do not matter to an answer given before. */
 #define MOMENT_RUNS 32
 
+static uint64_t key_of(allot_work work)
+{
+    uint64_t flops, bytes;
+    memcpy(&flops, &work.flops, sizeof flops);
+    memcpy(&bytes, &work.bytes, sizeof bytes);
+    return (flops * UINT64_C(0x9e3779b97f4a7c15)) ^ bytes;
+}
+
 al_size al_size_of(allot_work work)
 {
     double reference_s = al_reference_s(work);
-    return (al_size){ work, reference_s, al_curve_bucket_of(reference_s) };
+    return (al_size){ work, reference_s, al_curve_bucket_of(reference_s), key_of(work) };
 }
 
 /* ---- Of the class ---- */
@@ -52,6 +60,7 @@ static void renew_belief(al_known_class *known)
             fmax((fmax(square, 0) + VARIANCE_KERNELS * wide.variance[i]) / (weight + VARIANCE_KERNELS),
                  LEAST_VARIANCE);
     }
+    atomic_fetch_add_explicit(&known->taught, 1, memory_order_release);
 }
 
 static void count_testimony(al_known_class *known, const al_testimony *testimony, double sign)
@@ -178,24 +187,51 @@ static void fill(const al_expectation *expectation, al_prediction *prediction)
     prediction->high_s = prediction->run_s * factor;
 }
 
-/* With the kernel's lock held. */
+/* NULL: it was not asked of late. */
+static const al_answer *find_answer(const al_known_kernel *kernel, const al_size *size, uint64_t moment)
+{
+    for (size_t i = 0; i < AL_KNOWN_ANSWERS; i++) {
+        const al_answer *last = &kernel->answers[i];
+        if (kernel->asked[i] != size->key || last->version != kernel->version || last->moment != moment ||
+            last->work.flops != size->work.flops || last->work.bytes != size->work.bytes)
+            continue;
+        bool taught = kernel->curve.runs ||
+                      last->taught == atomic_load_explicit(&kernel->of->taught, memory_order_relaxed);
+        return taught ? last : NULL;
+    }
+    return NULL;
+}
+
+static void keep_answer(al_known_kernel *kernel, const al_size *size, const al_answer *made)
+{
+    size_t at = 0;
+    while (at < AL_KNOWN_ANSWERS && kernel->asked[at] != size->key)
+        at++;
+    if (at == AL_KNOWN_ANSWERS)
+        at = kernel->oldest++ % AL_KNOWN_ANSWERS;
+    kernel->asked[at] = size->key;
+    kernel->answers[at] = *made;
+}
+
+/* With the kernel's lock held. What the class is known for is read after its count, so that an answer never
+ * passes for newer than it is. */
 static void answer(al_known_kernel *kernel, const al_size *size, al_prediction *prediction)
 {
-    uint64_t clock = al_known_clock(kernel), moment = clock / MOMENT_RUNS;
+    uint64_t clock = al_known_clock(kernel);
+    uint64_t moment = kernel->curve.runs || kernel->curve.cold ? clock / MOMENT_RUNS : 0;
     hear(kernel);
-    al_answer *last = &kernel->answers[size->bucket % AL_KNOWN_ANSWERS];
-    if (last->version == kernel->version && last->moment == moment && last->work.flops == size->work.flops &&
-        last->work.bytes == size->work.bytes) {
+    const al_answer *last = find_answer(kernel, size, moment);
+    if (last) {
         *prediction = last->prediction;
         return;
     }
+    uint64_t taught = atomic_load_explicit(&kernel->of->taught, memory_order_acquire);
     take_rates(kernel);
     al_place_size here = size_on(kernel, size);
     al_belief belief = al_known_belief(kernel->of);
     al_expectation expectation = al_curve_expect(&kernel->curve, &belief, &here, clock);
     fill(&expectation, prediction);
-    if (kernel->curve.runs) /* else others may teach it */
-        *last = (al_answer){ kernel->version, moment, size->work, *prediction };
+    keep_answer(kernel, size, &(al_answer){ kernel->version, taught, moment, size->work, *prediction });
 }
 
 /* Before a build was seen on the class. */
@@ -211,6 +247,14 @@ static double build_s(const al_known_kernel *kernel)
     if (kernel->build.samples)
         return exp(kernel->build.log_time);
     return usual_s > 0 ? usual_s : thought_build_s(kernel);
+}
+
+void al_entry_fetch(const al_model_entry *entry)
+{
+    const al_known_kernel *kernel = entry->kernel;
+    __builtin_prefetch(&kernel->lock, 1);
+    __builtin_prefetch(kernel->asked, 0);
+    __builtin_prefetch(kernel->answers, 0);
 }
 
 void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction *prediction)

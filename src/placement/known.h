@@ -46,12 +46,13 @@ struct al_model_entry {
 /* The last answers: most launches ask for what was asked before. */
 typedef struct al_answer {
     uint64_t version; /* of the kernel when it was given; 0: none */
+    uint64_t taught;  /* the class's then; matters until the kernel has run */
     uint64_t moment;  /* al_known_clock(), in steps */
     allot_work work;
     al_prediction prediction;
 } al_answer;
 
-#define AL_KNOWN_ANSWERS 4
+#define AL_KNOWN_ANSWERS 8
 
 /* How far one kernel's fit lies from its place's prior, for the kernels not seen. */
 typedef struct al_testimony {
@@ -63,13 +64,15 @@ struct al_known_kernel {
     UT_hash_handle hh;
     al_known_class *of;
     al_family *family;
-    al_model_entry *entries; /* by place; guarded by the model's lock */
-    al_spin lock;            /* guards all below */
-    uint64_t version;        /* moves when anything below does */
-    uint64_t epoch;          /* the class's changes that it knows of */
-    uint64_t runs;           /* here, in this process */
-    uint64_t code;           /* of the source whose runs these are; 0: unknown */
-    al_rates rates;          /* the place's, when it first ran: sizes are told by them */
+    al_model_entry *entries;          /* by place; guarded by the model's lock */
+    al_spin lock;                     /* guards all below */
+    uint64_t version;                 /* moves when anything below does */
+    uint64_t epoch;                   /* the class's changes that it knows of */
+    uint64_t runs;                    /* here, in this process */
+    uint64_t code;                    /* of the source whose runs these are; 0: unknown */
+    al_rates rates;                   /* the place's, when it first ran: sizes are told by them */
+    uint64_t asked[AL_KNOWN_ANSWERS]; /* al_size.key of each answer: in one line of the cache */
+    unsigned oldest;                  /* answer, which goes for the next */
     al_answer answers[AL_KNOWN_ANSWERS];
     al_bucket build;        /* compiling it */
     al_curve curve;         /* large: behind what most questions need */
@@ -88,9 +91,10 @@ struct al_known_class {
     _Atomic double launch_s;                  /* written with the lock held; 0: unknown */
     _Atomic double build_s;
     _Atomic double told_build_s; /* al_model_key.compile_s; 0: none was told */
-    _Atomic uint64_t epoch;      /* changes seen on the place; its variance is there before it moves */
-    al_spin lock;                /* guards all below */
-    double suspicion;            /* variance that the last change gives the kernels that have not run since */
+    _Atomic uint64_t taught; /* moves after belief or rates do, with the lock held or before anybody asks */
+    _Atomic uint64_t epoch;  /* changes seen on the place; its variance is there before it moves */
+    al_spin lock;            /* guards all below */
+    double suspicion;        /* variance that the last change gives the kernels that have not run since */
     al_rates rates;
     al_belief belief;                    /* of a kernel's factors before it has run */
     double weight[2], sum[2], square[2]; /* of the kernels' testimonies */

@@ -317,6 +317,7 @@ static void forget_class(al_known_class *known)
     for (size_t i = 0; i < 2; i++)
         known->weight[i] = known->sum[i] = known->square[i] = 0;
     known->belief = al_rates_belief(&known->rates);
+    atomic_fetch_add_explicit(&known->taught, 1, memory_order_release);
     memset(&known->launch, 0, sizeof known->launch);
     memset(&known->build, 0, sizeof known->build);
     atomic_store(&known->launch_s, 0);

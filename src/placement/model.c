@@ -96,6 +96,7 @@ static void set_rates(al_known_class *known, const al_rates *measured)
         known->rates.overhead_s = overhead_s;
     }
     known->belief = al_rates_belief(&known->rates);
+    atomic_fetch_add_explicit(&known->taught, 1, memory_order_release);
 }
 
 /* The table's first of that text is in the table, the others hang behind it. */

@@ -35,6 +35,7 @@ typedef struct al_size {
     double reference_s; /* what it would take one plain core without overhead: the size by which launches of
                            one kernel are compared, whatever the place */
     size_t bucket;      /* its half octave */
+    uint64_t key;       /* of the work: hardly ever that of another */
 } al_size;
 
 al_size al_size_of(allot_work work);
@@ -82,6 +83,8 @@ void al_model_set_rates(al_model *model, const al_rates *measured);
 /* The entry for a key, made if there is none: it has no samples then. Valid until the model is destroyed.
  * NULL when memory is out; predicting from NULL is the caller's mistake, al_model_predict() copes. */
 al_model_entry *al_model_find(al_model *model, const al_model_key *key);
+/* Has what al_entry_predict() looks at first brought near from memory. */
+void al_entry_fetch(const al_model_entry *entry);
 void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction *prediction);
 void al_entry_learn(al_model_entry *entry, const al_size *size, const al_run *run);
 

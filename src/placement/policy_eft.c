@@ -55,10 +55,11 @@ static double seconds_of(const allot_candidate *candidate, enum measure measure)
 
 /* What one pass over the candidates finds. */
 typedef struct contest {
-    bool late;  /* nothing meets the deadline, or there is none: all are looked at */
-    int best;   /* by expectation */
-    int trial;  /* the one to try, with the least bound of those that may be: -1: none */
-    int modest; /* of those without samples the one with the least expectation */
+    bool late;   /* nothing meets the deadline, or there is none: all are looked at */
+    int best;    /* by expectation */
+    int fastest; /* of those that have run it, without waiting; -1: none has */
+    int trial;   /* the one to try, with the least bound of those that may be: -1: none */
+    int modest;  /* of those without samples the one with the least expectation */
     double best_cost;
     const char *why;     /* of the trial */
     double fastest_s;    /* the least expected run that is known; 0: runs count as they are */
@@ -71,7 +72,9 @@ static double weight(const contest *field, const allot_candidate *candidate)
     if (!field->fastest_s || !candidate->samples || !(candidate->usual_ratio > 0))
         return 1;
     double apart = sqrt(candidate->run_s / (field->fastest_s * candidate->usual_ratio));
-    return fmax(fmin(apart, ADVANTAGE_MOST), field->least_weight);
+    return apart > ADVANTAGE_MOST        ? ADVANTAGE_MOST
+           : apart > field->least_weight ? apart
+                                         : field->least_weight;
 }
 
 /* In seconds, or in joules. */
@@ -110,7 +113,11 @@ static void find_best(const allot_snapshot *snapshot, contest *field)
     for (size_t i = 0; i < snapshot->candidate_count; i++) {
         if (!counts(snapshot, field, i))
             continue;
+        const allot_candidate *candidate = &snapshot->candidates[i];
         double own = cost(snapshot, field, i, EXPECTED);
+        if (candidate->samples &&
+            (field->fastest < 0 || candidate->run_s < snapshot->candidates[field->fastest].run_s))
+            field->fastest = (int)i;
         if (field->best < 0 || own < field->best_cost) {
             field->best = (int)i;
             field->best_cost = own;
@@ -121,13 +128,7 @@ static void find_best(const allot_snapshot *snapshot, contest *field)
 /* Runs are weighed if the place that is fastest is not free; none counts for less if the best one is. */
 static void weigh(const allot_snapshot *snapshot, contest *field)
 {
-    const allot_candidate *fastest = NULL;
-    for (size_t i = 0; i < snapshot->candidate_count; i++) {
-        const allot_candidate *candidate = &snapshot->candidates[i];
-        if (counts(snapshot, field, i) && candidate->samples &&
-            (!fastest || candidate->run_s < fastest->run_s))
-            fastest = candidate;
-    }
+    const allot_candidate *fastest = field->fastest < 0 ? NULL : &snapshot->candidates[field->fastest];
     if (!fastest || !(fastest->ready_s > 0) || !(fastest->run_s > 0))
         return;
     field->fastest_s = fastest->run_s;
@@ -195,14 +196,25 @@ static const char *why_try(const allot_snapshot *snapshot, const contest *field,
     return NULL;
 }
 
+/* False at a glance: what costs no less than the best even if all were as good as can be is not tried, and
+ * what has run here is not tried for being modest. */
+static bool may_be_tried(const allot_snapshot *snapshot, const contest *field, size_t index)
+{
+    return snapshot->candidates[index].samples == 0 ||
+           cost(snapshot, field, index, ONCE_THERE) < field->best_cost;
+}
+
 static void find_trials(const allot_snapshot *snapshot, contest *field)
 {
     double trial_cost = INFINITY, modest_cost = INFINITY;
     for (size_t i = 0; i < snapshot->candidate_count; i++) {
-        if (!counts(snapshot, field, i) || (int)i == field->best)
+        if (!counts(snapshot, field, i) || (int)i == field->best || !may_be_tried(snapshot, field, i))
             continue;
-        double once_built = cost(snapshot, field, i, ONCE_BUILT),
-               expected = cost(snapshot, field, i, EXPECTED);
+        double once_built = cost(snapshot, field, i, ONCE_BUILT);
+        if (once_built > TRIAL_BOUND_MOST * field->best_cost &&
+            !(cost(snapshot, field, i, ONCE_THERE) < field->best_cost))
+            continue;
+        double expected = cost(snapshot, field, i, EXPECTED);
         const char *why = once_built < trial_cost ? why_try(snapshot, field, i) : NULL;
         if (why) {
             field->trial = (int)i;
@@ -215,14 +227,6 @@ static void find_trials(const allot_snapshot *snapshot, contest *field)
             modest_cost = expected;
         }
     }
-}
-
-static bool any_known(const allot_snapshot *snapshot)
-{
-    for (size_t i = 0; i < snapshot->candidate_count; i++)
-        if (snapshot->candidates[i].possible && snapshot->candidates[i].samples)
-            return true;
-    return false;
 }
 
 static void explore(allot_choice *choice, int chosen, const char *why)
@@ -250,13 +254,13 @@ static void settle(const allot_snapshot *snapshot, const contest *field, allot_c
 void al_policy_eft(const allot_snapshot *snapshot, void *user, allot_choice *choice)
 {
     (void)user;
-    contest field = { .late = !can_meet(snapshot), .best = -1, .trial = -1, .modest = -1 };
+    contest field = { .late = !can_meet(snapshot), .best = -1, .fastest = -1, .trial = -1, .modest = -1 };
     find_best(snapshot, &field);
     if (field.best < 0)
         return;
     weigh(snapshot, &field);
     settle(snapshot, &field, choice);
-    if (!any_known(snapshot))
+    if (field.fastest < 0) /* nothing is known to have run */
         return;
     find_trials(snapshot, &field);
     if (field.trial >= 0)
