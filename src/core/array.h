@@ -98,6 +98,8 @@ struct allot_array {
 
 /* An array of the library's own, for no executor's; NULL when memory is out. */
 allot_array *al_array_own(allot_type type, size_t count);
+/* The same over memory that is somebody else's and outlives it. */
+allot_array *al_array_over(allot_type type, size_t count, void *data);
 
 void al_memory_init(al_memory *memory, const al_memory_ops *ops);
 /* Brings what is current only there back to the host and destroys every copy. For a place that closes;

@@ -120,6 +120,11 @@ typedef struct al_place_kind {
                        size_t message_size);
     /* Describes the drivers behind its devices, as allot_drivers() does. NULL: it has none. */
     size_t (*drivers)(allot_driver_info *infos, size_t capacity);
+    /* Makes the launch that does in a worker process, as a launch of a C variant, what this one does on this
+     * kind's place `number`. NULL with status and failure set. NULL: the kind's launches cannot be isolated.
+     */
+    al_launch *(*isolate)(const al_launch *launch, unsigned number, allot_status *status,
+                          al_failure *failure);
 } al_place_kind;
 
 extern const al_place_kind *const al_place_kinds[]; /* ended by NULL; places/kinds.c */
