@@ -62,10 +62,12 @@ static void isolation_elsewhere_is_refused(void)
     allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 1));
     check_refused(square(executor, ALLOT_HINTS(.isolate = true, .place = ALLOT_THREAD)), ALLOT_UNSUPPORTED,
                   "thread cannot run a task apart");
-    check_refused(launch(executor, PROBE_SQUARE, ALLOT_HINTS(.isolate = true, .place = ALLOT_OPENCL)),
-                  ALLOT_UNSUPPORTED, "opencl cannot run a task apart");
-    check_refused(launch(executor, PROBE_SQUARE, ALLOT_HINTS(.isolate = true, .place_id = "opencl:0")),
-                  ALLOT_UNSUPPORTED, "opencl:0 cannot run a task apart");
+    check_refused(square(executor, ALLOT_HINTS(.isolate = true, .place = ALLOT_OPENCL)), ALLOT_UNSUPPORTED,
+                  "plain functions");
+    check_refused(square(executor, ALLOT_HINTS(.isolate = true, .place_id = "opencl:0")), ALLOT_UNSUPPORTED,
+                  "plain functions");
+    check_refused(launch(executor, PROBE_SQUARE, ALLOT_HINTS(.isolate = true, .place_id = "inline")),
+                  ALLOT_UNSUPPORTED, "inline cannot run a task apart");
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
 }
 

@@ -31,10 +31,13 @@ typedef struct workload {
     size_t ok, failed;
 } workload;
 
+static uint64_t budget_bytes; /* of device memory; 0: all */
+
 static allot_executor *open_executor(void)
 {
-    allot_executor *executor = allot_open(
-        ALLOT_OPTIONS(.threads = 1, .places = ALLOT_KIND_BIT(ALLOT_THREAD) | ALLOT_KIND_BIT(ALLOT_OPENCL)));
+    allot_executor *executor =
+        allot_open(ALLOT_OPTIONS(.threads = 1, .device_memory_bytes = budget_bytes,
+                                 .places = ALLOT_KIND_BIT(ALLOT_THREAD) | ALLOT_KIND_BIT(ALLOT_OPENCL)));
     REQUIRE(executor != NULL);
     return executor;
 }
@@ -661,6 +664,9 @@ static bool tiles_run_with(fault which, uint64_t k, cl_int code)
     make_tiles(&it, &all_tiles);
     for (int round = 0; round < 2; round++)
         run_tiles(&it, &all_tiles);
+    allot_metrics metrics = { .size = sizeof metrics };
+    allot_get_metrics(it.executor, &metrics);
+    CHECK(it.failed || (metrics.evictions > 0) == (budget_bytes > 0));
     for (size_t t = 0; t < TILES; t++) {
         allot_array_release(all_tiles.x[t]);
         allot_array_release(all_tiles.y[t]);
@@ -676,7 +682,7 @@ static bool tiles_run_with(fault which, uint64_t k, cl_int code)
     return injected;
 }
 
-static void tiles_arrive_whatever_fails(void)
+static void sweep_tiles(void)
 {
     static const fault faults[] = { EVENT_ENDS, CALL_FAILS, DEVICE_IS_LOST };
     static const uint64_t strides[] = { 2, 2 * STRIDE + 1, 6 * STRIDE + 1 };
@@ -689,6 +695,19 @@ static void tiles_arrive_whatever_fails(void)
         CHECK(k > 5 && k < CALLS_MAX);
         printf("up to %llu ", (unsigned long long)k);
     }
+}
+
+static void tiles_arrive_whatever_fails(void)
+{
+    sweep_tiles();
+}
+
+/* Each tile's launch makes others' copies go, of which half must be brought back. */
+static void copies_go_and_nothing_is_lost_whatever_fails(void)
+{
+    budget_bytes = 3 * N * sizeof(float);
+    sweep_tiles();
+    budget_bytes = 0;
 }
 
 static const test_fact facts[] = {
@@ -707,6 +726,8 @@ static const test_fact facts[] = {
     { "I8 data arrives whatever is late", data_arrives_whatever_is_late },
     { "I5 I6 I8 tiles go up, through a kernel and down beside each other, whatever fails",
       tiles_arrive_whatever_fails },
+    { "I5 I6 copies make room for others, and no data is lost, whatever fails",
+      copies_go_and_nothing_is_lost_whatever_fails },
     { NULL, NULL },
 };
 

@@ -55,6 +55,12 @@ typedef struct allot_options {
     int processes_max; /* the process place may grow to so many workers while all are busy and tasks wait; 0:
                           `processes`. Those beyond `processes` leave as threads do (idle_ns) */
     const allot_process_options *process; /* of worker processes: limits, life; NULL: the defaults */
+    /* What copies of arrays may take of each device's memory, bytes; 0: as much as the device says that it
+     * has. Where a copy finds no room, those go that were not used for longest, and of what is current there
+     * alone the data is brought back first; what a launch works on stays. Launches whose arrays do not fit
+     * together are refused with both figures. Not counted are arrays that the device reads in the host's own
+     * pages, and what launches take beside arrays. */
+    uint64_t device_memory_bytes;
 } allot_options;
 
 /* Fills *options with the defaults. */

@@ -43,7 +43,9 @@ typedef struct allot_metrics {
         places[ALLOT_METRICS_PLACES_MAX]; /* the first of them, in the order of allot_places();
                                              allot_get_place_metrics() reads any */
     uint64_t retries;                     /* attempts that failed and were made again (hints.retries) */
-    uint64_t deciding_ns; /* real time spent on choosing places; on simulated machines only, else 0 */
+    uint64_t deciding_ns;   /* real time spent on choosing places; on simulated machines only, else 0 */
+    uint64_t evictions;     /* copies of arrays that made room for others in devices' memories */
+    uint64_t evicted_bytes; /* how large these arrays were */
 } allot_metrics;
 
 /* Fills *metrics (whose size the caller set). ALLOT_INVALID on NULL or a size of 0. Never waits. */

@@ -63,9 +63,10 @@ typedef struct allot_hints {
     allot_kind place;     /* the kind of place; ALLOT_ANYWHERE: chosen */
     const char *place_id; /* an exact place, "opencl:1"; NULL: any of the kind. Copied */
     uint32_t forbid;      /* kinds not to use, ALLOT_KIND_BIT(kind) or-ed */
-    int priority; /* above 0: before others that wait on the thread place, below 0: after them, without ever
-                     starving them; simulated devices sort by it too, other places do not. Of
-                     launches that become ready together the greater is decided first */
+    int priority; /* above 0: before others that wait on the thread place or for a device, below 0: after
+                     them, without ever starving them (what a device's driver was given already is not
+                     overtaken); simulated devices sort by it too, other places do not. Of launches that
+                     become ready together the greater is decided first */
     /* From submission; 0: none; negative: passed already. A task that is not done by then ends with
      * ALLOT_DEADLINE: a pending one at once, a running one as allot_stop() says. */
     int64_t deadline_ns;
@@ -87,8 +88,17 @@ typedef struct allot_hints {
     const allot_array *near; /* that on which this array's first page lies; NULL: any */
     int near_node;           /* this one, as the kernel numbers them, plus 1; 0: any */
     /* The task runs in a worker process, so that its crash is an error here: as place = ALLOT_PROCESS.
-     * Refused with ALLOT_UNSUPPORTED where `place` or `place_id` ask for another place, an OpenCL device too:
-     * a driver's crash is this process's. */
+     *
+     * A launch with place = ALLOT_OPENCL, with place_id = "opencl:1", or of a kernel without a C variant runs
+     * the kernel's OpenCL variant in a worker, which opens that device (else the first one) for itself: a
+     * driver that crashes costs the worker, and one that hangs is ended with it by allot_stop() or the
+     * deadline. Its data is copied to the device and back each time, and the worker builds the kernel once.
+     * Drivers that start a linker to build (PoCL does) cannot in workers with no_exec. Not for ranges with an
+     * offset, specialisation constants and structs above 16 bytes. In records its name is followed by "
+     * (isolated)".
+     *
+     * Refused with ALLOT_UNSUPPORTED where `place` or `place_id` ask for another place, and for plain
+     * functions on devices. */
     bool isolate;
     allot_bound bound;
     uint64_t memory_bytes; /* the most memory that it will need, its arrays counted: places that have less

@@ -105,6 +105,12 @@ allot_array *al_array_own(allot_type type, size_t count)
     return array ? finish("al_array_own", array, NULL) : NULL;
 }
 
+allot_array *al_array_over(allot_type type, size_t count, void *data)
+{
+    allot_array *array = create(type, count, count * allot_type_size(type));
+    return array ? finish("al_array_over", array, data) : NULL;
+}
+
 allot_array *al_array_shared(size_t bytes)
 {
     allot_array *array = create(ALLOT_U8, bytes, bytes);

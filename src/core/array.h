@@ -49,8 +49,9 @@ struct al_memory {
     const _Atomic int64_t *clock; /* by which its operations are timed; NULL: the real one */
     pthread_mutex_t lock;         /* guards the three below; no other lock is taken under it */
     al_copy *copies, *abandoned;
-    unsigned leaving;                      /* copies unlinked and not destroyed yet */
-    _Atomic uint64_t bytes_to, bytes_from; /* moved so far, for metrics */
+    unsigned leaving;                          /* copies unlinked and not destroyed yet */
+    _Atomic uint64_t bytes_to, bytes_from;     /* moved so far, for metrics */
+    _Atomic uint64_t evictions, evicted_bytes; /* copies that made room for others, and how large they were */
 };
 
 struct al_copy {
@@ -90,12 +91,15 @@ struct allot_array {
     bool unread;                         /* written elsewhere since it was last mapped */
     _Atomic int host_waits;              /* threads that wait to map it for reading */
 
-    al_spans turns;              /* who uses which bytes: executor/graph.c; guarded by the graph's lock */
+    _Atomic unsigned pins; /* launches that have its copies in devices in hand: none of them is evicted */
+    al_spans turns;        /* who uses which bytes: executor/graph.c; guarded by the graph's lock */
     struct al_mapping *mappings; /* guarded by the graph's lock */
 };
 
 /* An array of the library's own, for no executor's; NULL when memory is out. */
 allot_array *al_array_own(allot_type type, size_t count);
+/* The same over memory that is somebody else's and outlives it. */
+allot_array *al_array_over(allot_type type, size_t count, void *data);
 
 void al_memory_init(al_memory *memory, const al_memory_ops *ops);
 /* Brings what is current only there back to the host and destroys every copy. For a place that closes;
@@ -111,6 +115,9 @@ void al_memory_lose(al_memory *memory);
 /* Makes room: brings back what is current in this copy alone, and destroys it. The caller holds its array,
  * and gives that up with it. */
 void al_memory_evict(al_copy *copy);
+/* The same, but at once or not: ALLOT_UNSUPPORTED, with no failure, if the array is pinned or being moved. An
+ * error: its data could not be brought back, and it stays. */
+allot_status al_memory_try_evict(al_copy *copy, al_failure *failure);
 /* Holds an array of which nothing more is known than that its copies are there; false: it is on its way out.
  */
 bool al_array_try_hold(allot_array *array);

@@ -521,6 +521,54 @@ void al_memory_lose(al_memory *memory)
         give_back(copy, false);
 }
 
+static bool try_start_moving(allot_array *array)
+{
+    pthread_mutex_lock(&array->lock);
+    bool free = !array->moving && !array->captive;
+    if (free)
+        array->moving = true;
+    pthread_mutex_unlock(&array->lock);
+    return free;
+}
+
+static allot_status write_back(al_copy *copy, al_failure *failure)
+{
+    al_range part = { 0, 0 };
+    al_moved moved = { 0 };
+    allot_status status = ALLOT_OK;
+    while (status == ALLOT_OK && only_here(copy, part.end, &part))
+        status = move(copy, part, false, &moved, failure);
+    return status;
+}
+
+/* By its mover: a launch that pins it now waits for us before it looks for its copy. */
+static allot_status evict_unpinned(al_copy *copy, al_failure *failure)
+{
+    al_memory *memory = copy->memory;
+    size_t bytes = copy->array->size_bytes;
+    if (atomic_load(&copy->array->pins))
+        return ALLOT_UNSUPPORTED;
+    allot_status status = write_back(copy, failure);
+    if (status != ALLOT_OK)
+        return status;
+    al_memory_forget(copy);
+    atomic_fetch_add_explicit(&memory->evictions, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&memory->evicted_bytes, bytes, memory_order_relaxed);
+    return ALLOT_OK;
+}
+
+allot_status al_memory_try_evict(al_copy *copy, al_failure *failure)
+{
+    allot_array *array = copy->array;
+    allot_status status = ALLOT_UNSUPPORTED;
+    if (try_start_moving(array)) {
+        status = evict_unpinned(copy, failure);
+        end_moving(array);
+    }
+    allot_array_release(array);
+    return status;
+}
+
 void al_memory_evict(al_copy *copy)
 {
     give_back(copy, true);

@@ -154,8 +154,10 @@ allot_kernel *allot_kernel_hold(allot_kernel *kernel)
 
 void allot_kernel_release(allot_kernel *kernel)
 {
-    if (kernel && atomic_fetch_sub_explicit(&kernel->references, 1, memory_order_acq_rel) == 1)
-        free(kernel);
+    if (!kernel || atomic_fetch_sub_explicit(&kernel->references, 1, memory_order_acq_rel) != 1)
+        return;
+    free(kernel->owned);
+    free(kernel);
 }
 
 const char *allot_kernel_name(const allot_kernel *kernel)

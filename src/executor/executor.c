@@ -300,6 +300,7 @@ static allot_executor *create(const allot_options *options, const allot_process_
                            .threads_max = options->threads_max ? options->threads_max : threads,
                            .idle_ns = options->idle_ns,
                            .bind_threads = options->bind_threads,
+                           .device_memory_bytes = options->device_memory_bytes,
                            .caps_libraries = !options->keep_blas_threads && !sim };
     executor->kinds = sim ? 0 : options->places ? options->places : ALL_KINDS;
     executor->model = al_model_create();

@@ -33,6 +33,15 @@ static void fill_place(const al_place *place, allot_place_metrics *metrics)
     metrics->bytes_out = place->memory ? get(&place->memory->bytes_from) : 0;
 }
 
+static void count_evictions(const allot_executor *executor, allot_metrics *now)
+{
+    for (size_t i = 0; i < now->place_count; i++) {
+        const al_memory *memory = executor->places[i]->memory;
+        now->evictions += memory ? get(&memory->evictions) : 0;
+        now->evicted_bytes += memory ? get(&memory->evicted_bytes) : 0;
+    }
+}
+
 allot_status allot_get_metrics(allot_executor *executor, allot_metrics *metrics)
 {
     if (!executor || !metrics || !metrics->size)
@@ -48,6 +57,7 @@ allot_status allot_get_metrics(allot_executor *executor, allot_metrics *metrics)
     for (size_t i = 0; i < now.place_count && i < ALLOT_METRICS_PLACES_MAX; i++)
         fill_place(executor->places[i], &now.places[i]);
     now.retries = atomic_load_explicit(&executor->retries, memory_order_relaxed);
+    count_evictions(executor, &now);
     now.deciding_ns = atomic_load_explicit(&executor->deciding_ns, memory_order_relaxed);
     memcpy(metrics, &now, now.size);
     return ALLOT_OK;

@@ -3,6 +3,7 @@
 #include "core/batch.h"
 #include "core/chunk.h"
 #include "executor/arm.h"
+#include "executor/isolate.h"
 #include "observe/trace.h"
 #include "places/thread/pool.h"
 #include <math.h>
@@ -43,11 +44,14 @@ static bool is_account(double value)
     return isfinite(value) && value >= 0;
 }
 
-/* Isolation is a worker process's; nothing else has it to give yet. */
+/* Isolation is a worker process's: also a device's launches run there then, al_isolate() sees to it. */
 static allot_status isolate(allot_hints *hints, al_failure *failure)
 {
-    bool elsewhere = hints->place != ALLOT_ANYWHERE && hints->place != ALLOT_PROCESS;
-    bool named = hints->place_id && strcmp(hints->place_id, "process") != 0;
+    bool device = al_isolate_device(hints);
+    bool elsewhere = hints->place != ALLOT_ANYWHERE && hints->place != ALLOT_PROCESS && !device;
+    bool named = hints->place_id && strcmp(hints->place_id, "process") != 0 && !device;
+    if (device)
+        return ALLOT_OK;
     if (elsewhere || named)
         return al_failure_set(
             failure, ALLOT_UNSUPPORTED,
@@ -181,6 +185,9 @@ typedef struct submission {
 static allot_status check_submission(submission *what, const void *in, al_failure *failure)
 {
     allot_status status = check_caller(what->executor, what->given, what->hints, failure);
+    if (status == ALLOT_OK && what->hints->isolate && al_isolate_device(what->hints))
+        return al_failure_set(failure, ALLOT_UNSUPPORTED,
+                              "hints.isolate: a device runs kernels, not plain functions");
     if (status == ALLOT_OK && !what->function)
         return al_failure_set(failure, ALLOT_INVALID, "the function is NULL");
     if (status == ALLOT_OK && !in && what->in_size)
@@ -406,6 +413,8 @@ allot_future *allot_launch(allot_executor *executor, const allot_kernel *kernel,
     if (status != ALLOT_OK)
         return refuse(executor, status, &failure);
     al_launch *launch = al_launch_create(kernel, range, args, arg_count, &status, &failure);
+    if (launch && hints.isolate)
+        launch = al_isolate(launch, &hints, &status, &failure);
     if (!launch)
         return abandon(executor, NULL, status, &failure);
     al_task *task = al_task_create(NULL, NULL, 0, 0, 2);

@@ -106,7 +106,8 @@ typedef struct al_place_config {
     allot_process_options process; /* read, and checked */
     int64_t idle_ns;               /* 0: as the place thinks best */
     bool bind_threads;
-    bool caps_libraries; /* workers keep other libraries from starting teams: topology/citizen.h */
+    uint64_t device_memory_bytes; /* for copies of arrays in each device's; 0: all of it */
+    bool caps_libraries;          /* workers keep other libraries from starting teams: topology/citizen.h */
 } al_place_config;
 
 /* A kind of place that this build has. */
@@ -119,6 +120,11 @@ typedef struct al_place_kind {
                        size_t message_size);
     /* Describes the drivers behind its devices, as allot_drivers() does. NULL: it has none. */
     size_t (*drivers)(allot_driver_info *infos, size_t capacity);
+    /* Makes the launch that does in a worker process, as a launch of a C variant, what this one does on this
+     * kind's place `number`. NULL with status and failure set. NULL: the kind's launches cannot be isolated.
+     */
+    al_launch *(*isolate)(const al_launch *launch, unsigned number, allot_status *status,
+                          al_failure *failure);
 } al_place_kind;
 
 extern const al_place_kind *const al_place_kinds[]; /* ended by NULL; places/kinds.c */

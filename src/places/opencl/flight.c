@@ -1,6 +1,7 @@
 #include "places/opencl/flight.h"
 #include "base/clock.h"
 #include "places/opencl/health.h"
+#include "places/opencl/room.h"
 #include <stdlib.h>
 
 #define ROOM                                                                                                 \
@@ -32,6 +33,7 @@ static void fill(al_opencl_flight *flight, al_task *task)
     flight->task = task;
     flight->launch = (al_launch *)((unsigned char *)flight + padded(sizeof *flight));
     al_launch_copy(flight->launch, al_task_launch(task));
+    al_opencl_room_pin(flight->launch);
     flight->began_ns = al_clock_now_ns();
     flight->allowed_ns = al_opencl_health_allows(flight->self, charged_ns);
     atomic_store_explicit(&flight->claimed, false, memory_order_release); /* pairs with claiming it */
@@ -120,6 +122,8 @@ void al_opencl_flight_release(al_opencl_flight *flight)
     if (atomic_fetch_sub_explicit(&flight->holders, 1, memory_order_acq_rel) != 1)
         return;
     for_captives(flight, al_array_let_go);
+    if (flight->launch)
+        al_opencl_room_unpin(&flight->self->memory, flight->launch);
     if (al_opencl_here() & AL_OPENCL_CALLED_BACK && flight->launch && !release_most_arrays(flight->launch))
         al_opencl_leave_over(flight->self, flight);
     else

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "places/opencl/error.h"
 #include "places/opencl/health.h"
+#include "places/opencl/room.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -369,6 +370,9 @@ static allot_status have_program(order *given, al_failure *failure)
         return ALLOT_OK;
     if (!al_opencl_accepts(self, given->launch, why, sizeof why))
         return al_failure_set(failure, ALLOT_UNSUPPORTED, "%s", why);
+    /* Before the device was opened it was not known what of its memory they take. */
+    if (!al_opencl_room_fits(&self->memory, given->launch, why, sizeof why))
+        return al_failure_set(failure, ALLOT_TOO_LARGE, "%s: %s", given->launch->kernel->desc.name, why);
     return al_opencl_programs_get(&self->programs, given->launch, &given->flight->program, failure);
 }
 

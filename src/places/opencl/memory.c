@@ -2,17 +2,11 @@
 #include "base/clock.h"
 #include "places/opencl/error.h"
 #include "places/opencl/pages.h"
+#include "places/opencl/room.h"
 #include <stdlib.h>
 #include <unistd.h>
 
-typedef struct buffer_copy {
-    al_copy copy;
-    cl_mem buffer; /* NULL for an array of no bytes */
-    /* Of the host's latest writes to shared pages, or of the latest upload that nobody waited for, till it
-     * was seen to be over; or NULL. */
-    cl_event announced;
-    int64_t sent_ns; /* when that upload is expected to be over */
-} buffer_copy;
+typedef al_opencl_copy buffer_copy;
 
 static al_opencl_device *device_of(const al_copy *copy)
 {
@@ -34,7 +28,7 @@ static allot_status make_buffer(buffer_copy *copy, al_opencl_device *device, all
         return al_failure_set(failure, ALLOT_TOO_LARGE,
                               "an array of %zu bytes is larger than the largest buffer of %s, %llu bytes",
                               array->size_bytes, device->name, (unsigned long long)device->max_buffer_bytes);
-    copy->copy.shares_pages = can_share(device, array);
+    copy->copy.shares_pages = copy->room_bytes == 0;
     if (array->size_bytes) {
         cl_mem_flags flags = CL_MEM_READ_WRITE | (copy->copy.shares_pages ? CL_MEM_USE_HOST_PTR : 0);
         copy->buffer = clCreateBuffer(device->context, flags, array->size_bytes,
@@ -43,14 +37,33 @@ static allot_status make_buffer(buffer_copy *copy, al_opencl_device *device, all
     return code == CL_SUCCESS ? ALLOT_OK : al_opencl_error(failure, "clCreateBuffer", code, device->name);
 }
 
-static allot_status create(al_memory *memory, allot_array *array, al_copy **copy, al_failure *failure)
+size_t al_opencl_memory_needs(const al_opencl_memory *memory, const allot_array *array)
 {
-    al_opencl_memory_sweep((al_opencl_memory *)memory); /* there may be no room before */
+    return can_share(memory->device, array) ? 0 : array->size_bytes;
+}
+
+static void note_use(al_opencl_memory *memory, buffer_copy *copy)
+{
+    uint64_t use = atomic_fetch_add_explicit(&memory->uses, 1, memory_order_relaxed) + 1;
+    atomic_store_explicit(&copy->used, use, memory_order_relaxed);
+}
+
+static allot_status create(al_memory *base, allot_array *array, al_copy **copy, al_failure *failure)
+{
+    al_opencl_memory *memory = (al_opencl_memory *)base;
+    al_opencl_memory_sweep(memory); /* there may be no room before */
     buffer_copy *made = calloc(1, sizeof *made);
     if (!made)
         return al_failure_set(failure, ALLOT_NO_MEMORY, "out of memory");
-    allot_status status = make_buffer(made, ((al_opencl_memory *)memory)->device, array, failure);
+    made->room_bytes = al_opencl_memory_needs(memory, array);
+    note_use(memory, made);
+    allot_status status =
+        made->room_bytes ? al_opencl_room_take(memory, made->room_bytes, failure) : ALLOT_OK;
+    bool taken = status == ALLOT_OK;
+    if (taken)
+        status = make_buffer(made, memory->device, array, failure);
     if (status != ALLOT_OK) {
+        al_opencl_room_give(memory, taken ? made->room_bytes : 0);
         free(made);
         return status;
     }
@@ -65,6 +78,7 @@ static void free_copy(al_copy *copy)
         clReleaseEvent(mine->announced);
     if (mine->buffer)
         clReleaseMemObject(mine->buffer);
+    al_opencl_room_give((al_opencl_memory *)copy->memory, mine->room_bytes);
     free(mine);
 }
 
@@ -226,6 +240,16 @@ void al_opencl_memory_init(al_opencl_memory *memory, al_opencl_device *device)
     memory->device = device;
     pthread_mutex_init(&memory->announcing, NULL);
     atomic_init(&memory->graves, NULL);
+    atomic_init(&memory->uses, 0);
+    atomic_init(&memory->wanting, false);
+    memory->budget_bytes = device->memory_bytes;
+    memory->room_bytes = 0;
+    pthread_mutex_init(&memory->room, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* what al_clock_now_ns() reads */
+    pthread_cond_init(&memory->roomier, &attributes);
+    pthread_condattr_destroy(&attributes);
     atomic_init(&memory->busy, false);
     atomic_init(&memory->uploads, 0);
     atomic_init(&memory->fs_per_byte, 0);
@@ -237,6 +261,8 @@ void al_opencl_memory_fini(al_opencl_memory *memory)
     al_memory_fini(&memory->base);
     al_opencl_memory_sweep(memory);
     pthread_mutex_destroy(&memory->announcing);
+    pthread_mutex_destroy(&memory->room);
+    pthread_cond_destroy(&memory->roomier);
 }
 
 void al_opencl_memory_clear(al_opencl_memory *memory)
@@ -333,6 +359,8 @@ cl_int al_opencl_view_init(al_opencl_view *view, al_opencl_memory *memory, al_co
     if (argument->begin == argument->end)
         return CL_SUCCESS;
     buffer_copy *mine = (buffer_copy *)copy;
+    if (mine->room_bytes)
+        note_use(memory, mine);
     view->whole = view->buffer = mine->buffer;
     cl_int code = look_at_announced(view, mine, call);
     if (code != CL_SUCCESS && announce_anew(mine, argument))

@@ -16,7 +16,25 @@ typedef struct al_opencl_memory {
     _Atomic int64_t sent_ns;   /* when all uploads are expected to be over */
     _Atomic unsigned uploads;  /* that were not */
     _Atomic(al_copy *) graves; /* of arrays that were freed in a driver's callback, linked by next_of_array */
+    uint64_t budget_bytes;     /* room.h: what copies may take; 0: no limit. Set before the first */
+    _Atomic uint64_t uses;     /* of copies, so far */
+    _Atomic bool wanting;      /* somebody looks for room */
+    pthread_mutex_t room;      /* guards the one below */
+    uint64_t room_bytes;       /* what copies take */
+    pthread_cond_t roomier;
 } al_opencl_memory;
+
+/* A copy: one buffer. */
+typedef struct al_opencl_copy {
+    al_copy copy;
+    cl_mem buffer; /* NULL for an array of no bytes */
+    /* Of the host's latest writes to shared pages, or of the latest upload that nobody waited for, till it
+     * was seen to be over; or NULL. */
+    cl_event announced;
+    int64_t sent_ns;       /* when that upload is expected to be over */
+    size_t room_bytes;     /* that it takes of the device's memory: room.h */
+    _Atomic uint64_t used; /* when last, in uses of the memory */
+} al_opencl_copy;
 
 void al_opencl_memory_init(al_opencl_memory *memory, al_opencl_device *device);
 /* Brings the data back and frees all copies; for a place that closes. */
@@ -30,6 +48,10 @@ static inline bool al_opencl_memory_has_graves(al_opencl_memory *memory)
 {
     return atomic_load_explicit(&memory->graves, memory_order_relaxed) != NULL; /* sweeping acquires them */
 }
+
+/* What a copy of the array takes, or would take, of the device's memory; of a device that was not opened yet
+ * a guess. */
+size_t al_opencl_memory_needs(const al_opencl_memory *memory, const allot_array *array);
 
 /* True if making the argument current here would not have to wait for a copy to end. A guess while nothing is
  * locked: right but for rare races. */

@@ -5,7 +5,9 @@
 #include "places/opencl/flight.h"
 #include "places/opencl/health.h"
 #include "places/opencl/icd.h"
+#include "places/opencl/isolate.h"
 #include "places/opencl/launch.h"
+#include "places/opencl/room.h"
 #include "places/opencl/quarantine.h"
 #include "places/opencl/source.h"
 #include <signal.h>
@@ -98,6 +100,7 @@ static bool can_run(const al_place *place, const al_task *task, char *why, size_
     const al_launch *launch = al_task_launch(task);
     return al_opencl_accepts(self, launch, why, why_size) &&
            arrays_fit(&self->device, launch, why, why_size) &&
+           al_opencl_room_fits(&self->memory, launch, why, why_size) &&
            al_opencl_programs_trust(&((al_opencl *)place)->programs, launch, why, why_size);
 }
 
@@ -232,7 +235,7 @@ static void clear_leftovers(al_opencl *self)
 
 static void take_one(al_opencl *self)
 {
-    al_task *task = al_queue_pop(&self->queue);
+    al_task *task = al_opencl_bands_pop(&self->queue);
     task->more->slot = NULL;
     al_opencl_flight *flight = reserve(self, task);
     pthread_mutex_unlock(&self->lock);
@@ -242,7 +245,7 @@ static void take_one(al_opencl *self)
 
 static void refuse_one(al_opencl *self)
 {
-    al_task *task = al_queue_pop(&self->queue);
+    al_task *task = al_opencl_bands_pop(&self->queue);
     task->more->slot = NULL;
     pthread_mutex_unlock(&self->lock);
     al_opencl_health_refuse(self, task);
@@ -352,7 +355,7 @@ static al_task *take_gathered(al_opencl *self, al_opencl_flight **flight)
 {
     pthread_mutex_lock(&self->lock);
     bool may = self->queue.length && has_room(self, 1) && !self->probe_ns;
-    al_task *task = may ? al_queue_pop(&self->queue) : NULL;
+    al_task *task = may ? al_opencl_bands_pop(&self->queue) : NULL;
     if (task) {
         task->more->slot = NULL;
         *flight = reserve(self, task);
@@ -366,7 +369,7 @@ static void leave_to_thread(al_opencl *self, al_task *task, al_opencl_flight *fl
 {
     pthread_mutex_lock(&self->lock);
     task->more->slot = self;
-    al_queue_push_first(&self->queue, task);
+    al_opencl_bands_push_first(&self->queue, task);
     pthread_mutex_unlock(&self->lock);
     if (flight)
         al_opencl_flight_release(flight);
@@ -409,7 +412,7 @@ static void enqueue(al_place *place, al_task *task)
         flight = reserve(self, task);
     else {
         task->more->slot = self;
-        al_queue_push(&self->queue, task);
+        al_opencl_bands_push(&self->queue, task);
     }
     pthread_mutex_unlock(&self->lock);
     if (direct) {
@@ -430,10 +433,10 @@ static al_task *withdraw(al_place *place, al_task *which)
 {
     al_opencl *self = opencl_from(place);
     pthread_mutex_lock(&self->lock);
-    al_task *given = which ? which : self->queue.last;
+    al_task *given = which ? which : al_opencl_bands_last(&self->queue);
     if (given && given->more->slot == self) {
         given->more->slot = NULL;
-        al_queue_remove(&self->queue, given);
+        al_opencl_bands_remove(&self->queue, given);
     } else
         given = NULL;
     pthread_mutex_unlock(&self->lock);
@@ -588,7 +591,6 @@ static size_t discover_platform(cl_platform_id platform, al_place **places, size
 static size_t discover(const al_place_config *config, al_place **places, size_t capacity, char *message,
                        size_t message_size)
 {
-    (void)config;
     cl_platform_id platforms[PLATFORMS_MAX];
     cl_uint count = 0;
     size_t made = 0;
@@ -603,9 +605,11 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     }
     for (cl_uint p = 0; p < count && p < PLATFORMS_MAX; p++)
         made += discover_platform(platforms[p], places + made, capacity - made, made, message, message_size);
+    for (size_t i = 0; i < made && config->device_memory_bytes; i++)
+        opencl_from(places[i])->memory.budget_bytes = config->device_memory_bytes;
     if (made == 0 && message_size && !message[0])
         say(message, message_size, "no OpenCL device: %u platforms, none of which has one", (unsigned)count);
     return made;
 }
 
-const al_place_kind al_opencl_kind = { ALLOT_OPENCL, true, discover, al_quarantine_list };
+const al_place_kind al_opencl_kind = { ALLOT_OPENCL, true, discover, al_quarantine_list, al_opencl_isolate };

@@ -1,0 +1,261 @@
+/* The isolated lane: a device's kernel in a worker process, which a driver that crashes or never comes back
+ * takes with it, and nothing else. */
+#include "probe_kernels.h"
+#include "support.h"
+#include <allot/numeric.h>
+#include <string.h>
+
+enum {
+    N = 1000
+};
+
+static allot_executor *open_executor(void)
+{
+    allot_executor *executor = allot_open(ALLOT_OPTIONS(.threads = 1, .processes = 1));
+    REQUIRE(executor != NULL);
+    return executor;
+}
+
+static void wait_for(allot_future *future)
+{
+    CHECK_STATUS(allot_wait(future, 90 * SECOND), ALLOT_OK);
+    if (allot_future_status(future) != ALLOT_OK)
+        printf("\n    %s", allot_future_error(future));
+}
+
+static bool all_are(allot_array *array, float expected)
+{
+    const float *data = allot_array_map(array, ALLOT_READ);
+    bool right = data != NULL;
+    for (size_t i = 0; right && i < N; i++)
+        right = data[i] == expected;
+    if (data)
+        allot_array_unmap(array);
+    return right;
+}
+
+/* ---- Kernels for devices alone: y = what the expression says ---- */
+
+static const allot_param params[] = {
+    { .name = "x", .access = ALLOT_READ, .distribution = ALLOT_SLICED },
+    { .name = "y", .access = ALLOT_WRITE, .distribution = ALLOT_SLICED },
+};
+
+static allot_kernel *device_kernel(const char *text)
+{
+    allot_kernel *kernel = allot_kernel_create(
+        ALLOT_KERNEL(.name = "probe", .params = params, .param_count = 2, .opencl_source = text));
+    REQUIRE(kernel != NULL);
+    return kernel;
+}
+
+#define TEXT(body) "__kernel void probe(__global const T *x, __global T *y)\n{\n" body "}\n"
+
+/* Runs it with 3 in x; true if it went well and y is all `expected`. */
+static allot_status run(allot_executor *executor, const char *text, const allot_hints *hints, float expected,
+                        char *error, size_t error_size)
+{
+    allot_kernel *kernel = device_kernel(text);
+    allot_array *x = allot_array_full(executor, ALLOT_F32, N, 3),
+                *y = allot_array_full(executor, ALLOT_F32, N, 0);
+    allot_future *future =
+        allot_launch(executor, kernel, allot_range(N), ALLOT_ARGS(allot_in(x), allot_out(y)), hints);
+    CHECK_STATUS(allot_wait(future, 90 * SECOND), ALLOT_OK);
+    allot_status status = allot_future_status(future);
+    snprintf(error, error_size, "%s", allot_future_error(future));
+    if (status == ALLOT_OK) {
+        CU_ASSERT_STRING_EQUAL(allot_future_place(future), "process");
+        CHECK(all_are(y, expected));
+    }
+    allot_release(future);
+    allot_array_release(x);
+    allot_array_release(y);
+    allot_kernel_release(kernel);
+    return status;
+}
+
+/* ---- Facts ---- */
+
+static void a_kernel_without_a_c_variant_runs_in_a_worker(void)
+{
+    char error[1000];
+    allot_executor *executor = open_executor();
+    for (int i = 0; i < 3; i++)
+        CHECK_STATUS(run(executor, TEXT("y[get_global_id(0)] = 2 * x[get_global_id(0)];\n"),
+                         ALLOT_HINTS(.isolate = true), 6, error, sizeof error),
+                     ALLOT_OK);
+    CU_ASSERT_STRING_EQUAL(error, "");
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
+static void one_with_a_c_variant_runs_its_device_variant_where_that_is_asked_for(void)
+{
+    allot_executor *executor = open_executor();
+    const allot_hints *ways[] = { ALLOT_HINTS(.isolate = true, .place = ALLOT_OPENCL),
+                                  ALLOT_HINTS(.isolate = true, .place_id = "opencl:0") };
+    for (size_t i = 0; i < 2; i++) {
+        allot_array *x = allot_array_full(executor, ALLOT_F32, N, 3),
+                    *y = allot_array_full(executor, ALLOT_F32, N, 4);
+        allot_future *future = allot_launch(executor, allot_axpy(), allot_range(N),
+                                            ALLOT_ARGS(allot_f32(2), allot_in(x), allot_inout(y)), ways[i]);
+        wait_for(future);
+        CHECK_STATUS(allot_future_status(future), ALLOT_OK);
+        CU_ASSERT_STRING_EQUAL(allot_future_place(future), "process");
+        CU_ASSERT_STRING_EQUAL(allot_future_decision(future)->task, "axpy (isolated)");
+        CHECK(all_are(y, 10));
+        allot_release(future);
+        allot_array_release(x);
+        allot_array_release(y);
+    }
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
+/* Views, strides, reductions, structs, integers. */
+static void every_form_of_argument_travels(void)
+{
+    static const char text[] =
+        "typedef struct { int by; float plus; } factors;\n"
+        "__kernel void scale(__global const T *x, allot_layout at, __global T *y, allot_layout to,\n"
+        "                    factors with, uint more, __local T *room, __global T *sum)\n"
+        "{\n"
+        "    size_t i = get_global_id(0), j = get_global_id(1);\n"
+        "    size_t l = get_local_id(0) * get_local_size(1) + get_local_id(1);\n"
+        "    size_t group = get_group_id(0) + get_num_groups(0) * get_group_id(1);\n"
+        "    T value = x[i * at.stride[0] + j * at.stride[1]];\n"
+        "    y[i * to.stride[0] + j * to.stride[1]] += value * with.by + with.plus + more;\n"
+        "    room[l] = value;\n"
+        "    barrier(CLK_LOCAL_MEM_FENCE);\n"
+        "    if (l == 0) {\n"
+        "        T all = 0;\n"
+        "        for (size_t k = 0; k < get_local_size(0) * get_local_size(1); k++)\n"
+        "            all += room[k];\n"
+        "        sum[group] = all;\n"
+        "    }\n"
+        "}\n";
+    static const struct {
+        int32_t by;
+        float plus;
+    } with = { 3, 0.5f };
+    static const allot_param all[] = {
+        { .name = "x", .access = ALLOT_READ, .distribution = ALLOT_SLICED, .rank = 2, .strided = true },
+        { .name = "y", .access = ALLOT_READ_WRITE, .distribution = ALLOT_SLICED, .rank = 2, .strided = true },
+        { .name = "with", .bytes = sizeof with },
+        { .name = "more", .type = ALLOT_U32 },
+        { .name = "room", .local = true },
+        { .name = "sum", .access = ALLOT_WRITE, .distribution = ALLOT_REDUCED, .reduce = ALLOT_SUM },
+    };
+    allot_executor *executor = open_executor();
+    allot_kernel *kernel = allot_kernel_create(
+        ALLOT_KERNEL(.name = "scale", .params = all, .param_count = 6, .opencl_source = text));
+    allot_array *x = allot_array_full(executor, ALLOT_F32, 100, 2),
+                *y = allot_array_full(executor, ALLOT_F32, 100, 1);
+    allot_array *sum = allot_array_full(executor, ALLOT_F32, 1, -7);
+    allot_view from = allot_view_2d(x, 5, 8, 6, 10), to = allot_view_2d(y, 11, 8, 6, 9);
+    allot_future *future =
+        allot_launch(executor, kernel, allot_range_2d(8, 6),
+                     ALLOT_ARGS(allot_in_view(from), allot_inout_view(to), allot_bytes(&with, sizeof with),
+                                allot_u32(4), allot_local(4096), allot_out(sum)),
+                     ALLOT_HINTS(.isolate = true));
+    wait_for(future);
+    CHECK_STATUS(allot_future_status(future), ALLOT_OK);
+    const float *data = allot_array_map(y, ALLOT_READ), *total = allot_array_map(sum, ALLOT_READ);
+    REQUIRE(data && total);
+    CU_ASSERT_EQUAL(*total, 96);
+    for (size_t i = 0; i < 100; i++) {
+        bool inside = i >= 11 && (i - 11) / 9 < 8 && (i - 11) % 9 < 6;
+        CHECK(data[i] == (inside ? 1 + 2 * 3 + 0.5f + 4 : 1));
+    }
+    allot_array_unmap(y);
+    allot_array_unmap(sum);
+    allot_release(future);
+    allot_array_release(x), allot_array_release(y), allot_array_release(sum);
+    allot_kernel_release(kernel);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
+static void a_crash_costs_the_worker_alone(void)
+{
+    char error[1000];
+    allot_executor *executor = open_executor();
+    const allot_hints *hints = ALLOT_HINTS(.isolate = true);
+    CHECK_STATUS(run(executor,
+                     TEXT("((volatile __global T *)(x[0] == 3 ? (size_t)16 : (size_t)y))[0] = 1;\n"), hints,
+                     0, error, sizeof error),
+                 ALLOT_WORKER_DIED);
+    CHECK(strstr(error, "SIGSEGV") != NULL);
+    CHECK_STATUS(run(executor, TEXT("y[get_global_id(0)] = 7;\n"), hints, 7, error, sizeof error), ALLOT_OK);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
+/* The driver never comes back: only the end of its process ends it. */
+static void a_hang_ends_with_the_deadline_or_a_stop(void)
+{
+    static const char endless[] = TEXT("volatile __global T *there = y;\n"
+                                       "while (x[0] == 3)\n"
+                                       "    there[get_global_id(0)] += 1;\n");
+    char error[1000];
+    allot_executor *executor = open_executor();
+    CHECK_STATUS(run(executor, endless,
+                     ALLOT_HINTS(.isolate = true, .deadline_ns = 4 * SECOND, .grace_ns = SECOND / 10), 0,
+                     error, sizeof error),
+                 ALLOT_DEADLINE);
+    CHECK_STATUS(run(executor, TEXT("y[get_global_id(0)] = 7;\n"), ALLOT_HINTS(.isolate = true), 7, error,
+                     sizeof error),
+                 ALLOT_OK);
+    allot_kernel *kernel = device_kernel(endless);
+    allot_array *x = allot_array_full(executor, ALLOT_F32, N, 3),
+                *y = allot_array_full(executor, ALLOT_F32, N, 0);
+    allot_future *future = allot_launch(executor, kernel, allot_range(N),
+                                        ALLOT_ARGS(allot_in(x), allot_out(y)), ALLOT_HINTS(.isolate = true));
+    while (!allot_running(future) && !allot_done(future))
+        sched_yield();
+    allot_stop(future, SECOND / 10);
+    CHECK_STATUS(allot_wait(future, 60 * SECOND), ALLOT_OK);
+    CHECK_STATUS(allot_future_status(future), ALLOT_STOPPED);
+    allot_release(future);
+    allot_array_release(x);
+    allot_array_release(y);
+    allot_kernel_release(kernel);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
+static void what_does_not_build_says_why(void)
+{
+    char error[2000];
+    allot_executor *executor = open_executor();
+    CHECK_STATUS(
+        run(executor, TEXT("this is no OpenCL;\n"), ALLOT_HINTS(.isolate = true), 0, error, sizeof error),
+        ALLOT_BUILD);
+    CHECK(strstr(error, "does not build on") != NULL);
+    CHECK_STATUS(run(executor, TEXT("y[get_global_id(0)] = 7;\n"),
+                     ALLOT_HINTS(.isolate = true, .place_id = "opencl:77"), 0, error, sizeof error),
+                 ALLOT_NO_DEVICE);
+    CHECK(strstr(error, "opencl:77") != NULL);
+    CHECK_STATUS(run(executor, TEXT("y[get_global_id(0)] = 7;\n"),
+                     ALLOT_HINTS(.isolate = true, .place_id = "opencl:x"), 0, error, sizeof error),
+                 ALLOT_NO_DEVICE);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
+int main(int argc, char **argv)
+{
+    static const test_fact facts[] = {
+        { "a kernel without a C variant runs in a worker", a_kernel_without_a_c_variant_runs_in_a_worker },
+        { "one with a C variant runs its device variant where that is asked for",
+          one_with_a_c_variant_runs_its_device_variant_where_that_is_asked_for },
+        { "every form of argument travels", every_form_of_argument_travels },
+        { "a crash costs the worker alone", a_crash_costs_the_worker_alone },
+        { "a hang ends with the deadline, or a stop", a_hang_ends_with_the_deadline_or_a_stop },
+        { "what does not build says why", what_does_not_build_says_why },
+        { NULL, NULL },
+    };
+    setenv("POCL_DEVICES", "pthread", 0);
+    setenv("TEST_WATCHDOG_S", "200", 0);
+    setenv("ALLOT_LOG", "error", 0);
+    allot_executor *executor = allot_open(NULL);
+    bool there = executor && has_place(executor, ALLOT_OPENCL);
+    allot_close(executor);
+    if (!there)
+        return test_skip("no OpenCL device");
+    return watched_main(argc, argv, &(const watched_suite){ "the isolated lane", facts, NULL }, 1);
+}
