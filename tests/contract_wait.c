@@ -107,7 +107,7 @@ static void *wait_for_batch(void *input)
 static void no_wake_up_is_lost(void)
 {
     allot_executor *executor = contract_open();
-    for (int i = 0; i < contract_rounds(1000); i++) {
+    for (int i = 0; i < contract_rounds(400); i++) {
         place_hold hold = hold_begin(executor);
         allot_hints hints = hold_hints(&hold);
         batch work = { .about_to = 0 };

@@ -1,5 +1,6 @@
 /* The cost model: what it predicts after what it has learned. */
 #include "base/clock.h"
+#include "placement/merge.h"
 #include "placement/model.h"
 #include "placement/prior.h"
 #include "test.h"
@@ -520,6 +521,38 @@ static void measured_rates_are_the_prior_of_what_did_not_run(void)
     al_model_destroy(model);
 }
 
+/* Answers are kept: those about what never ran must not outlive what the place is known for. */
+static void what_never_ran_is_told_anew_when_others_teach_its_place(void)
+{
+    al_model *model = made();
+    al_model_key other = on_threads;
+    other.kernel = "dot";
+    double before_s = predict(model, &other, 1e8).run_s;
+    CU_ASSERT_EQUAL(predict(model, &other, 1e8).run_s, before_s);
+    learn(model, &on_threads, 1e8, 10 * predict(model, &on_threads, 1e8).run_s, 10);
+    double taught_s = predict(model, &other, 1e8).run_s;
+    CU_ASSERT_TRUE(taught_s > 1.2 * before_s);
+    CU_ASSERT_EQUAL(predict(model, &other, 1e8).run_s, taught_s);
+    al_model_forget(model);
+    CU_ASSERT_EQUAL(predict(model, &other, 1e8).run_s, before_s);
+    al_model_destroy(model);
+}
+
+/* More sizes than answers are kept, each asked anew in turn: each gets its own, as if nothing were kept. */
+static void sizes_asked_in_turn_get_their_own_answers(void)
+{
+    al_model *model = made(), *fresh = made();
+    for (int round = 0; round < 3; round++)
+        for (int i = 0; i < 20; i++) {
+            double n = 1e5 + 16 * i;
+            CU_ASSERT_EQUAL(predict(model, &on_threads, n).run_s, predict(fresh, &on_threads, n).run_s);
+            al_model_destroy(fresh);
+            fresh = made();
+        }
+    al_model_destroy(fresh);
+    al_model_destroy(model);
+}
+
 /* ---- As a whole ---- */
 
 /* What most decisions ask: a size that was asked before. */
@@ -656,6 +689,9 @@ int main(void)
         { "launching is learned apart from running", launching_is_learned_apart_from_running },
         { "measured rates are the prior of what did not run",
           measured_rates_are_the_prior_of_what_did_not_run },
+        { "what never ran is told anew when others teach its place",
+          what_never_ran_is_told_anew_when_others_teach_its_place },
+        { "sizes asked in turn get their own answers", sizes_asked_in_turn_get_their_own_answers },
         { "an entry answers in no time", an_entry_answers_in_no_time },
         { "several threads may use it", several_threads_may_use_it },
         { "destroying nothing is fine", destroying_nothing_is_fine },

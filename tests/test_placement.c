@@ -186,8 +186,7 @@ int main(void)
     static const test_fact facts[] = {
         { "comes near the best place over all sizes", comes_near_the_best_place_over_all_sizes },
         { "small tasks never wait for the slow compiler", small_tasks_never_wait_for_the_slow_compiler },
-        { "the slow compiler gets its turn when it is due",
-          the_slow_compiler_gets_its_turn_when_it_is_due },
+        { "the slow compiler gets its turn when it is due", the_slow_compiler_gets_its_turn_when_it_is_due },
         { "a bad start is forgotten", a_bad_start_is_forgotten },
         { NULL, NULL },
     };

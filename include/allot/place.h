@@ -63,9 +63,10 @@ typedef struct allot_hints {
     allot_kind place;     /* the kind of place; ALLOT_ANYWHERE: chosen */
     const char *place_id; /* an exact place, "opencl:1"; NULL: any of the kind. Copied */
     uint32_t forbid;      /* kinds not to use, ALLOT_KIND_BIT(kind) or-ed */
-    int priority; /* above 0: before others that wait on the thread place, below 0: after them, without ever
-                     starving them; simulated devices sort by it too, other places do not. Of
-                     launches that become ready together the greater is decided first */
+    int priority; /* above 0: before others that wait on the thread place or for a device, below 0: after
+                     them, without ever starving them (what a device's driver was given already is not
+                     overtaken); simulated devices sort by it too, other places do not. Of launches that
+                     become ready together the greater is decided first */
     /* From submission; 0: none; negative: passed already. A task that is not done by then ends with
      * ALLOT_DEADLINE: a pending one at once, a running one as allot_stop() says. */
     int64_t deadline_ns;

@@ -27,8 +27,9 @@ typedef struct al_opencl_device {
     cl_command_queue upload;   /* copies to the device */
     cl_command_queue compute;  /* kernels, and what must come between them */
     cl_command_queue download; /* copies to the host, each waited for */
-    _Atomic bool shares_pages; /* tried: a buffer over host pages is those pages, both ways; a guess till it is open */
-    cl_mem dummy;              /* what a kernel gets for an array with no elements */
+    _Atomic bool
+        shares_pages; /* tried: a buffer over host pages is those pages, both ways; a guess till it is open */
+    cl_mem dummy;     /* what a kernel gets for an array with no elements */
 } al_opencl_device;
 
 /* Asks the cheap questions. */

@@ -153,7 +153,7 @@ void al_opencl_health_refuse(al_opencl *self, al_task *task)
 static void refuse_queue(al_opencl *self)
 {
     while (self->stuck && self->queue.length) {
-        al_task *task = al_queue_pop(&self->queue);
+        al_task *task = al_opencl_bands_pop(&self->queue);
         task->more->slot = NULL;
         pthread_mutex_unlock(&self->lock);
         al_opencl_health_refuse(self, task);

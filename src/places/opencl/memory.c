@@ -17,8 +17,7 @@ static al_opencl_device *device_of(const al_copy *copy)
 
 static bool can_share(const al_opencl_device *device, const allot_array *array)
 {
-    return device->shares_pages &&
-           (uintptr_t)array->host % (uintptr_t)sysconf(_SC_PAGESIZE) == 0;
+    return device->shares_pages && (uintptr_t)array->host % (uintptr_t)sysconf(_SC_PAGESIZE) == 0;
 }
 
 static allot_status make_buffer(buffer_copy *copy, al_opencl_device *device, allot_array *array,

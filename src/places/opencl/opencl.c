@@ -235,7 +235,7 @@ static void clear_leftovers(al_opencl *self)
 
 static void take_one(al_opencl *self)
 {
-    al_task *task = al_queue_pop(&self->queue);
+    al_task *task = al_opencl_bands_pop(&self->queue);
     task->more->slot = NULL;
     al_opencl_flight *flight = reserve(self, task);
     pthread_mutex_unlock(&self->lock);
@@ -245,7 +245,7 @@ static void take_one(al_opencl *self)
 
 static void refuse_one(al_opencl *self)
 {
-    al_task *task = al_queue_pop(&self->queue);
+    al_task *task = al_opencl_bands_pop(&self->queue);
     task->more->slot = NULL;
     pthread_mutex_unlock(&self->lock);
     al_opencl_health_refuse(self, task);
@@ -355,7 +355,7 @@ static al_task *take_gathered(al_opencl *self, al_opencl_flight **flight)
 {
     pthread_mutex_lock(&self->lock);
     bool may = self->queue.length && has_room(self, 1) && !self->probe_ns;
-    al_task *task = may ? al_queue_pop(&self->queue) : NULL;
+    al_task *task = may ? al_opencl_bands_pop(&self->queue) : NULL;
     if (task) {
         task->more->slot = NULL;
         *flight = reserve(self, task);
@@ -369,7 +369,7 @@ static void leave_to_thread(al_opencl *self, al_task *task, al_opencl_flight *fl
 {
     pthread_mutex_lock(&self->lock);
     task->more->slot = self;
-    al_queue_push_first(&self->queue, task);
+    al_opencl_bands_push_first(&self->queue, task);
     pthread_mutex_unlock(&self->lock);
     if (flight)
         al_opencl_flight_release(flight);
@@ -412,7 +412,7 @@ static void enqueue(al_place *place, al_task *task)
         flight = reserve(self, task);
     else {
         task->more->slot = self;
-        al_queue_push(&self->queue, task);
+        al_opencl_bands_push(&self->queue, task);
     }
     pthread_mutex_unlock(&self->lock);
     if (direct) {
@@ -433,10 +433,10 @@ static al_task *withdraw(al_place *place, al_task *which)
 {
     al_opencl *self = opencl_from(place);
     pthread_mutex_lock(&self->lock);
-    al_task *given = which ? which : self->queue.last;
+    al_task *given = which ? which : al_opencl_bands_last(&self->queue);
     if (given && given->more->slot == self) {
         given->more->slot = NULL;
-        al_queue_remove(&self->queue, given);
+        al_opencl_bands_remove(&self->queue, given);
     } else
         given = NULL;
     pthread_mutex_unlock(&self->lock);

@@ -8,10 +8,10 @@
 #ifndef AL_PLACES_OPENCL_OPENCL_H
 #define AL_PLACES_OPENCL_OPENCL_H
 
+#include "places/opencl/bands.h"
 #include "places/opencl/memory.h"
 #include "places/opencl/program.h"
 #include "places/place.h"
-#include "places/queue.h"
 
 /* Launches handed to the driver and not done: so many at most, and no more than a few that are expected to
  * keep it busy for longer than this: what is with the driver is neither cancelled nor overtaken. */
@@ -39,7 +39,7 @@ typedef struct al_opencl {
     pthread_mutex_t lock;                  /* guards all below */
     pthread_cond_t changed;                /* for the submission thread */
     pthread_cond_t over;                   /* for who closes */
-    al_queue queue;                        /* its tasks' slot is this place */
+    al_opencl_bands queue;                 /* its tasks' slot is this place */
     struct al_opencl_flight *first, *last; /* flights, in order of their begin */
     struct al_opencl_flight *leftovers;    /* over, but for what a driver's thread must not free */
     struct al_opencl_flight *spare;        /* for launches to come */
