@@ -193,6 +193,45 @@ static void compiles_where_a_driver_refuses(void)
     }
 }
 
+static allot_status plus_one(allot_call *call, const allot_part *part)
+{
+    (void)call;
+    for (size_t i = part->begin; i < part->end; i++)
+        ((float *)part->args[1].data)[i] = ((const float *)part->args[0].data)[i] + 1;
+    return ALLOT_OK;
+}
+
+/* A self-test that the device does not get through decides nothing, and leaves nothing behind. */
+static void survives_what_fails_in_a_self_test(void)
+{
+    static const char *const calls[] = { "clCreateCommandQueue", "clCreateBuffer", "clSetKernelArg",
+                                         "clEnqueueNDRangeKernel", "clEnqueueReadBuffer" };
+    static const allot_selftest_arg test_args[] = { { .shape = { 7 } }, { .shape = { 7 } } };
+    static const allot_selftest test = { .range = { 1, { 7 } }, .args = test_args };
+    setenv("ALLOT_PROGRAMS", "off", 1);
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        allot_executor *executor = allot_open(ALLOT_OPTIONS(.places = ALLOT_KIND_BIT(ALLOT_OPENCL)));
+        allot_kernel *kernel =
+            allot_kernel_create(ALLOT_KERNEL(.name = "plus", .params = params, .param_count = 2,
+                                             .cpu = plus_one, .opencl_source = TEXT("1"), .selftest = &test));
+        allot_array *x = allot_array_full(executor, ALLOT_F32, N, 2);
+        allot_array *y = allot_array_full(executor, ALLOT_F32, N, 0);
+        CHECK(has_place(executor, ALLOT_OPENCL)); /* the device's own calls are over */
+        layer->reset();
+        layer->fail(calls[i], 1, CL_OUT_OF_RESOURCES);
+        CHECK_STATUS(finish(allot_launch(executor, kernel, allot_range(N),
+                                         ALLOT_ARGS(allot_in(x), allot_out(y)), NULL)),
+                     ALLOT_OK);
+        CU_ASSERT_EQUAL(layer->injected(), 1);
+        allot_array_release(x);
+        allot_array_release(y);
+        allot_kernel_release(kernel);
+        CHECK_STATUS(allot_close(executor), ALLOT_OK);
+        CHECK(layer->live(LAYER_KINDS) == 0);
+        CHECK(layer->misuses() == 0);
+    }
+}
+
 static void keeps_no_text_that_includes_files(void)
 {
     begin_folder();
@@ -273,6 +312,7 @@ int main(int argc, char **argv)
         { "programs are told apart by text, options and drivers' variables", tells_programs_apart },
         { "a damaged file, or one that others may write, is replaced", mends_damaged_files },
         { "what a driver refuses is compiled", compiles_where_a_driver_refuses },
+        { "a device that fails in a self-test is used", survives_what_fails_in_a_self_test },
         { "a text that includes files is not kept", keeps_no_text_that_includes_files },
         { "the folder keeps its limit: what was used longest ago goes", keeps_its_limit },
         { "it works where nothing can be written, and when it is off", works_where_nothing_can_be_written },
