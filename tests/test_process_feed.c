@@ -54,6 +54,47 @@ static void nothing_waits_behind_a_long_call(void)
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
 }
 
+static allot_status task_long(allot_call *call, const void *in, void *out)
+{
+    (void)call, (void)in, (void)out;
+    linger(300 * MICROSECOND);
+    return ALLOT_OK;
+}
+
+/* Workers at long calls are given one at a time, and find nothing but cancelled ones; and nobody but the
+ * thread that waits has heard of their last answers. */
+static void cancelled_ones_hold_nobody_up(void)
+{
+    enum {
+        HELD = 2,
+        CANCELLED = 30
+    };
+    allot_executor *executor = open_with(HELD);
+    for (int round = 0; round < ROUNDS(30); round++) {
+        allot_future *held[HELD], *cancelled[CANCELLED], *slow[8 * HELD];
+        for (int i = 0; i < 8 * HELD; i++)
+            slow[i] = submit(executor, task_long, NULL, 0);
+        finish_all(slow, 8 * HELD);
+        test_gate gate = gate_create();
+        for (int i = 0; i < HELD; i++)
+            held[i] = submit(executor, task_gate, &gate.key, sizeof gate.key);
+        while (allot_future_state(held[0]) != ALLOT_STATE_RUNNING ||
+               allot_future_state(held[1]) != ALLOT_STATE_RUNNING)
+            sched_yield();
+        for (int i = 0; i < CANCELLED; i++)
+            cancelled[i] = submit(executor, task_nothing, NULL, 0);
+        for (int i = 0; i < CANCELLED; i++)
+            CHECK(allot_cancel(cancelled[i]));
+        linger(round * 200 * MICROSECOND); /* the keeper falls asleep meanwhile */
+        gate_open(&gate);
+        finish_all(held, HELD);
+        CHECK_STATUS(finish(submit(executor, task_nothing, NULL, 0)), ALLOT_OK);
+        allot_release_all(cancelled, CANCELLED);
+        gate_destroy(&gate);
+    }
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
 /* ---- Priorities ---- */
 
 typedef struct ranked {
@@ -162,6 +203,7 @@ static void a_stopped_launch_ends_once(void)
 
 static const test_fact facts[] = {
     { "nothing waits behind a long call", nothing_waits_behind_a_long_call },
+    { "cancelled ones hold nobody up", cancelled_ones_hold_nobody_up },
     { "high priority goes before normal before low, and none starves", high_goes_before_normal_before_low },
     { "parts given ahead go to who is free", parts_given_ahead_go_to_who_is_free },
     { "a stopped launch ends once, whenever it is met", a_stopped_launch_ends_once },

@@ -348,8 +348,10 @@ static al_worker *spread(al_process *place, al_bells *bells, bool wakes)
     al_worker *worker;
     while ((worker = al_process_free_worker(place)) && al_process_queued(place) && !bells->attend &&
            (wakes || !need_not_wake(place, worker))) {
+        size_t before = al_process_queued(place);
         feed(place, worker, bells);
-        if (worker->head == worker->tail && al_process_queued(place))
+        /* What was cancelled meanwhile takes room, and leaves the worker free. */
+        if (worker->head == worker->tail && al_process_queued(place) >= before)
             break; /* the first is not simple */
     }
     return worker;
