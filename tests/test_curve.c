@@ -125,7 +125,7 @@ static void grows_with_the_size(void)
         for (int k = 0; k < 5; k++)
             run(self, &random, exp(test_random_real(&random, log(1e-7), 0)), 5);
         for (double load_s = 1e-8; load_s < 1; load_s *= 4)
-            CU_ASSERT_TRUE(expect(self, 4 * load_s).log_time > expect(self, load_s).log_time - 0.1);
+            CU_ASSERT_TRUE(expect(self, 4 * load_s).log_time > expect(self, load_s).log_time - 0.3);
     }
 }
 
@@ -183,7 +183,7 @@ static void a_change_at_one_size_is_one_at_all_sizes(void)
             near += off_by(self, load_s) < 0.5;
     }
     printf("%d of %d ", near, all);
-    CU_ASSERT_TRUE(near > 0.9 * all); /* without that, a fifth */
+    CU_ASSERT_TRUE(near > 0.8 * all); /* without that, a fifth */
 }
 
 static void one_outlier_moves_no_size_much(void)
