@@ -196,7 +196,7 @@ static bool read_entry(DIR *directory, const char *name, entry *it)
     if (length < 32 || length >= sizeof it->name || !(strstr(name, ".bin") || strstr(name, ".note")) ||
         fstatat(dirfd(directory), name, &about, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(about.st_mode))
         return false;
-    snprintf(it->name, sizeof it->name, "%s", name);
+    memcpy(it->name, name, length + 1);
     it->used_ns = (int64_t)about.st_mtim.tv_sec * 1000000000 + about.st_mtim.tv_nsec;
     it->bytes = (uint64_t)about.st_size;
     return true;

@@ -194,9 +194,11 @@ static void expect(buffer_copy *copy, size_t bytes)
 static cl_int write_and_wait(buffer_copy *copy, size_t begin, size_t end)
 {
     al_opencl_memory *memory = memory_of(copy);
+    pthread_mutex_lock(&memory->uploading);
     int64_t start_ns = al_clock_now_ns();
     cl_int code = clEnqueueWriteBuffer(memory->device->upload, copy->buffer, CL_TRUE, begin, end - begin,
                                        copy->copy.array->host + begin, 0, NULL, NULL);
+    pthread_mutex_unlock(&memory->uploading);
     double took_ns = (double)(al_clock_now_ns() - start_ns);
     copy->copy.expected_ns = 0;
     if (code == CL_SUCCESS)
@@ -221,14 +223,17 @@ static allot_status upload(al_copy *copy, size_t begin, size_t end, al_failure *
 static allot_status download(al_copy *copy, size_t begin, size_t end, al_failure *failure)
 {
     al_opencl_device *device = device_of(copy);
+    pthread_mutex_t *one_by_one = &((al_opencl_memory *)copy->memory)->downloading;
     cl_mem buffer = ((buffer_copy *)copy)->buffer;
     const char *call = "clEnqueueReadBuffer";
     cl_int code;
+    pthread_mutex_lock(one_by_one);
     if (copy->shares_pages)
         code = al_opencl_pages_reveal(device, buffer, begin, end, &call);
     else
         code = clEnqueueReadBuffer(device->download, buffer, CL_TRUE, begin, end - begin,
                                    copy->array->host + begin, 0, NULL, NULL);
+    pthread_mutex_unlock(one_by_one);
     return code == CL_SUCCESS ? ALLOT_OK : al_opencl_error(failure, call, code, device->name);
 }
 
@@ -238,6 +243,12 @@ void al_opencl_memory_init(al_opencl_memory *memory, al_opencl_device *device)
 {
     al_memory_init(&memory->base, &memory_ops);
     memory->device = device;
+    pthread_mutexattr_t recursive;
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&memory->uploading, &recursive);
+    pthread_mutex_init(&memory->downloading, &recursive);
+    pthread_mutexattr_destroy(&recursive);
     pthread_mutex_init(&memory->announcing, NULL);
     atomic_init(&memory->graves, NULL);
     atomic_init(&memory->uses, 0);
@@ -260,6 +271,8 @@ void al_opencl_memory_fini(al_opencl_memory *memory)
 {
     al_memory_fini(&memory->base);
     al_opencl_memory_sweep(memory);
+    pthread_mutex_destroy(&memory->uploading);
+    pthread_mutex_destroy(&memory->downloading);
     pthread_mutex_destroy(&memory->announcing);
     pthread_mutex_destroy(&memory->room);
     pthread_cond_destroy(&memory->roomier);

@@ -10,7 +10,10 @@ typedef struct al_opencl_memory {
     al_memory base;
     al_opencl_device *device;
     pthread_mutex_t announcing; /* guards what each copy announced last */
-    _Atomic bool busy;          /* other launches are on their way: uploads need not be waited for */
+    /* One waits in the driver for a copy in each direction: of two on one queue PoCL's basic device has one
+     * run the other's command, and both stand still. Recursive, since a driver may call back from there. */
+    pthread_mutex_t uploading, downloading;
+    _Atomic bool busy; /* other launches are on their way: uploads need not be waited for */
     _Atomic uint64_t
         fs_per_byte;           /* femtoseconds, as the latest upload that was waited for took; 0: none was */
     _Atomic int64_t sent_ns;   /* when all uploads are expected to be over */

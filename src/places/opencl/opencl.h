@@ -3,8 +3,8 @@
  *     enqueue ──► queue ──► submission thread ──► driver ──► its callback: publish, complete
  *        └───── (warm launch, driver known not to block) ─────┘
  *
- * No lock is held around any call of the driver: some run the kernel inside an enqueue or a flush, and call
- * back from there. */
+ * No lock that a driver's call-back could want is held around any call of the driver: some run the kernel
+ * inside an enqueue or a flush, and call back from there. */
 #ifndef AL_PLACES_OPENCL_OPENCL_H
 #define AL_PLACES_OPENCL_OPENCL_H
 
