@@ -24,56 +24,6 @@ static const bench_asked questions[] = {
     { NULL, NULL, NULL, 0, 0, false },
 };
 
-static void first(bench_round *round)
-{
-    opencl_first(round, false);
-}
-
-static void first_raw(bench_round *round)
-{
-    opencl_first_raw(round, false);
-}
-
-static void first_cold(bench_round *round)
-{
-    opencl_first(round, true);
-}
-
-static void first_cold_raw(bench_round *round)
-{
-    opencl_first_raw(round, true);
-}
-
-static void in(bench_round *round)
-{
-    opencl_bandwidth(round, OPENCL_IN);
-}
-
-static void in_raw(bench_round *round)
-{
-    opencl_bandwidth_raw(round, OPENCL_IN);
-}
-
-static void out(bench_round *round)
-{
-    opencl_bandwidth(round, OPENCL_OUT);
-}
-
-static void out_raw(bench_round *round)
-{
-    opencl_bandwidth_raw(round, OPENCL_OUT);
-}
-
-static void map(bench_round *round)
-{
-    opencl_bandwidth(round, OPENCL_MAP);
-}
-
-static void map_raw(bench_round *round)
-{
-    opencl_bandwidth_raw(round, OPENCL_MAP);
-}
-
 /* What this program itself answers. */
 static const struct {
     const char *question;
@@ -82,12 +32,12 @@ static const struct {
     { "opencl_launch", opencl_launch, opencl_launch_raw },
     { "opencl_batch", opencl_batch, opencl_batch_raw },
     { "opencl_task", opencl_task, opencl_task_raw },
-    { "opencl_bandwidth_in", in, in_raw },
-    { "opencl_bandwidth_out", out, out_raw },
-    { "opencl_bandwidth_map", map, map_raw },
+    { "opencl_bandwidth_in", opencl_bandwidth, opencl_bandwidth_raw },
+    { "opencl_bandwidth_out", opencl_bandwidth, opencl_bandwidth_raw },
+    { "opencl_bandwidth_map", opencl_bandwidth, opencl_bandwidth_raw },
     { "opencl_overlap", opencl_overlap, opencl_overlap_raw },
-    { "opencl_first", first, first_raw },
-    { "opencl_first_cold", first_cold, first_cold_raw },
+    { "opencl_first", opencl_first, opencl_first_raw },
+    { "opencl_first_cold", opencl_first, opencl_first_raw },
 };
 
 static void ask(bench_round *round)

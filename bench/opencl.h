@@ -27,21 +27,16 @@ void opencl_batch_raw(bench_round *round);
 void opencl_task(bench_round *round);
 void opencl_task_raw(bench_round *round);
 
-/* opencl_moves.c */
-typedef enum opencl_way {
-    OPENCL_IN,
-    OPENCL_OUT,
-    OPENCL_MAP
-} opencl_way;
-void opencl_bandwidth(bench_round *round, opencl_way way);
-void opencl_bandwidth_raw(bench_round *round, opencl_way way);
+/* opencl_moves.c: _in, _out and _map */
+void opencl_bandwidth(bench_round *round);
+void opencl_bandwidth_raw(bench_round *round);
 
 /* opencl_overlap.c */
 void opencl_overlap(bench_round *round);
 void opencl_overlap_raw(bench_round *round);
 
-/* opencl_first.c */
-void opencl_first(bench_round *round, bool cold);
-void opencl_first_raw(bench_round *round, bool cold);
+/* opencl_first.c: and _cold */
+void opencl_first(bench_round *round);
+void opencl_first_raw(bench_round *round);
 
 #endif

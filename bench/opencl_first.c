@@ -4,6 +4,7 @@
 #include <CL/cl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,12 +49,17 @@ static bool bump(allot_executor *executor, allot_kernel *kernel, allot_array *nu
     return fine;
 }
 
-void opencl_first(bench_round *round, bool cold)
+static bool is_cold(const bench_round *round)
+{
+    return strstr(bench_question(round), "_cold") != NULL;
+}
+
+void opencl_first(bench_round *round)
 {
     static const allot_param params[] = {
         { .name = "x", .access = ALLOT_READ_WRITE, .type = ALLOT_I32, .distribution = ALLOT_SLICED }
     };
-    if (cold && !forget_all(round))
+    if (is_cold(round) && !forget_all(round))
         return;
     int64_t start_ns = bench_now_ns();
     allot_executor *executor = ours_executor(round);
@@ -121,10 +127,10 @@ static cl_int bump_raw(cl_device_id device, int *number)
     return code;
 }
 
-void opencl_first_raw(bench_round *round, bool cold)
+void opencl_first_raw(bench_round *round)
 {
     int number = -1;
-    if (cold && !forget_all(round))
+    if (is_cold(round) && !forget_all(round))
         return;
     int64_t start_ns = bench_now_ns();
     cl_device_id device = first_device();

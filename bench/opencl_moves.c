@@ -2,6 +2,7 @@
 #include "opencl_raw.h"
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BYTES   ((size_t)64 << 20)
 #define COUNT   (BYTES / sizeof(float))
@@ -16,6 +17,19 @@ static const char look_text[] = "kernel void look(global const float *x, global 
                                 "{\n    y[0] = x[0] + x[last];\n}\n";
 static const char mark_text[] = "kernel void mark(global float *x, float value, ulong last)\n"
                                 "{\n    x[0] = value;\n    x[last] = value;\n}\n";
+
+typedef enum way {
+    IN,
+    OUT,
+    MAPPED
+} way;
+
+/* What the question asks. */
+static way way_of(const bench_round *round)
+{
+    const char *question = bench_question(round);
+    return strstr(question, "_map") ? MAPPED : strstr(question, "_in") ? IN : OUT;
+}
 
 static float *memory_askew(void)
 {
@@ -48,7 +62,7 @@ typedef struct ours {
     allot_array *x, *y; /* the memory that moves, and one element */
 } ours;
 
-static bool start(bench_round *round, ours *it, opencl_way way)
+static bool start(bench_round *round, ours *it, way which)
 {
     static const allot_param looks[] = {
         { .name = "x", .type = ALLOT_F32, .access = ALLOT_READ, .distribution = ALLOT_WHOLE },
@@ -60,15 +74,15 @@ static bool start(bench_round *round, ours *it, opencl_way way)
         { .name = "value", .type = ALLOT_F32 },
         { .name = "last", .type = ALLOT_U64 },
     };
-    float *memory = way == OPENCL_MAP ? NULL : memory_askew();
+    float *memory = which == MAPPED ? NULL : memory_askew();
     it->executor = ours_executor(round);
     it->look = allot_kernel_create(
         ALLOT_KERNEL(.name = "look", .params = looks, .param_count = 3, .opencl_source = look_text));
     it->mark = allot_kernel_create(
         ALLOT_KERNEL(.name = "mark", .params = marks, .param_count = 3, .opencl_source = mark_text));
-    it->x = way == OPENCL_MAP ? allot_array_full(it->executor, ALLOT_F32, COUNT, 1)
-            : memory          ? allot_array_wrap(it->executor, ALLOT_F32, COUNT, memory, NULL, NULL)
-                              : NULL;
+    it->x = which == MAPPED ? allot_array_full(it->executor, ALLOT_F32, COUNT, 1)
+            : memory        ? allot_array_wrap(it->executor, ALLOT_F32, COUNT, memory, NULL, NULL)
+                            : NULL;
     it->y = allot_array_full(it->executor, ALLOT_F32, 1, 0);
     if (!it->look || !it->mark || !it->x || !it->y)
         bench_fail(round, "kernels or arrays: %s", allot_last_error());
@@ -114,16 +128,17 @@ static int64_t come_out(bench_round *round, const ours *it, float value)
     return took_ns;
 }
 
-void opencl_bandwidth(bench_round *round, opencl_way way)
+void opencl_bandwidth(bench_round *round)
 {
+    way which = way_of(round);
     static ours kept;
     int64_t times_ns[MOVES];
     const allot_place_info *device = ours_place(round, ALLOT_OPENCL);
-    if (!device || (!kept.x && !start(round, &kept, way)))
+    if (!device || (!kept.x && !start(round, &kept, which)))
         return;
     kept.hints = ALLOT_HINTS(.place_id = device->id);
     for (size_t i = 0; i < MOVES; i++)
-        times_ns[i] = (way == OPENCL_IN ? go_in : come_out)(round, &kept, (float)(i + 2));
+        times_ns[i] = (which == IN ? go_in : come_out)(round, &kept, (float)(i + 2));
     record(round, times_ns);
 }
 
@@ -144,18 +159,18 @@ static bool touch(const raw *it)
            clFinish(it->queue) == CL_SUCCESS;
 }
 
-static bool start_raw(bench_round *round, raw *it, opencl_way way)
+static bool start_raw(bench_round *round, raw *it, way which)
 {
     const opencl_raw *device = opencl_raw_device(round);
     const cl_ulong last = COUNT - 1;
     if (!device || !(it->look = opencl_raw_kernel(round, device, look_text, "look")) ||
         !(it->mark = opencl_raw_kernel(round, device, mark_text, "mark")) ||
-        !(it->x = opencl_raw_buffer(round, device, way == OPENCL_MAP ? CL_MEM_ALLOC_HOST_PTR : 0, BYTES)) ||
+        !(it->x = opencl_raw_buffer(round, device, which == MAPPED ? CL_MEM_ALLOC_HOST_PTR : 0, BYTES)) ||
         !(it->y = opencl_raw_buffer(round, device, 0, sizeof(float))))
         return false;
     it->queue = device->queues[0];
-    it->memory = way == OPENCL_MAP ? NULL : memory_askew();
-    return (it->memory || way == OPENCL_MAP) && touch(it) &&
+    it->memory = which == MAPPED ? NULL : memory_askew();
+    return (it->memory || which == MAPPED) && touch(it) &&
            clSetKernelArg(it->look, 0, sizeof(cl_mem), &it->x) == CL_SUCCESS &&
            clSetKernelArg(it->look, 1, sizeof(cl_mem), &it->y) == CL_SUCCESS &&
            clSetKernelArg(it->look, 2, sizeof last, &last) == CL_SUCCESS &&
@@ -206,13 +221,14 @@ static int64_t come_out_raw(bench_round *round, const raw *it, float value)
     return took_ns;
 }
 
-void opencl_bandwidth_raw(bench_round *round, opencl_way way)
+void opencl_bandwidth_raw(bench_round *round)
 {
+    way which = way_of(round);
     static raw kept;
     int64_t times_ns[MOVES];
-    if (!kept.y && !start_raw(round, &kept, way))
+    if (!kept.y && !start_raw(round, &kept, which))
         return;
     for (size_t i = 0; i < MOVES; i++)
-        times_ns[i] = (way == OPENCL_IN ? go_in_raw : come_out_raw)(round, &kept, (float)(i + 2));
+        times_ns[i] = (which == IN ? go_in_raw : come_out_raw)(round, &kept, (float)(i + 2));
     record(round, times_ns);
 }

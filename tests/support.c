@@ -410,6 +410,17 @@ allot_status finish(allot_future *future)
     return status;
 }
 
+bool all_are(allot_array *array, size_t count, float expected)
+{
+    const float *data = allot_array_map(array, ALLOT_READ);
+    bool right = data != NULL;
+    for (size_t i = 0; right && i < count; i++)
+        right = data[i] == expected;
+    if (data)
+        allot_array_unmap(array);
+    return right;
+}
+
 bool has_place(allot_executor *executor, allot_kind kind)
 {
     allot_place_info infos[16];

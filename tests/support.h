@@ -112,6 +112,8 @@ void join_thread(pthread_t thread);
 
 /* Waits for the future, fetches its status, releases it. */
 allot_status finish(allot_future *future);
+/* True if the array can be read, and its first `count` elements, floats, have that value. */
+bool all_are(allot_array *array, size_t count, float expected);
 /* True if the executor has a place of that kind that is not aside. */
 bool has_place(allot_executor *executor, allot_kind kind);
 

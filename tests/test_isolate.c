@@ -23,17 +23,6 @@ static void wait_for(allot_future *future)
         printf("\n    %s", allot_future_error(future));
 }
 
-static bool all_are(allot_array *array, float expected)
-{
-    const float *data = allot_array_map(array, ALLOT_READ);
-    bool right = data != NULL;
-    for (size_t i = 0; right && i < N; i++)
-        right = data[i] == expected;
-    if (data)
-        allot_array_unmap(array);
-    return right;
-}
-
 /* ---- Kernels for devices alone: y = what the expression says ---- */
 
 static const allot_param params[] = {
@@ -65,7 +54,7 @@ static allot_status run(allot_executor *executor, const char *text, const allot_
     snprintf(error, error_size, "%s", allot_future_error(future));
     if (status == ALLOT_OK) {
         CU_ASSERT_STRING_EQUAL(allot_future_place(future), "process");
-        CHECK(all_are(y, expected));
+        CHECK(all_are(y, N, expected));
     }
     allot_release(future);
     allot_array_release(x);
@@ -102,7 +91,7 @@ static void one_with_a_c_variant_runs_its_device_variant_where_that_is_asked_for
         CHECK_STATUS(allot_future_status(future), ALLOT_OK);
         CU_ASSERT_STRING_EQUAL(allot_future_place(future), "process");
         CU_ASSERT_STRING_EQUAL(allot_future_decision(future)->task, "axpy (isolated)");
-        CHECK(all_are(y, 10));
+        CHECK(all_are(y, N, 10));
         allot_release(future);
         allot_array_release(x);
         allot_array_release(y);

@@ -48,17 +48,6 @@ static bool comes_back(allot_executor *executor)
     return state_of_device(executor) == ALLOT_PLACE_READY;
 }
 
-static bool all_are(allot_array *array, float expected)
-{
-    const float *data = allot_array_map(array, ALLOT_READ);
-    bool right = data != NULL;
-    for (size_t i = 0; right && i < N; i++)
-        right = data[i] == expected;
-    if (data)
-        allot_array_unmap(array);
-    return right;
-}
-
 static void check_nothing_left(void)
 {
     int64_t until_ns = now_ns() + PATIENCE; /* a thread that was left alone may be at it still */
@@ -95,7 +84,7 @@ static void it_is_given_up_and_the_device_comes_back(void)
     layer->let_go();
     CHECK(comes_back(executor));
     CHECK_STATUS(finish(square_on(executor, ALLOT_OPENCL, x, z)), ALLOT_OK);
-    CHECK(all_are(z, 9));
+    CHECK(all_are(z, N, 9));
     allot_release(hanging);
     allot_release(behind);
     allot_array_release(x);
@@ -118,12 +107,12 @@ static void what_it_only_read_stays_usable(void)
     CHECK_STATUS(allot_wait(hanging, PATIENCE), ALLOT_OK);
     CHECK_STATUS(allot_future_status(hanging), ALLOT_DEVICE);
     CHECK_STATUS(finish(square_on(executor, ALLOT_THREAD, x, z)), ALLOT_OK);
-    CHECK(all_are(z, 9));
-    CHECK(!all_are(y, 9)); /* poisoned, or not to be had at all: in any case no data */
+    CHECK(all_are(z, N, 9));
+    CHECK(!all_are(y, N, 9)); /* poisoned, or not to be had at all: in any case no data */
     layer->let_go();
     CHECK(comes_back(executor));
     CHECK_STATUS(finish(square_on(executor, ALLOT_THREAD, x, y)), ALLOT_OK);
-    CHECK(all_are(y, 9));
+    CHECK(all_are(y, N, 9));
     allot_release(hanging);
     allot_array_release(x);
     allot_array_release(y);
@@ -144,7 +133,7 @@ static void closing_does_not_wait_for_it(void)
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
     CHECK(layer->hanging() == 1);
     CHECK_STATUS(allot_future_status(hanging), ALLOT_DEVICE);
-    CHECK(!all_are(z, 9));
+    CHECK(!all_are(z, N, 9));
     allot_release(hanging);
     allot_array_release(x);
     allot_array_release(y);

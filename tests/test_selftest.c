@@ -95,17 +95,6 @@ static void expect_error(allot_future *future, allot_status status, const char *
     allot_release(future);
 }
 
-static bool all_are(allot_array *array, float expected)
-{
-    const float *data = allot_array_map(array, ALLOT_READ);
-    bool right = data != NULL;
-    for (size_t i = 0; right && i < N; i++)
-        right = data[i] == expected;
-    if (data)
-        allot_array_unmap(array);
-    return right;
-}
-
 static void message_of_device(fixture *it, char message[256])
 {
     allot_place_info infos[16];
@@ -128,7 +117,7 @@ static void what_is_right_is_used(void)
     begin(&it, NULL);
     for (int i = 0; i < 3; i++) {
         CHECK_STATUS(finish(launch(&it, kernel, ALLOT_OPENCL)), ALLOT_OK);
-        CHECK(all_are(it.y, 3));
+        CHECK(all_are(it.y, N, 3));
     }
     CU_ASSERT_EQUAL(atomic_load(&cpu_calls), 1); /* the test, once */
     message_of_device(&it, message);
@@ -151,7 +140,7 @@ static void what_is_wrong_is_refused(void)
     allot_kernel_release(kernel);
     kernel = make_kernel(RIGHT_TEXT); /* nothing is wrong with the device */
     CHECK_STATUS(finish(launch(&it, kernel, ALLOT_OPENCL)), ALLOT_OK);
-    CHECK(all_are(it.y, 3));
+    CHECK(all_are(it.y, N, 3));
     allot_kernel_release(kernel);
     end(&it);
 }
@@ -167,7 +156,7 @@ static void what_is_wrong_runs_elsewhere(void)
     CU_ASSERT_STRING_EQUAL(allot_future_place(first), "thread");
     CU_ASSERT_STRING_EQUAL(allot_future_decision(first)->retried_on, "thread");
     expect_text(allot_future_decision(first)->retried_why, "element 42 of y is");
-    CHECK(all_are(it.y, 3));
+    CHECK(all_are(it.y, N, 3));
     allot_release(first);
     allot_future *second = launch(&it, kernel, ALLOT_ANYWHERE);
     const allot_decision *decision = allot_future_decision(second);

@@ -39,7 +39,7 @@ static void each_future_has_its_own_result(void)
     squares_of(ALLOT_HINTS(.place = ALLOT_PROCESS), 100);
 }
 
-static void all_are(allot_future **futures, size_t count, allot_status status, const char *text)
+static void all_ended(allot_future **futures, size_t count, allot_status status, const char *text)
 {
     for (size_t i = 0; i < count; i++) {
         REQUIRE(futures[i] != NULL);
@@ -56,18 +56,18 @@ static void refused_ones_are_done_each(void)
     allot_future *futures[5];
     double number = 1;
     allot_submit_many(executor, NULL, &number, 0, 0, 5, NULL, futures);
-    all_are(futures, 5, ALLOT_INVALID, "function is NULL");
+    all_ended(futures, 5, ALLOT_INVALID, "function is NULL");
     allot_submit_many(NULL, task_nothing, NULL, 0, 0, 5, NULL, futures);
-    all_are(futures, 5, ALLOT_INVALID, "executor is NULL");
+    all_ended(futures, 5, ALLOT_INVALID, "executor is NULL");
     allot_submit_many(executor, task_nothing, NULL, 8, 0, 5, NULL, futures);
-    all_are(futures, 5, ALLOT_INVALID, "argument is NULL");
+    all_ended(futures, 5, ALLOT_INVALID, "argument is NULL");
     allot_submit_many(executor, task_nothing, NULL, 0, 0, 5, &(allot_hints){ 0 }, futures);
-    all_are(futures, 5, ALLOT_INVALID, "hints.size is 0");
+    all_ended(futures, 5, ALLOT_INVALID, "hints.size is 0");
     allot_submit_many(executor, task_nothing, NULL, 0, 0, 0, NULL, futures); /* none */
     allot_submit_many(executor, task_nothing, NULL, 0, 0, 5, NULL, NULL);
     CHECK_STATUS(allot_shutdown(executor, ALLOT_DRAIN), ALLOT_OK);
     allot_submit_many(executor, task_nothing, NULL, 0, 0, 5, NULL, futures);
-    all_are(futures, 5, ALLOT_SHUTDOWN, "shut down");
+    all_ended(futures, 5, ALLOT_SHUTDOWN, "shut down");
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
 }
 
