@@ -15,9 +15,9 @@
 #define TRIAL_FIRST  8      /* spins in vain until one so long is tried; */
 #define TRIAL_LAST   512    /* twice as many after each trial in vain, up to this */
 
-#define COLLECT_NS                                                                                           \
-    100000 /* the same for one that collects: a sleeping worker's wake and its call fit in, so that          \
-              the next call finds it awake */
+/* The same for one that collects: a sleeping worker's wake and its call fit in, so that the next call finds
+ * it awake. */
+#define COLLECT_NS 100000
 
 _Thread_local al_helper *al_helper_here __attribute__((tls_model("initial-exec")));
 

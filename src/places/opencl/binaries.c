@@ -2,6 +2,7 @@
 #include "allot/executor.h"
 #include "base/cachefile.h"
 #include "base/log.h"
+#include "base/setting.h"
 #include "placement/store.h"
 #include "places/opencl/icd.h"
 #include "places/opencl/source.h"
@@ -225,10 +226,7 @@ static entry *list_entries(DIR *directory, size_t *count, uint64_t *bytes)
 
 static uint64_t limit_bytes(void)
 {
-    const char *asked = getenv("ALLOT_PROGRAMS_MB");
-    double megabytes = asked && *asked ? strtod(asked, NULL) : AL_BINARIES_MB;
-    return megabytes >= 0 && megabytes < 1e9 ? (uint64_t)(megabytes * 1e6)
-                                             : (uint64_t)AL_BINARIES_MB * 1000000;
+    return (uint64_t)(al_setting("ALLOT_PROGRAMS_MB", 0, 1e9, AL_BINARIES_MB) * 1e6);
 }
 
 /* The ones that were used longest ago go. With the folder's lock held. */

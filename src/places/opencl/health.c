@@ -1,5 +1,6 @@
 #include "places/opencl/health.h"
 #include "base/clock.h"
+#include "base/setting.h"
 #include "places/opencl/error.h"
 #include "places/opencl/flight.h"
 #include <signal.h>
@@ -112,10 +113,7 @@ void al_opencl_health_probe(al_opencl *self)
 
 static int64_t watchdog_ns(void)
 {
-    const char *text = getenv("ALLOT_WATCHDOG_S");
-    double seconds = text ? strtod(text, NULL) : 0;
-    return seconds > 0 && seconds < 1e9 ? (int64_t)(seconds * 1e9)
-                                        : AL_OPENCL_WATCHDOG_S * INT64_C(1000000000);
+    return (int64_t)(al_setting("ALLOT_WATCHDOG_S", 1e-3, 1e9, AL_OPENCL_WATCHDOG_S) * 1e9);
 }
 
 int64_t al_opencl_health_allows(const al_opencl *self, int64_t expected_ns)

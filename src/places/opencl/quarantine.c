@@ -2,6 +2,7 @@
 #include "base/cachefile.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/setting.h"
 #include "places/apart.h"
 #include "places/opencl/smoke.h"
 #include "places/opencl/verdicts.h"
@@ -52,9 +53,7 @@ static void see_whether(const char *asked)
 
 static int64_t patience_ns(void)
 {
-    const char *asked = getenv("ALLOT_QUARANTINE_S");
-    long seconds = asked ? strtol(asked, NULL, 10) : 0;
-    return (seconds > 0 && seconds <= 86400 ? seconds : AL_QUARANTINE_S) * INT64_C(1000000000);
+    return (int64_t)(al_setting("ALLOT_QUARANTINE_S", 1, 86400, AL_QUARANTINE_S) * 1e9);
 }
 
 static void cannot_try(const driver *it, const char *why)
