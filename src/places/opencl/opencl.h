@@ -54,6 +54,9 @@ typedef struct al_opencl {
     uint64_t watch_round;
 } al_opencl;
 
+/* The place of a device, the index-th that was found; NULL: no memory. */
+al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, size_t index);
+
 /* A flight that was not reserved for a launch begins; `counted`: the launch is among `flights` already. */
 void al_opencl_take_off(al_opencl *self, struct al_opencl_flight *flight, bool counted);
 /* Says that one launch that was counted in `flights` is over, and takes its flight, to keep it as a spare or
