@@ -37,6 +37,25 @@ static allot_status report_build(cl_program program, const al_opencl_device *dev
     return status;
 }
 
+/* NVIDIA's compiler (driver 580) writes broken assembler for a function without parameters when it is asked
+ * to keep what parameters are called: so what fails with that is tried without, and its arguments are checked
+ * by their number alone. */
+static bool build_plain(al_opencl_program *program, al_opencl_device *device, const allot_kernel *kernel)
+{
+    al_failure ignored = { 0 };
+    const char *own = kernel->desc.opencl_options ? kernel->desc.opencl_options : "";
+    cl_program plain = NULL;
+    bool built = al_opencl_source_create(device, kernel, program->type, &plain, &ignored) == ALLOT_OK &&
+                 clBuildProgram(plain, 1, &device->id, own, NULL, NULL) == CL_SUCCESS;
+    cl_program other = built ? program->program : plain;
+    if (built)
+        program->program = plain;
+    if (other)
+        clReleaseProgram(other);
+    al_failure_fini(&ignored);
+    return built;
+}
+
 static allot_status compile(al_opencl_program *program, al_opencl_device *device, const allot_kernel *kernel,
                             const char *options, al_failure *failure)
 {
@@ -44,7 +63,9 @@ static allot_status compile(al_opencl_program *program, al_opencl_device *device
     if (status != ALLOT_OK)
         return status;
     cl_int code = clBuildProgram(program->program, 1, &device->id, options, NULL, NULL);
-    return code == CL_SUCCESS ? ALLOT_OK : report_build(program->program, device, kernel, code, failure);
+    if (code == CL_SUCCESS || (code == CL_BUILD_PROGRAM_FAILURE && build_plain(program, device, kernel)))
+        return ALLOT_OK;
+    return report_build(program->program, device, kernel, code, failure);
 }
 
 /* The program as it was built once before, if it is on disk and the driver takes it. */
