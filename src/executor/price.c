@@ -234,6 +234,8 @@ void al_price_of(const al_price *price, const al_place *place, al_sheet *sheet, 
     candidate->ready_s = (double)wait_ns * 1e-9;
     candidate->transfer_s = price->read_count ? transfer_s(price, place) + far_s(price, place) : 0;
     candidate->return_s = price->return_bytes >= 1 ? return_s(price, place) : 0;
+    candidate->usual_ratio =
+        candidate->samples ? atomic_load_explicit(&place->alike->usual_ratio, memory_order_relaxed) : 0;
     candidate->run_s += begin_s;
     candidate->low_s += begin_s;
     candidate->high_s += begin_s;

@@ -34,8 +34,8 @@ void al_price_begin(al_price *price, allot_executor *executor, const al_task *ta
 /* The sheet for this launch; al_sheet_give() ends its use. NULL: there is none to be had. */
 al_sheet *al_price_sheet(const al_price *price);
 
-/* Fills a candidate that can run it, all but `alike_count`. `row` is that of the place in `sheet`; or both are
- * NULL. */
+/* Fills a candidate that can run it, all but `alike_count`. `row` is that of the place in `sheet`; or both
+ * are NULL. */
 void al_price_of(const al_price *price, const al_place *place, al_sheet *sheet, al_sheet_row *row,
                  allot_candidate *candidate);
 

@@ -83,7 +83,7 @@ static void set_impossible(draft *made, const al_place *place, const char *why, 
 static bool add(draft *made, al_place *place, al_sheet_row *row, size_t alike_count)
 {
     char room[AL_REASON_MAX];
-    if (made->record && made->count == made->capacity)
+    if (made->count == made->capacity && made->record)
         resize(made, 2 * made->capacity, 0);
     if (!made->record)
         return false;
@@ -113,8 +113,13 @@ static void add_class(draft *made, al_class *alike, size_t index)
 {
     al_sheet_row *rows = made->sheet ? made->sheet->rows + index * AL_CLASS_FEW : NULL;
     al_place *worth[AL_CLASS_FEW];
-    size_t alike_count, first = made->count, count = al_class_look(alike, worth, &alike_count);
+    size_t alike_count = atomic_load_explicit(&alike->count, memory_order_relaxed), first = made->count;
+    if (alike_count == 1) {
+        add(made, alike->first, rows, 1);
+        return;
+    }
     bool possible = false;
+    size_t count = al_class_look(alike, worth, &alike_count);
     for (size_t i = 0; i < count; i++)
         possible = add(made, worth[i], rows ? rows + i : NULL, alike_count) || possible;
     if (alike_count > AL_CLASS_FEW && possible)
