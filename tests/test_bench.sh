@@ -28,6 +28,17 @@ refuses() {
     [ $? -eq 2 ]
 }
 
+# Before anything is installed or built.
+run_refuses() {
+    "$top/bench/run" "$@" > "$work/said" 2>&1
+    [ $? -eq 2 ] && cat "$work/said" && grep -q 'no question named fly' "$work/said" && ! grep -q -e built -e installing "$work/said"
+}
+
+run_names_questions() {
+    run_refuses --opencl --only opencl_launch,fly && grep -q '^  opencl_first_cold$' "$work/said" && ! grep -q peer_ "$work/said" &&
+        run_refuses --only=fly && grep -q '^  spawn_throughput_w1$' "$work/said"
+}
+
 writes_csv() {
     "$bench" --quick --rounds 1 --csv --only submit_get_latency_warm --systems allot,limit > "$work/figures.csv" || return 1
     cat "$work/figures.csv"
@@ -81,6 +92,7 @@ no_answer() {
 fact "lists its questions and who is asked" lists
 fact "refuses a question that is not there" refuses --only fly
 fact "refuses a system that is not there" refuses --systems allot,fly
+fact "bench/run says at once that there is no such question, and which there are" run_names_questions
 fact "refuses rounds that are none" refuses --rounds 0
 fact "writes rows with commas" writes_csv
 fact "writes JSON" writes_json
