@@ -439,6 +439,48 @@ static void wrapped_memory_works(void)
     allot_kernel_release(axpy);
 }
 
+/* NVIDIA's compiler fails where such a one is to keep its parameters' names. */
+static void runs_what_has_no_parameters(void)
+{
+    allot_kernel *empty = allot_kernel_create(
+        ALLOT_KERNEL(.name = "empty", .opencl_source = "kernel void empty(void)\n{\n}\n"));
+    EACH_PLACE(place)
+    {
+        CU_ASSERT(ends(send(place, empty, allot_range(1), NULL, 0), ALLOT_OK, ""));
+    }
+    allot_kernel_release(empty);
+}
+
+/* Also where that is of no use. */
+static void copies_from_pinned_pages(void)
+{
+    enum {
+        N = 1 << 19
+    };
+    allot_kernel *axpy = make_axpy();
+    EACH_PLACE(place)
+    {
+        al_opencl_device *device = &opencl(place)->device;
+        int before = atomic_exchange(&device->pinning, AL_OPENCL_PINS_PAY);
+        allot_array *x = counting(ALLOT_F32, N), *y = counting(ALLOT_F32, N);
+        for (int i = 0; i < 3; i++)
+            CU_ASSERT(
+                ends(send(place, axpy, allot_range(N), ALLOT_ARGS(allot_f32(1), allot_in(x), allot_inout(y))),
+                     ALLOT_OK, ""));
+        const float *got = data(y);
+        size_t wrong = 0;
+        for (size_t i = 0; i < N; i++)
+            wrong += got[i] != 4 * (float)i;
+        CU_ASSERT_EQUAL(wrong, 0);
+        if (!device->shares_pages)
+            CU_ASSERT_PTR_NOT_NULL(((al_opencl_copy *)y->copies)->pin);
+        allot_array_release(x);
+        allot_array_release(y);
+        atomic_store(&device->pinning, before);
+    }
+    allot_kernel_release(axpy);
+}
+
 /* I1 */
 static void a_syntax_error_brings_the_log(void)
 {
@@ -1062,6 +1104,8 @@ static const test_fact facts[] = {
     { "data goes from device to device", data_goes_from_device_to_device },
     { "what the host writes later is seen", the_host_writes_again },
     { "wrapped memory works at any address", wrapped_memory_works },
+    { "runs what has no parameters", runs_what_has_no_parameters },
+    { "copies from and to pinned pages", copies_from_pinned_pages },
     { "I1 a syntax error brings the build log, once", a_syntax_error_brings_the_log },
     { "I2 what the entry takes is checked by name", what_the_entry_takes_is_checked },
     { "I3 work-groups must fit", work_groups_must_fit },

@@ -80,6 +80,15 @@ static void complete(al_opencl_flight *flight, cl_int code)
     al_opencl_flight_land(flight, status, &failure);
 }
 
+void al_opencl_launch_over(al_opencl_flight *flight, cl_int code)
+{
+    al_opencl_programs_put(&flight->self->programs, flight->program,
+                           code == CL_COMPLETE && !flight->warm ? &flight->shape : NULL);
+    if (al_opencl_flight_claim(flight))
+        complete(flight, code < 0 ? code : CL_COMPLETE);
+    al_opencl_flight_release(flight);
+}
+
 /* Runs where the driver likes: in a thread of its own, or in ours inside an enqueue, a flush, or the call
  * that registers it. So it calls nothing of OpenCL's, also not by freeing an array, and no user code. */
 static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
@@ -87,12 +96,8 @@ static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
     (void)event;
     al_opencl_flight *flight = user;
     unsigned before = al_opencl_enter(AL_OPENCL_CALLED_BACK);
-    (void)atomic_load_explicit(&flight->holders, memory_order_acquire); /* pairs with watch() */
-    al_opencl_programs_put(&flight->self->programs, flight->program,
-                           code == CL_COMPLETE && !flight->warm ? &flight->shape : NULL);
-    if (al_opencl_flight_claim(flight))
-        complete(flight, code < 0 ? code : CL_COMPLETE);
-    al_opencl_flight_release(flight);
+    (void)atomic_load_explicit(&flight->holders, memory_order_acquire); /* pairs with hand_to_callback() */
+    al_opencl_launch_over(flight, code);
     al_opencl_leave(before);
 }
 
@@ -307,12 +312,21 @@ static void learn_to_trust(al_opencl *self, cl_event event)
         atomic_store_explicit(&self->direct, true, memory_order_relaxed);
 }
 
-/* Hands the launch over to the callback. When this succeeds, the task may be gone. */
-static cl_int watch(order *given, cl_event event)
+/* It is asked about only when it is on its way: before, the answer need not ever come. */
+static cl_int hand_to_poll(order *given, cl_event event)
+{
+    al_opencl *self = given->self;
+    atomic_fetch_add_explicit(&given->flight->holders, 1, memory_order_relaxed);
+    al_opencl_device_flush(self->device.compute);
+    learn_to_trust(self, event);
+    al_opencl_poll_watch(self, given->flight, event);
+    return CL_SUCCESS;
+}
+
+static cl_int hand_to_callback(order *given, cl_event event)
 {
     al_opencl *self = given->self;
     al_opencl_flight *flight = given->flight;
-    flight->shape = al_opencl_shape_of(&given->sizes);
     given->call = "clSetEventCallback";
     /* release: pairs with on_done(), which no rule of OpenCL's orders behind this. */
     atomic_fetch_add_explicit(&flight->holders, 1, memory_order_release);
@@ -325,6 +339,13 @@ static cl_int watch(order *given, cl_event event)
     learn_to_trust(self, event);
     clReleaseEvent(event);
     return CL_SUCCESS;
+}
+
+/* Hands the launch over to who ends it. When this succeeds, the task may be gone. */
+static cl_int watch(order *given, cl_event event)
+{
+    given->flight->shape = al_opencl_shape_of(&given->sizes);
+    return given->self->poll.on ? hand_to_poll(given, event) : hand_to_callback(given, event);
 }
 
 static allot_status describe_failure(const order *given, cl_int code, al_failure *failure)

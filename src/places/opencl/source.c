@@ -41,7 +41,7 @@ static const char *file_name(const allot_kernel *kernel)
 void al_opencl_source_prelude(const allot_kernel *kernel, allot_type type, char *text, size_t size)
 {
     const char *enable = "#pragma OPENCL EXTENSION %s : enable\n";
-    char f64[64] = "", f16[64] = "", defines[64] = "";
+    char f64[64] = "", f16[64] = "";
     text[0] = '\0';
     if (kernel->desc.opencl_program || kernel->desc.opencl_plain)
         return;
@@ -49,12 +49,10 @@ void al_opencl_source_prelude(const allot_kernel *kernel, allot_type type, char 
         snprintf(f64, sizeof f64, enable, "cl_khr_fp64");
     if (uses(kernel, type, ALLOT_F16, ALLOT_F16))
         snprintf(f16, sizeof f16, enable, "cl_khr_fp16");
-    if (allot_type_size(type))
-        snprintf(defines, sizeof defines, "#define T %s\n#define T_%s 1\n", cl_name(type),
-                 allot_type_name(type));
     snprintf(text, size,
-             "%s%s%stypedef struct { ulong shape[3], stride[3]; } allot_layout;\n#line 1 \"%.100s\"\n", f64,
-             f16, defines, file_name(kernel));
+             "%s%s#define T %s\n#define T_%s 1\n"
+             "typedef struct { ulong shape[3], stride[3]; } allot_layout;\n#line 1 \"%.100s\"\n",
+             f64, f16, cl_name(type), allot_type_name(type), file_name(kernel));
 }
 
 char *al_opencl_source_options(const allot_kernel *kernel)
