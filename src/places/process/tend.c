@@ -191,10 +191,10 @@ static step next_step(al_process *place, al_worker **worker, al_job **job, al_ta
         return place->queue.first ? STEP_GIVE_UP : STEP_NONE;
     al_process_take_back_early(place);
     *worker = place->queue.first ? al_process_free_worker(place) : NULL;
-    if (!*worker)
-        *worker = al_process_early_worker(place);
-    if (!*worker)
-        return wants_worker(place) ? STEP_HIRE : STEP_NONE;
+    if (!*worker && wants_worker(place))
+        return STEP_HIRE;
+    if (!*worker && !(*worker = al_process_early_worker(place)))
+        return STEP_NONE;
     *job = take_first(place);
     if ((*job)->state == AL_JOB_TAKEN || (al_task_launch((*job)->task) && !(*job)->split) ||
         (*job)->symbol.module == AL_MODULES_MAX)
