@@ -9,10 +9,10 @@
 #define TRIAL_PART       256   /* so small a part of it shows whether it is */
 #define SMALLEST_PART    128   /* of a member's share: chunks do not shrink further by themselves */
 #define YIELD_PAUSE_NS   50000 /* a yield for nothing costs as much as a small loop */
-#define JOIN_SPIN_NS     20000 /* for members who have not finished, before the caller helps or sleeps; */
-#define JOIN_MOST_NS                                                                                         \
-    100000 /* so long while that pays: the members' CPUs are seldom equally fast, and a wake                 \
-              takes longer than they differ */
+/* For members who have not finished: before the caller helps or sleeps, and while longer ones pay. CPUs are
+ * seldom equally fast, and to be woken takes longer than they differ. */
+#define JOIN_SPIN_NS 20000
+#define JOIN_MOST_NS 100000
 
 typedef struct loop {
     al_team team; /* first */
