@@ -1,5 +1,6 @@
 #include "topology/citizen.h"
 #include <dlfcn.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,12 +45,29 @@ static bool look_in(void *library, const char *name, void *function, size_t size
     return symbol != NULL;
 }
 
+/* Whether an object's file may be that library: of a link's several names they share what comes before the
+ * version. */
+static int may_be(struct dl_phdr_info *info, size_t size, void *of)
+{
+    (void)size;
+    const char *file = of, *slash = info->dlpi_name ? strrchr(info->dlpi_name, '/') : NULL;
+    size_t length = (size_t)(strstr(file, ".so") + 3 - file);
+    return slash && strncmp(slash + 1, file, length) == 0;
+}
+
+/* The loader goes through all its folders for what is not loaded, RTLD_NOLOAD or not: a third of what opening
+ * an executor takes. */
+static void *loaded(const char *file)
+{
+    return dl_iterate_phdr(may_be, (void *)file) ? dlopen(file, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+}
+
 static void find_openmp(size_t index)
 {
     const char *file = openmp_files[index];
     if (found.openmp_set[index])
         return;
-    void *library = file ? dlopen(file, RTLD_LAZY | RTLD_NOLOAD) : RTLD_DEFAULT;
+    void *library = file ? loaded(file) : RTLD_DEFAULT;
     if (library)
         look_in(library, "omp_set_num_threads", &found.openmp_set[index], sizeof found.openmp_set[index]);
 }

@@ -147,6 +147,8 @@ void al_worker_greet(al_process *place, al_worker *worker)
         place->starting--;
         worker->seen_head = worker->head;
         worker->seen_ns = al_clock_now_ns();
+        if (worker->head > worker->last_turn) /* what it was given early was all that it is to do */
+            al_worker_retire(place, worker);
     }
     pthread_mutex_unlock(&place->lock);
     place->start_failures = 0;
@@ -214,6 +216,15 @@ static size_t settle(al_process *place, al_worker *worker, const al_fault *fault
     return ended_count;
 }
 
+/* Whether a worker that was not heard of had come as far as its first call. */
+static bool has_begun(const al_ended *ended, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ended[i].task)
+            return true;
+    return false;
+}
+
 static void unlink_worker(al_process *place, al_worker *worker)
 {
     al_worker **link = &place->workers;
@@ -258,8 +269,9 @@ void al_worker_bury(al_process *place, al_worker *worker)
     al_words_hear_out(&worker->words);
     al_fault_tell(end, &worker->page->crash, &worker->words, &fault);
     pthread_mutex_lock(&place->lock);
-    bool starting = worker->state == AL_WORKER_STARTING, closing = atomic_load(&place->closing);
+    bool closing = atomic_load(&place->closing);
     size_t ended_count = settle(place, worker, &fault, ended);
+    bool starting = worker->state == AL_WORKER_STARTING && !has_begun(ended, ended_count);
     al_worker_note_rung(place, worker, false);
     unlink_worker(place, worker);
     pthread_mutex_unlock(&place->lock);

@@ -316,8 +316,10 @@ static void feed(al_process *place, al_worker *worker, al_bells *bells)
 void al_process_feed(al_process *place, al_worker *worker, al_bells *bells)
 {
     feed(place, worker, bells);
-    if (worker->head == worker->tail && !place->queue.first && room_of(worker))
+    if (worker->head == worker->tail && !place->queue.first && room_of(worker)) {
         steal(place, worker, bells);
+        bells->attend |= worker->head == worker->tail && al_process_gave_early(place);
+    }
 }
 
 /* Waking one costs more than a short call: while another is awake and at short ones, somebody watches over
@@ -339,7 +341,7 @@ static bool keeper_is_needed(al_process *place, const al_worker *free_worker)
         return false;
     if (free_worker)
         return place->queue.first && !is_simple(free_worker, place->queue.first);
-    return place->worker_count < (size_t)place->limit && !place->starting;
+    return place->worker_count < (size_t)place->limit && !al_process_vacant(place);
 }
 
 /* Feeds those that are free. Returns one that is free still. */
@@ -388,7 +390,7 @@ static void distribute(al_process *place, al_bells *bells, bool wakes)
         al_worker *worker = spread(place, bells, wakes);
         while (!worker && give_parts_ahead(place, bells))
             continue;
-        bool wanted = worker || (place->worker_count < (size_t)place->limit && !place->starting);
+        bool wanted = worker || (place->worker_count < (size_t)place->limit && !al_process_vacant(place));
         bool before = atomic_exchange(&place->wanted, wanted); /* seq_cst: pairs with al_process_enqueue() */
         bells->attend |= keeper_is_needed(place, worker);
         if (!wanted || before || bells->attend || !al_process_queued(place))

@@ -2,6 +2,7 @@
  *
  *   job.c      what the place keeps of a call, and how it ends
  *   feed.c     which worker gets what, and when
+ *   early.c    what those get that are not ready yet
  *   collect.c  the answers
  *   prepare.c  what must reach a worker before a call can
  *   crew.c     the life of workers
@@ -82,6 +83,7 @@ struct al_worker {
     al_page *page;
     al_worker_state state;
     bool counted;       /* among the place's workers */
+    bool doomed;        /* it was killed, at its start perhaps: nothing more is given to it */
     uint64_t last_turn; /* after which it leaves; UINT64_MAX: it stays */
     bool not_replaced;  /* it leaves because there are too many */
     uint64_t seen_tail; /* what it was at when the keeper looked last, if it had more ahead */
@@ -300,6 +302,20 @@ void al_worker_pass_over(al_worker *worker);
 
 /* Takes a job back that its worker has not begun; false if it has. */
 bool al_process_take_back(al_process *place, al_job *job);
+
+/* ---- early.c; with the lock held ---- */
+
+/* How many workers start that were given nothing. */
+size_t al_process_vacant(const al_process *place);
+
+/* One of them, if it can take the first job of the queue, and no worker is ready; else NULL. */
+al_worker *al_process_early_worker(al_process *place);
+
+/* Whether some worker that starts was given a call. */
+bool al_process_gave_early(const al_process *place);
+
+/* The keeper: if nothing is queued and a worker is free, puts such a call back into the queue. */
+void al_process_take_back_early(al_process *place);
 
 /* ---- memory.c: arrays that workers can map ---- */
 

@@ -14,6 +14,7 @@ void al_worker_kill(al_process *place, al_worker *worker)
     if (worker->state != AL_WORKER_STARTING) /* else its death is still one at the start */
         worker->state = AL_WORKER_ENDING;
     worker->kill_ns = INT64_MAX;
+    worker->doomed = true;
     pthread_mutex_unlock(&place->lock);
     al_spawned_signal(&worker->child, SIGKILL);
 }
@@ -35,7 +36,7 @@ void al_worker_lost(al_process *place, al_worker *worker)
 
 /* With the lock held: the running call's worker gets SIGTERM now, and SIGKILL when the grace is over. The
  * slot's change comes first: if the call is done already, no signal is sent that could hit the next one. */
-static void end_given(al_job *job, int64_t grace_ns)
+static void end_given(al_process *place, al_job *job, int64_t grace_ns)
 {
     al_worker *worker = job->worker;
     al_slot *slot = al_page_slot(worker->page, job->turn);
@@ -43,6 +44,8 @@ static void end_given(al_job *job, int64_t grace_ns)
     if (!al_slot_kill(slot, job->turn))
         return;
     int64_t due_ns = al_clock_deadline_ns(grace_ns);
+    if (worker->state == AL_WORKER_STARTING)
+        place->starting--;
     worker->state = AL_WORKER_ENDING;
     if (due_ns < worker->kill_ns)
         worker->kill_ns = due_ns;
@@ -57,7 +60,7 @@ static al_ended stop_job(al_process *place, al_job *job, int64_t grace_ns)
     if (!back && job->state == AL_JOB_WAITING)
         al_job_queue_remove(&place->queue, job);
     else if (!back && job->state == AL_JOB_GIVEN)
-        end_given(job, grace_ns);
+        end_given(place, job, grace_ns);
     if (!back && job->state != AL_JOB_WAITING)
         return (al_ended){ .parcel = -1 };
     job->state = AL_JOB_HELD;
@@ -65,7 +68,7 @@ static al_ended stop_job(al_process *place, al_job *job, int64_t grace_ns)
 }
 
 /* With the lock held: everything that it was given ends with it. */
-static void end_worker(al_worker *worker)
+static void end_worker(al_process *place, al_worker *worker)
 {
     for (uint64_t turn = worker->tail; turn != worker->head; turn++) {
         al_job *job = worker->jobs[turn % AL_SLOTS];
@@ -73,7 +76,7 @@ static void end_worker(al_worker *worker)
         if (!job)
             continue;
         atomic_compare_exchange_strong(&job->task->future.stop, &none, AL_STOP_SHUTDOWN);
-        end_given(job, 0);
+        end_given(place, job, 0);
     }
     if (worker->state == AL_WORKER_READY) /* else it would be given more */
         worker->state = AL_WORKER_ENDING;
@@ -87,7 +90,7 @@ static void stop_all(al_process *place)
     pthread_mutex_lock(&place->lock);
     place->killing = true;
     for (al_worker *worker = place->workers; worker; worker = worker->next)
-        end_worker(worker);
+        end_worker(place, worker);
     pthread_mutex_unlock(&place->lock);
     al_process_attend(place);
 }

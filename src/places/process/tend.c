@@ -176,7 +176,7 @@ static bool wants_worker(al_process *place)
     bool paused = place->retry_ns > al_clock_now_ns();
     if (place->worker_count >= (size_t)place->limit)
         return false;
-    if (place->queue.first && place->starting < al_process_queued(place))
+    if (place->queue.first && al_process_vacant(place) < al_process_queued(place))
         return !paused || !place->worker_count;
     return !paused && place->worker_count < place->staff;
 }
@@ -189,9 +189,12 @@ static step next_step(al_process *place, al_worker **worker, al_job **job, al_ta
         return STEP_REFUSE;
     if (place->broken || place->killing)
         return place->queue.first ? STEP_GIVE_UP : STEP_NONE;
+    al_process_take_back_early(place);
     *worker = place->queue.first ? al_process_free_worker(place) : NULL;
-    if (!*worker)
-        return wants_worker(place) ? STEP_HIRE : STEP_NONE;
+    if (!*worker && wants_worker(place))
+        return STEP_HIRE;
+    if (!*worker && !(*worker = al_process_early_worker(place)))
+        return STEP_NONE;
     *job = take_first(place);
     if ((*job)->state == AL_JOB_TAKEN || (al_task_launch((*job)->task) && !(*job)->split) ||
         (*job)->symbol.module == AL_MODULES_MAX)
