@@ -17,6 +17,7 @@ typedef struct al_opencl_flight {
     al_opencl_program *program; /* NULL: not found yet */
     bool warm;                  /* it had run in this shape before */
     al_opencl_shape shape;
+    al_opencl_trial trial; /* of its sizes, once it has a program */
     int64_t began_ns, enqueued_ns;
     int64_t sent_ns;          /* when what was left to the driver of its data is expected there */
     int64_t allowed_ns;       /* for how long nothing may end while it is the oldest */

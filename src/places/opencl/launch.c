@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "places/opencl/error.h"
 #include "places/opencl/health.h"
+#include "places/opencl/pick.h"
 #include "places/opencl/room.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,13 +64,13 @@ static int64_t measure(const al_opencl_flight *flight)
     return now_ns > began_ns ? now_ns - began_ns : 0;
 }
 
-static void complete(al_opencl_flight *flight, cl_int code)
+static void complete(al_opencl_flight *flight, cl_int code, int64_t ran_ns)
 {
     al_opencl *self = flight->self;
     al_launch *launch = flight->launch;
     al_failure failure = { 0 };
     allot_status status = ALLOT_OK;
-    launch->ran_ns = measure(flight);
+    launch->ran_ns = ran_ns;
     if (code == CL_COMPLETE)
         al_launch_publish(launch, &self->memory.base);
     else
@@ -82,10 +83,13 @@ static void complete(al_opencl_flight *flight, cl_int code)
 
 void al_opencl_launch_over(al_opencl_flight *flight, cl_int code)
 {
+    int64_t ran_ns = measure(flight);
+    al_opencl_pick_end(&flight->self->programs, flight->program, &flight->trial,
+                       code == CL_COMPLETE ? ran_ns : -1);
     al_opencl_programs_put(&flight->self->programs, flight->program,
                            code == CL_COMPLETE && !flight->warm ? &flight->shape : NULL);
     if (al_opencl_flight_claim(flight))
-        complete(flight, code < 0 ? code : CL_COMPLETE);
+        complete(flight, code < 0 ? code : CL_COMPLETE, ran_ns);
     al_opencl_flight_release(flight);
 }
 
@@ -198,6 +202,8 @@ static cl_int enqueue_range(order *given, cl_kernel kernel, cl_event *event)
     if (code == CL_SUCCESS || !sizes->chosen || given->launch->kernel->reduces || !is_size_error(code))
         return code;
     sizes->rest = 0;
+    given->flight->trial.refused = true;
+    given->launch->work_group_from = NULL;
     return clEnqueueNDRangeKernel(queue, kernel, rank, offset, sizes->global, NULL, given->after_count, after,
                                   event);
 }
@@ -397,13 +403,23 @@ static allot_status have_program(order *given, al_failure *failure)
     return al_opencl_programs_get(&self->programs, given->launch, &given->flight->program, failure);
 }
 
+static void pick_sizes(order *given)
+{
+    al_opencl_flight *flight = given->flight;
+    al_opencl_pick(&given->self->programs, flight->program, given->launch, flight->warm, &given->sizes,
+                   &flight->trial);
+    for (size_t d = 0; d < 3; d++)
+        given->launch->work_group[d] = given->sizes.local[d];
+    given->launch->work_group_from = flight->trial.words;
+}
+
 static allot_status prepare(order *given, al_failure *failure)
 {
     al_opencl *self = given->self;
     allot_status status = have_program(given, failure);
     if (status != ALLOT_OK)
         return status;
-    al_opencl_sizes_of(given->launch, &self->device, &given->flight->program->limits, &given->sizes);
+    pick_sizes(given);
     status = check_sizes(self, given->launch, &given->sizes, failure);
     if (status == ALLOT_OK)
         status = check_local_memory(self, given->launch, failure);
@@ -432,8 +448,10 @@ static void fly(al_opencl_flight *flight)
     cl_int code = al_opencl_error_take(self->device.name);
     if (code != CL_SUCCESS)
         al_opencl_health_note(self, code, failure.message);
-    if (flight->program)
+    if (flight->program) {
+        al_opencl_pick_end(&self->programs, flight->program, &flight->trial, -1);
         al_opencl_programs_put(&self->programs, flight->program, NULL);
+    }
     if (al_opencl_flight_claim(flight))
         al_opencl_flight_land(flight, status, &failure);
     else
