@@ -155,6 +155,9 @@ struct al_process {
     al_job *spare;     /* jobs to use again */
     uint64_t copies;   /* ids given to copies */
     bool arrays_stale; /* some worker has one mapped that is gone */
+    /* The keeper will look soon whether calls wait behind one that takes long. Else it may sleep until an
+     * answer comes, and who gives one ahead tells it. */
+    bool watched;
 
     al_collector collector;
     _Atomic bool closing;
