@@ -231,7 +231,7 @@ typedef struct allot_kernel_desc {
     const char *opencl_entry;   /* NULL: the kernel's name */
     const char *opencl_options; /* build options; NULL: none */
     size_t tile[3];             /* 0: 1 */
-    size_t local[3];            /* the work-group size; 0: the library chooses *
+    size_t local[3];            /* the work-group size; 0: the library chooses */
     allot_work_function work;
     allot_check_function check; /* NULL: none */
     bool opencl_plain;          /* the text is built as it is: the library puts nothing before it */
