@@ -277,6 +277,26 @@ bool al_task_end_pending(al_task *task, allot_status status, const char *message
     return true;
 }
 
+bool al_task_look(al_task *task)
+{
+    al_more *more = task->more;
+    if (!more || !more->settle)
+        return true;
+    int open = atomic_load_explicit(&more->open, memory_order_relaxed);
+    while (open > 0)
+        /* acquire: what was written to the arrays' list before. */
+        if (atomic_compare_exchange_weak_explicit(&more->open, &open, open + 1, memory_order_acquire,
+                                                  memory_order_relaxed))
+            return true;
+    return false;
+}
+
+void al_task_looked(al_task *task)
+{
+    if (task->more && task->more->settle)
+        task->more->settle(task);
+}
+
 allot_future *al_task_refused(allot_status status, al_failure *failure)
 {
     if (al_forked()) { /* the locks of memory may be held there for ever */

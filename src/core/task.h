@@ -36,6 +36,10 @@ typedef struct al_more {
                                      sent to first, which failed; NULL: none did */
     int node;                     /* of memory, near which it should run; -1: anywhere */
     const char *name; /* for messages and traces: never NULL; owned by launch, the block behind or static */
+    /* What its retirement waits for, which lets go of its arrays: its end, its arming, and whoever looks at
+     * them before it has started. 0: it is retired. */
+    _Atomic int open;
+    void (*settle)(al_task *task); /* one of these is over; NULL: it is not retired before it is freed */
 } al_more;
 
 #define AL_TASK_INLINE 32 /* bytes of argument and result, each padded to 16, that lie in the task itself */
@@ -176,6 +180,12 @@ void al_task_log_spawned(const al_task *task, allot_status status, const al_fail
 
 /* Cancels a task that has not started, in the place of its owner, who still has it; false if it has. */
 bool al_task_cancel(al_task *task);
+
+/* A place that wants to look at the arrays of a task that it has, and has not started, must say so, since
+ * others may end the task at any moment. False: it is over, and they are gone. Else al_task_looked() must
+ * follow: with no lock held, and the task held, since that may retire it. */
+bool al_task_look(al_task *task);
+void al_task_looked(al_task *task);
 
 /* Ends a task in the place of its owner, who still has it and will be told by al_task_start() that it is
  * over. False if it has started. For what ends tasks before they run: a stop, a deadline. Its decision, if

@@ -41,16 +41,21 @@ static void retire(al_terms *terms)
         al_launch_release_arrays(al_task_launch(task));
 }
 
-/* One of the two things that a task's retirement waits for is over; the executor is not to be touched after
+/* One of the things that a task's retirement waits for is over; the executor is not to be touched after
  * the last. */
 static void settle(al_terms *terms)
 {
     al_gate *gate = terms->task->gate;
     /* acq_rel: the later of both sees what the earlier did. */
-    if (atomic_fetch_sub_explicit(&terms->open, 1, memory_order_acq_rel) != 1)
+    if (atomic_fetch_sub_explicit(&terms->more.open, 1, memory_order_acq_rel) != 1)
         return;
     retire(terms);
     al_gate_leave(gate);
+}
+
+static void settle_task(al_task *task)
+{
+    settle(al_terms_of(task));
 }
 
 static void ended(al_continuation *self, allot_future *future)
@@ -229,6 +234,7 @@ static void want_rank(al_terms *terms)
 
 void al_arm(al_terms *terms, const allot_hints *hints)
 {
+    terms->more.settle = settle_task;
     terms->end.run = ended;
     al_future_add(&terms->task->future, &terms->end);
     terms->node.ready = ready;

@@ -79,7 +79,7 @@ al_terms *al_terms_create(al_task *task, al_launch *launch, const allot_hints *h
     terms->task = task;
     terms->more.launch = launch;
     terms->more.name = launch ? launch->kernel->desc.name : "task";
-    atomic_init(&terms->open, 2);
+    atomic_init(&terms->more.open, 2);
     terms->deadline_ns = INT64_MAX;
     terms->after = (al_after *)(terms + 1);
     terms->accesses = (al_access *)(terms->after + hints->after_count);

@@ -1,8 +1,8 @@
 /* What the executor keeps of a task with hints or dependencies, in one allocation that ends with the task.
  *
  * Such a task is retired (its successors let go, its outcome learned, the gate left) when two things are
- * over: its own end, and its arming; so that a task cancelled early still stands between those before and
- * those after it. */
+ * over: its own end, and its arming (and nobody looks at its arrays meanwhile: al_task_look()); so that a
+ * task cancelled early still stands between those before and those after it. */
 #ifndef AL_EXECUTOR_TERMS_H
 #define AL_EXECUTOR_TERMS_H
 
@@ -28,7 +28,6 @@ struct al_terms {
     al_node node;
     al_task *task;
     al_continuation end; /* runs first of all when the task is done */
-    _Atomic int open;    /* 2 at first: its end and its arming are both to come */
     allot_kind kind;
     const char *place_id;    /* NULL: any */
     const char *names_other; /* why other places are none for it then; as long-lived as its decision */

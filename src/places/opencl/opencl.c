@@ -330,22 +330,27 @@ static allot_status open_place(al_place *place, al_failure *failure)
     return ALLOT_OK;
 }
 
-static bool all_ready(al_opencl *self, const al_launch *launch)
+static bool all_ready(al_opencl *self, al_task *task)
 {
-    for (size_t i = 0; i < launch->arg_count; i++)
-        if (al_argument_is_array(&launch->args[i]) &&
-            !al_opencl_memory_ready(&self->memory, &launch->args[i]))
-            return false;
-    return true;
+    const al_launch *launch = al_task_launch(task);
+    bool ready = true;
+    if (!al_task_look(task))
+        return false;
+    for (size_t i = 0; ready && i < launch->arg_count; i++)
+        ready = !al_argument_is_array(&launch->args[i]) ||
+                al_opencl_memory_ready(&self->memory, &launch->args[i]);
+    al_task_looked(task);
+    return ready;
 }
 
 /* The program of a launch that nothing would hold up: no compiler, no transfer, no driver that blocks. Else
  * NULL. A reduction makes a buffer each time. */
-static al_opencl_program *find_warm(al_opencl *self, const al_launch *launch)
+static al_opencl_program *find_warm(al_opencl *self, al_task *task)
 {
+    const al_launch *launch = al_task_launch(task);
     if (!atomic_load_explicit(&self->direct, memory_order_relaxed) || al_opencl_here())
         return NULL;
-    if (!launch || launch->items == 0 || launch->kernel->reduces || !all_ready(self, launch))
+    if (!launch || launch->items == 0 || launch->kernel->reduces || !all_ready(self, task))
         return NULL;
     return al_opencl_programs_get_warm(&self->programs, launch);
 }
@@ -383,7 +388,7 @@ static void hand_over(al_opencl *self)
     al_task *task;
     al_opencl_program *warm = NULL;
     for (size_t i = 0; i < AL_OPENCL_BURST && (task = take_gathered(self, &flight)); i++) {
-        warm = find_warm(self, al_task_launch(task));
+        warm = find_warm(self, task);
         if (!warm) {
             leave_to_thread(self, task, flight);
             return;
@@ -397,7 +402,7 @@ static void hand_over(al_opencl *self)
 static void enqueue(al_place *place, al_task *task)
 {
     al_opencl *self = opencl_from(place);
-    al_opencl_program *warm = find_warm(self, al_task_launch(task));
+    al_opencl_program *warm = find_warm(self, task);
     if (self->device.on_cpu && !self->poll.on)
         al_future_no_spin(&task->future);
     al_opencl_flight *flight = NULL;

@@ -79,18 +79,38 @@ static bool wants_more(const al_sim_device *device)
 
 /* ---- Bringing data ---- */
 
+/* It was ended while it waited: its place lets go of it. */
+static void drop(al_sim_device *device, al_sim_item *item)
+{
+    (void)al_place_start(&device->base, let_go(device, item, NULL));
+}
+
+/* Nobody looks at its arrays any more. */
+static void look_away(al_sim_item *item)
+{
+    item->looks = false;
+    al_task_looked(item->task);
+}
+
 /* False: its data does not fit beside what is in use; it waits until something is over. */
 static bool bring(al_sim_device *device, al_sim_item *item)
 {
+    al_task *task = item->task;
     allot_status status = al_sim_bring(device, item->task, &item->ready_ns, &item->failure);
     lock(device);
     item->status = status; /* whoever withdraws looks at it */
     item->brings = false;
     bool waits = item->status == ALLOT_NO_MEMORY && (device->running || device->window_count);
+    al_failure failure = item->failure;
     if (waits && al_sim_queue_push(device, item)) {
+        allot_future *future = allot_hold(&task->future); /* somebody may take it out as soon as he can */
         item->status = ALLOT_OK;
+        item->failure = (al_failure){ 0 };
+        item->looks = false;
         unlock(device);
-        al_failure_fini(&item->failure);
+        al_failure_fini(&failure);
+        al_task_looked(task);
+        allot_release(future);
         return false;
     }
     window_insert(device, item);
@@ -105,7 +125,10 @@ static void look_ahead(al_sim_device *device)
         al_sim_item *item = al_sim_queue_pop(device);
         item->brings = true;
         unlock(device);
-        if (!bring(device, item))
+        item->looks = al_task_look(item->task);
+        if (!item->looks)
+            drop(device, item);
+        else if (!bring(device, item))
             return;
         lock(device);
     }
@@ -178,6 +201,7 @@ static void begin_or_end(al_sim_device *device, al_sim_item *item)
     allot_status status = item->status;
     bool started = al_place_start(&device->base, item->task);
     if (started && status == ALLOT_OK) {
+        look_away(item);
         begin(device, item);
     } else {
         al_failure failure;
@@ -188,6 +212,7 @@ static void begin_or_end(al_sim_device *device, al_sim_item *item)
             al_place_complete(&device->base, task, status, &failure, 0);
         else
             al_failure_fini(&failure);
+        al_task_looked(task);
     }
     allot_release(future);
 }
@@ -248,14 +273,18 @@ static void lose(al_sim_device *device)
     if (first)
         al_place_set_aside(&device->base, why);
     for (al_sim_item *item; (item = take_any(device));) {
-        bool begun = item->began_ns != 0;
+        bool begun = item->began_ns != 0, looks = item->looks;
         int64_t busy_ns = begun ? al_sim_now(device->sim) - item->began_ns : 0;
         al_task *task = let_go(device, item, NULL);
         al_failure failure = { 0 };
+        allot_future *future = allot_hold(&task->future);
         if (begun || al_place_start(&device->base, task)) {
             allot_status status = al_failure_set(&failure, ALLOT_DEVICE, "%s", why);
             al_place_complete(&device->base, task, status, &failure, busy_ns);
         }
+        if (looks)
+            al_task_looked(task);
+        allot_release(future);
     }
 }
 
@@ -433,7 +462,7 @@ static al_task *withdraw(al_place *place, al_task *which)
     if (!which && !item && device->window_count)
         item = device->window[device->window_count - 1];
     bool had_data = item && item->at == SIZE_MAX && !item->brings && item->status == ALLOT_OK;
-    bool taken = item && take_out(device, item);
+    bool taken = item && take_out(device, item), looks = taken && item->looks;
     if (taken)
         al_sim_touch(device);
     unlock(device);
@@ -444,6 +473,8 @@ static al_task *withdraw(al_place *place, al_task *which)
     if (had_data)
         al_sim_unpin(device, task);
     al_failure_fini(&failure);
+    if (looks)
+        al_task_looked(task);
     return task;
 }
 

@@ -71,6 +71,7 @@ struct al_sim_item {
     int priority;
     double urgency;
     bool brings;      /* the stepper has it in hand; cannot be withdrawn */
+    bool looks;       /* its arrays stay for it: al_task_look() */
     size_t at;        /* index in the queue; SIZE_MAX: not there */
     int64_t ready_ns; /* when its data has come */
     int64_t began_ns, ran_ns;
