@@ -265,6 +265,38 @@ static void how_much_slower_a_place_usually_is_gets_known(void)
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
 }
 
+static uint64_t samples_before(allot_executor *executor, allot_array *x, allot_array *y, size_t count)
+{
+    allot_future *one = allot_launch(executor, allot_axpy(), allot_range(count),
+                                     ALLOT_ARGS(allot_f32(2), allot_in_view(allot_view_1d(x, 0, count)),
+                                                allot_inout_view(allot_view_1d(y, 0, count))),
+                                     ALLOT_HINTS(.place_id = "cpu"));
+    CHECK_STATUS(allot_wait(one, ALLOT_FOREVER), ALLOT_OK);
+    uint64_t samples = candidate_of(one, "cpu")->samples;
+    allot_release(one);
+    return samples;
+}
+
+/* More sizes than are remembered at once, in turn. */
+static void every_decision_knows_of_every_run_before(void)
+{
+    enum {
+        SIZES = 10
+    };
+    allot_executor *executor = allot_open(ALLOT_OPTIONS(.machine = machine_with("")));
+    REQUIRE(executor != NULL);
+    allot_array *x = allot_array_full(executor, ALLOT_F32, COUNT, 1),
+                *y = allot_array_full(executor, ALLOT_F32, COUNT, 1);
+    for (size_t run = 0; run < 6; run++)
+        for (size_t size = 0; size < SIZES; size++)
+            CU_ASSERT_EQUAL(samples_before(executor, x, y, COUNT >> size), run);
+    CHECK_STATUS(allot_model_reset(executor), ALLOT_OK);
+    for (size_t size = 0; size < SIZES; size++)
+        CU_ASSERT_EQUAL(samples_before(executor, x, y, COUNT >> size), 0);
+    allot_array_release(x), allot_array_release(y);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
 static void a_dependency_on_a_future_counts_in_ranks(void)
 {
     allot_executor *executor = open_machine(1, "heft");
@@ -494,6 +526,7 @@ int main(int argc, char **argv)
         { "those of higher priority are decided first", those_of_higher_priority_are_decided_first },
         { "who builds nothing is thought to build nothing", who_builds_nothing_is_thought_to_build_nothing },
         { "how much slower a place usually is gets known", how_much_slower_a_place_usually_is_gets_known },
+        { "every decision knows of every run before", every_decision_knows_of_every_run_before },
         { "a dependency on a future counts in ranks", a_dependency_on_a_future_counts_in_ranks },
         { "ranks of a long chain are found without a deep stack",
           ranks_of_a_long_chain_are_found_without_a_deep_stack },

@@ -275,7 +275,43 @@ static void a_refusal_made_in_advance_can_be_depended_on(void)
     CHECK_STATUS(finish(dependant), ALLOT_DEPENDENCY);
 }
 
+#define LONG_LIST 5000 /* longer than who waits looks ahead */
+
+/* Those that were submitted last stand first: they are done last. */
+static size_t wait_for_long_list(void)
+{
+    static allot_future *futures[LONG_LIST];
+    size_t undone = 0;
+    for (size_t i = LONG_LIST; i-- > 0;)
+        futures[i] = allot_submit(executor, task_nothing, NULL, 0, 0, NULL);
+    allot_status status = allot_wait_all(futures, LONG_LIST, ALLOT_FOREVER);
+    for (size_t i = 0; i < LONG_LIST; i++)
+        undone += !allot_done(futures[i]);
+    allot_release_all(futures, LONG_LIST);
+    return undone + (status != ALLOT_OK);
+}
+
+static allot_status wait_in_a_task(allot_call *call, const void *in, void *out)
+{
+    (void)call, (void)in;
+    *(size_t *)out = wait_for_long_list();
+    return ALLOT_OK;
+}
+
+static void a_long_list_is_waited_for_whole(void)
+{
+    size_t wrong = 0, wrong_within = 1;
+    for (int i = 0; i < 20; i++)
+        wrong += wait_for_long_list();
+    CHECK(wrong == 0);
+    allot_future *within = allot_submit(executor, wait_in_a_task, NULL, 0, sizeof wrong_within, NULL);
+    CHECK_STATUS(allot_get(within, &wrong_within, sizeof wrong_within, ALLOT_FOREVER), ALLOT_OK);
+    CHECK(wrong_within == 0);
+    allot_release(within);
+}
+
 static const test_fact facts[] = {
+    { "E1 a long list is waited for whole, in whatever order it ends", a_long_list_is_waited_for_whole },
     { "A4 NULL is reported, not followed", null_is_reported },
     { "A4 a NULL among others is refused", a_null_among_others_is_refused },
     { "the size of a result is checked", the_size_of_a_result_is_checked },

@@ -6,6 +6,7 @@
 #include "core/launch.h"
 #include "places/opencl/opencl.h"
 #include <allot/allot.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
 #include <spawn.h>
@@ -436,6 +437,48 @@ static void wrapped_memory_works(void)
         allot_array_release(y);
     }
     free(memory);
+    allot_kernel_release(axpy);
+}
+
+/* NVIDIA's compiler fails where such a one is to keep its parameters' names. */
+static void runs_what_has_no_parameters(void)
+{
+    allot_kernel *empty = allot_kernel_create(
+        ALLOT_KERNEL(.name = "empty", .opencl_source = "kernel void empty(void)\n{\n}\n"));
+    EACH_PLACE(place)
+    {
+        CU_ASSERT(ends(send(place, empty, allot_range(1), NULL, 0), ALLOT_OK, ""));
+    }
+    allot_kernel_release(empty);
+}
+
+/* Also where that is of no use. */
+static void copies_from_pinned_pages(void)
+{
+    enum {
+        N = 1 << 19
+    };
+    allot_kernel *axpy = make_axpy();
+    EACH_PLACE(place)
+    {
+        al_opencl_device *device = &opencl(place)->device;
+        int before = atomic_exchange(&device->pinning, AL_OPENCL_PINS_PAY);
+        allot_array *x = counting(ALLOT_F32, N), *y = counting(ALLOT_F32, N);
+        for (int i = 0; i < 3; i++)
+            CU_ASSERT(
+                ends(send(place, axpy, allot_range(N), ALLOT_ARGS(allot_f32(1), allot_in(x), allot_inout(y))),
+                     ALLOT_OK, ""));
+        const float *got = data(y);
+        size_t wrong = 0;
+        for (size_t i = 0; i < N; i++)
+            wrong += got[i] != 4 * (float)i;
+        CU_ASSERT_EQUAL(wrong, 0);
+        if (!device->shares_pages)
+            CU_ASSERT_PTR_NOT_NULL(((al_opencl_copy *)y->copies)->pin);
+        allot_array_release(x);
+        allot_array_release(y);
+        atomic_store(&device->pinning, before);
+    }
     allot_kernel_release(axpy);
 }
 
@@ -917,6 +960,33 @@ static void describes_itself(void)
     }
 }
 
+static size_t count_calm_threads(void)
+{
+    size_t count = 0;
+    DIR *threads = opendir("/proc/self/task");
+    for (struct dirent *entry; threads && (entry = readdir(threads));)
+        count += atoi(entry->d_name) > 0 && sched_getscheduler(atoi(entry->d_name)) == SCHED_BATCH;
+    if (threads)
+        closedir(threads);
+    return count;
+}
+
+/* PoCL's pthread device names itself so, and is the one with workers of its own. */
+static void workers_of_cpu_devices_are_calm(void)
+{
+    bool all_on_cpu = true, has_workers = false, calm = false;
+    EACH_PLACE(place)
+    {
+        all_on_cpu = all_on_cpu && opencl(place)->device.on_cpu;
+        has_workers = has_workers || strncmp(opencl(place)->device.name, "pthread", 7) == 0;
+        calm = opencl(place)->calm;
+    }
+    CU_ASSERT_NOT_EQUAL(sched_getscheduler(0), SCHED_BATCH);
+    CU_ASSERT_EQUAL(count_calm_threads() != 0, calm);
+    if (sched_getscheduler(0) == SCHED_OTHER && has_workers)
+        CU_ASSERT_EQUAL(calm, all_on_cpu);
+}
+
 static size_t discover(void)
 {
     static const al_place_config config = { 1, 1 };
@@ -1062,6 +1132,8 @@ static const test_fact facts[] = {
     { "data goes from device to device", data_goes_from_device_to_device },
     { "what the host writes later is seen", the_host_writes_again },
     { "wrapped memory works at any address", wrapped_memory_works },
+    { "runs what has no parameters", runs_what_has_no_parameters },
+    { "copies from and to pinned pages", copies_from_pinned_pages },
     { "I1 a syntax error brings the build log, once", a_syntax_error_brings_the_log },
     { "I2 what the entry takes is checked by name", what_the_entry_takes_is_checked },
     { "I3 work-groups must fit", work_groups_must_fit },
@@ -1077,6 +1149,7 @@ static const test_fact facts[] = {
     { "what has not started can be taken back", what_has_not_started_can_be_taken_back },
     { "cancelled launches do not run", cancelled_launches_do_not_run },
     { "describes itself", describes_itself },
+    { "threads of CPU drivers let their submitter go on, of others not", workers_of_cpu_devices_are_calm },
     { "I7 without a driver there is no device, in words, and the CPU places work", no_driver_is_no_crash },
     { "I7 a folder without drivers is the same", an_empty_folder_is_no_crash },
     { "closing brings the data back", closing_brings_the_data_back },

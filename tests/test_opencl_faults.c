@@ -392,6 +392,13 @@ static void teach(workload *it, allot_kernel *kernel, const allot_arg *args, siz
     allot_kernel_release(kernel);
 }
 
+/* No callback is registered where the driver is asked. */
+static bool is_asked(void)
+{
+    const char *wait = getenv("ALLOT_OPENCL_WAIT");
+    return wait && !strcmp(wait, "ask");
+}
+
 static void what_a_device_fails_at_runs_on_the_cpu(void)
 {
     static const struct {
@@ -400,12 +407,13 @@ static void what_a_device_fails_at_runs_on_the_cpu(void)
     } faults[] = {
         { "clEnqueueNDRangeKernel", "clEnqueueNDRangeKernel" },
         { "clCreateKernel", "clCreateKernel" },
-        { "clSetEventCallback", "clSetEventCallback" },
         { NULL, "ended with" },
+        { "clSetEventCallback", "clSetEventCallback" },
     };
+    size_t count = sizeof faults / sizeof faults[0] - is_asked();
     workload it;
     allot_kernel *kernel = make_shift();
-    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         begin(&it);
         teach(&it, make_shift(), ALLOT_ARGS(allot_in(it.x), allot_out(it.y)));
         layer->reset();

@@ -303,6 +303,7 @@ int main(int argc, char **argv)
     if (access(GOOD_ICD, R_OK) != 0)
         return 77; /* a machine without PoCL */
     unsetenv("RUSTICL_ENABLE");
+    unsetenv("OCL_ICD_FILENAMES");
     setenv("TEST_WATCHDOG_S", "120", 0); /* it waits for drivers that hang, and starts the command often */
     int result = watched_main(argc, argv, &(const watched_suite){ "quarantine", facts, NULL }, 1);
     remove_folder();

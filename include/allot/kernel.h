@@ -175,7 +175,10 @@ typedef const char *(*allot_check_function)(allot_type type, allot_ndrange range
  * get_global_id(d). With `tile` set, get_global_id(d) counts tiles: the global size is ceil(range / tile),
  * rounded up to a multiple of `local`, and the variant guards the edges itself. With `local` all 0, a range
  * of one dimension may run in two pieces, unless the text names get_global_size, get_global_offset,
- * get_global_linear_id, get_num_groups or get_group_id: then it is never cut. */
+ * get_global_linear_id, get_num_groups or get_group_id: then it is never cut. Its work-groups have one of a
+ * few standard sizes; launches that happen anyway try others, if no result can depend on them (a text of its
+ * own, without local memory, a barrier or a word about its group), and the fastest is kept, with the programs
+ * on disk too. ALLOT_TUNE=off leaves that out; a deterministic launch has the standard size. */
 /* ---- Programs on disk ----
  * What a device's driver built from a text or a SPIR-V module is kept when the executor is closed, in
  * ~/.cache/allot/programs, and taken from there by later processes instead of being compiled: by text,
@@ -228,7 +231,7 @@ typedef struct allot_kernel_desc {
     const char *opencl_entry;   /* NULL: the kernel's name */
     const char *opencl_options; /* build options; NULL: none */
     size_t tile[3];             /* 0: 1 */
-    size_t local[3];            /* the work-group size; 0: the library chooses from a few sizes */
+    size_t local[3];            /* the work-group size; 0: the library chooses */
     allot_work_function work;
     allot_check_function check; /* NULL: none */
     bool opencl_plain;          /* the text is built as it is: the library puts nothing before it */

@@ -33,8 +33,8 @@ typedef enum allot_schedule {
 typedef struct allot_loop {
     size_t size; /* sizeof(allot_loop), filled by ALLOT_LOOP and allot_loop_init */
     allot_schedule schedule;
-    size_t grain; /* the fewest items worth a call, as long as so many are left; 0: 1, and for ALLOT_DYNAMIC a
-                     sixteenth of a worker's share */
+    size_t grain; /* the fewest items worth a call, as long as so many are left; 0: for ALLOT_STATIC 1, for
+                     ALLOT_DYNAMIC a 16th of a worker's share, else a 128th of it */
     int workers;  /* take part at most, with the caller; 0: as many as the thread place has */
     bool deterministic; /* allot_parallel_reduce: the result has the same bits for any number of workers. The
                            range is cut into at most 256 parts that depend on the range and `grain` alone (0:

@@ -290,6 +290,11 @@ typedef struct allot_decision {
      * "" if not. The outcome above is that of the second run. */
     char retried_on[32];
     char retried_why[256]; /* how the chosen place failed */
+    /* The work-group size of a run on an OpenCL device, and where it comes from: "the kernel's own",
+     * "chosen", "on trial", "the best so far", "the fastest of those tried", "the fastest in an earlier run".
+     * "" with no size for other runs; NULL until the task is done. */
+    size_t work_group[3];
+    const char *work_group_from;
 } allot_decision;
 
 /* The decision behind a launch. NULL for a plain function, which is not decided but goes where its hints say

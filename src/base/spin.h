@@ -20,6 +20,13 @@ static inline void al_spin_lock(al_spin *spin)
     }
 }
 
+/* False: somebody has it. */
+static inline bool al_spin_try(al_spin *spin)
+{
+    return !atomic_load_explicit(&spin->taken, memory_order_relaxed) &&
+           !atomic_exchange_explicit(&spin->taken, true, memory_order_acquire);
+}
+
 static inline void al_spin_unlock(al_spin *spin)
 {
     atomic_store_explicit(&spin->taken, false, memory_order_release); /* pairs with the next lock */

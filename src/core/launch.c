@@ -109,6 +109,8 @@ void al_launch_report(al_launch *launch, const al_launch *copy)
     launch->moved = copy->moved;
     launch->compiled_ns = copy->compiled_ns;
     launch->ran_ns = copy->ran_ns;
+    memcpy(launch->work_group, copy->work_group, sizeof launch->work_group);
+    launch->work_group_from = copy->work_group_from;
 }
 
 void al_launch_release_arrays(al_launch *launch)

@@ -30,6 +30,8 @@ typedef struct al_launch {
     /* Filled by the place before it completes the task. */
     al_moved moved;
     int64_t compiled_ns, ran_ns;
+    size_t work_group[3];        /* of a device's run */
+    const char *work_group_from; /* in words, static; NULL: there were none */
     size_t arg_count;
     al_argument args[];
 } al_launch;

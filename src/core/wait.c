@@ -15,6 +15,9 @@
 #define TRIAL_FIRST  8      /* spins in vain until one so long is tried; */
 #define TRIAL_LAST   512    /* twice as many after each trial in vain, up to this */
 
+/* Who waits for many looks so far ahead: the others are done by then, most likely, and it was woken once. */
+#define AHEAD 1024
+
 /* The same for one that collects: a sleeping worker's wake and its call fit in, so that the next call finds
  * it awake. */
 #define COLLECT_NS 100000
@@ -244,12 +247,17 @@ allot_status allot_wait_all(allot_future *const *futures, size_t count, int64_t 
     if (count && (!futures || any_missing(futures, count)))
         return ALLOT_INVALID;
     int64_t deadline_ns = al_clock_deadline_ns(timeout_ns);
-    for (size_t i = 0; i < count; i++) {
-        allot_status status = wait_one(futures[i], timeout_ns, deadline_ns);
-        if (status != ALLOT_OK)
-            return status;
+    allot_status status = ALLOT_OK;
+    for (size_t i = 0; i < count && status == ALLOT_OK; i++) {
+        size_t ahead = count - i > AHEAD ? i + AHEAD : count - 1;
+        if (al_future_state_is_done(al_future_state_of(futures[i])))
+            continue;
+        if (!al_helper_here) /* who helps takes back what he queued himself */
+            status = wait_one(futures[ahead], timeout_ns, deadline_ns);
+        if (status == ALLOT_OK)
+            status = wait_one(futures[i], timeout_ns, deadline_ns);
     }
-    return ALLOT_OK;
+    return status;
 }
 
 typedef struct any_of {

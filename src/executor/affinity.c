@@ -1,8 +1,18 @@
 #include "executor/affinity.h"
 #include <math.h>
 
-/* Of what was counted this is left one decision later: some hundreds of launches are remembered. */
-#define KEPT 0.999
+/* Of what was counted this is left when the next launch is: some hundreds of launches are remembered. */
+#define KEPT 0.99
+
+/* The first ones are counted all, later ones one in so many: drawn, for programs repeat themselves. */
+#define ALL_COUNTED 64
+#define ONE_IN      8
+
+static bool is_drawn(uint64_t number)
+{
+    return number < ALL_COUNTED ||
+           (number * UINT64_C(0x9e3779b97f4a7c15)) >> 32 < (UINT64_C(1) << 32) / ONE_IN;
+}
 
 static bool is_known(const allot_candidate *candidate)
 {
@@ -36,10 +46,14 @@ static void count(al_class *alike, double run_s, double least_s)
 {
     atomic_store_explicit(&alike->taken_s, KEPT * get(&alike->taken_s) + run_s, memory_order_relaxed);
     atomic_store_explicit(&alike->fastest_s, KEPT * get(&alike->fastest_s) + least_s, memory_order_relaxed);
+    atomic_store_explicit(&alike->usual_ratio, get(&alike->taken_s) / get(&alike->fastest_s),
+                          memory_order_relaxed);
 }
 
 void al_affinity_note(allot_executor *executor, al_record *record)
 {
+    if (!is_drawn(record->snapshot.number))
+        return;
     double least_s = fastest_s(record);
     const al_class *before = NULL;
     for (size_t i = 0; least_s > 0 && i < record->snapshot.candidate_count; i++) {
@@ -50,6 +64,6 @@ void al_affinity_note(allot_executor *executor, al_record *record)
         if (alike != before) /* a class's candidates come one behind the other */
             count(alike, candidate->run_s, least_s);
         before = alike;
-        candidate->usual_ratio = get(&alike->taken_s) / get(&alike->fastest_s);
+        candidate->usual_ratio = get(&alike->usual_ratio);
     }
 }

@@ -15,6 +15,7 @@ void al_book_fini(al_book *book)
         al_page *page = atomic_load(&book->chains[i]);
         while (page) {
             al_page *next = page->next;
+            al_sheets_fini(&page->sheets);
             free(page);
             page = next;
         }
@@ -86,12 +87,4 @@ al_model_entry *al_page_entry(al_page *page, al_model *model, const al_place *pl
     entry = al_model_find(model, &key); /* the same for whoever asks */
     atomic_store_explicit(at, entry, memory_order_release);
     return entry;
-}
-
-void al_page_fetch(const al_page *page, const al_place *place)
-{
-    _Atomic(al_model_entry *) *at = (_Atomic(al_model_entry *) *)&page->entries[place->index];
-    const al_model_entry *entry = atomic_load_explicit(at, memory_order_acquire);
-    if (entry)
-        al_entry_fetch(entry);
 }

@@ -4,8 +4,7 @@
 #ifndef AL_EXECUTOR_BOOK_H
 #define AL_EXECUTOR_BOOK_H
 
-#include "placement/model.h"
-#include "places/place.h"
+#include "executor/sheet.h"
 
 #define AL_BOOK_CHAINS 64
 
@@ -15,6 +14,7 @@ typedef struct al_page {
     uint64_t hash;
     allot_type type;
     char *kernel;
+    al_sheets sheets;
     _Atomic(al_model_entry *) entries[];
 } al_page;
 
@@ -33,8 +33,5 @@ al_page *al_book_page(al_book *book, const char *kernel, allot_type type);
  * it is asked for its source the first time. */
 al_model_entry *al_page_entry(al_page *page, al_model *model, const al_place *place,
                               const allot_kernel *kernel);
-
-/* Has the entry brought near from memory, if there is one. */
-void al_page_fetch(const al_page *page, const al_place *place);
 
 #endif

@@ -52,12 +52,12 @@ static al_place *choose_for_function(allot_executor *executor, const al_task *ta
 
 /* ---- Launches: decided by cost ---- */
 
-static size_t count_possible(const al_record *record)
+static bool is_one_possible(const al_record *record)
 {
     size_t count = 0;
-    for (size_t i = 0; i < record->snapshot.candidate_count; i++)
+    for (size_t i = 0; count < 2 && i < record->snapshot.candidate_count; i++)
         count += record->candidates[i].possible;
-    return count;
+    return count == 1;
 }
 
 /* Why the one place that is left was taken. */
@@ -73,7 +73,7 @@ static const char *without_choice(allot_executor *executor, const al_task *task)
 static void pick(allot_executor *executor, const al_task *task, al_record *record, allot_choice *choice)
 {
     al_policy_pick(executor->policy, &record->snapshot, choice);
-    if (count_possible(record) == 1)
+    if (is_one_possible(record))
         choice->why = without_choice(executor, task);
 }
 

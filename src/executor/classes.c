@@ -125,10 +125,6 @@ bool al_executor_list(allot_executor *executor, al_place *place)
 size_t al_class_look(al_class *alike, al_place *worth[AL_CLASS_FEW], size_t *count)
 {
     size_t looked = 1;
-    worth[0] = alike->first;
-    *count = atomic_load_explicit(&alike->count, memory_order_relaxed);
-    if (*count == 1)
-        return 1;
     al_spin_lock(&alike->ready.lock);
     *count = alike->count;
     if (alike->count > AL_CLASS_FEW)

@@ -24,6 +24,7 @@ typedef struct al_class {
     _Atomic uint64_t answers[AL_CLASS_ANSWERS];
     _Atomic double taken_s, fastest_s; /* affinity.h: what launches would have taken here, and where each is
                                           fastest */
+    _Atomic double usual_ratio;        /* the one to the other; 0: not known */
     uint64_t memory_bytes;
     double watts;
 } al_class;

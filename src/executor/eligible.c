@@ -58,18 +58,28 @@ bool al_eligible_names_device(const al_terms *terms)
 static bool strays(const al_place *place, const al_task *task)
 {
     const al_launch *launch = al_task_launch(task);
-    return place->kind == ALLOT_OPENCL && launch && launch->deterministic && launch->kernel->desc.cpu &&
+    return launch && launch->deterministic && place->kind == ALLOT_OPENCL && launch->kernel->desc.cpu &&
            !al_eligible_names_device(al_terms_of(task));
 }
 
-static bool too_small(const al_place *place, const al_terms *terms, char room[AL_REASON_MAX])
+static bool too_small(const al_place *place, const al_terms *terms)
 {
-    uint64_t has_bytes = place->alike->memory_bytes;
-    if (!terms->memory_bytes || terms->memory_bytes <= has_bytes)
-        return false;
+    return terms->memory_bytes && terms->memory_bytes > place->alike->memory_bytes;
+}
+
+static const char *say_too_small(const al_place *place, const al_terms *terms, char room[AL_REASON_MAX])
+{
     snprintf(room, AL_REASON_MAX, "it has %llu bytes of memory, and the hints say that %llu are needed",
-             (unsigned long long)has_bytes, (unsigned long long)terms->memory_bytes);
-    return true;
+             (unsigned long long)place->alike->memory_bytes, (unsigned long long)terms->memory_bytes);
+    return room;
+}
+
+static const char *say_aside(const al_place *place, char room[AL_REASON_MAX])
+{
+    char message[128];
+    al_place_message(place, message, sizeof message);
+    snprintf(room, AL_REASON_MAX, "set aside: %s", message);
+    return room;
 }
 
 const char *al_eligible_not(const al_place *place, const al_task *task, char room[AL_REASON_MAX])
@@ -78,14 +88,10 @@ const char *al_eligible_not(const al_place *place, const al_task *task, char roo
     const char *against = hints_against(place, terms);
     if (against)
         return against;
-    if (atomic_load_explicit(&((al_place *)place)->state, memory_order_acquire) == ALLOT_PLACE_ASIDE) {
-        char message[128];
-        al_place_message(place, message, sizeof message);
-        snprintf(room, AL_REASON_MAX, "set aside: %s", message);
-        return room;
-    }
-    if (too_small(place, terms, room))
-        return room;
+    if (atomic_load_explicit(&((al_place *)place)->state, memory_order_acquire) == ALLOT_PLACE_ASIDE)
+        return say_aside(place, room);
+    if (too_small(place, terms))
+        return say_too_small(place, terms, room);
     room[0] = '\0';
     if (!place->ops->can_run(place, task, room, AL_REASON_MAX))
         return room[0] ? room : "it cannot run it";

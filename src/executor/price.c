@@ -147,11 +147,16 @@ int al_price_workers(const al_price *price, const al_place *place)
     return parts < (size_t)most ? (int)parts : most;
 }
 
-static void predict(const al_price *price, const al_place *place, al_prediction *prediction)
+static al_model_entry *entry_of(const al_price *price, const al_place *place)
 {
-    al_model *model = price->executor->model;
-    al_model_entry *entry =
-        price->page ? al_page_entry(price->page, model, place, price->launch->kernel) : NULL;
+    return price->page ? al_page_entry(price->page, price->executor->model, place, price->launch->kernel)
+                       : NULL;
+}
+
+/* Without an entry: memory was out. */
+static void predict(const al_price *price, const al_place *place, al_model_entry *entry,
+                    al_prediction *prediction)
+{
     if (entry) {
         al_entry_predict(entry, &price->size, prediction);
         return;
@@ -162,31 +167,78 @@ static void predict(const al_price *price, const al_place *place, al_prediction 
                          .kind = place->kind,
                          .workers = place->width,
                          .place_class = place->class_id };
-    al_model_predict(model, &key, price->launch->work, prediction);
+    al_model_predict(price->executor->model, &key, price->launch->work, prediction);
 }
 
-void al_price_fetch(const al_price *price, const al_place *place)
+al_sheet *al_price_sheet(const al_price *price)
 {
-    if (price->page)
-        al_page_fetch(price->page, place);
+    size_t classes = atomic_load_explicit(&price->executor->class_count, memory_order_acquire);
+    return price->page ? al_sheet_take(&price->page->sheets, &price->size, classes * AL_CLASS_FEW) : NULL;
 }
 
-void al_price_of(const al_price *price, const al_place *place, allot_candidate *candidate)
+/* Returns the prediction's launch_s. */
+static double describe(const al_price *price, const al_place *place, al_model_entry *entry,
+                       allot_candidate *candidate)
 {
     al_prediction prediction;
-    predict(price, place, &prediction);
+    predict(price, place, entry, &prediction);
+    *candidate = (allot_candidate){ .place = place->id,
+                                    .index = place->index,
+                                    .reason = "",
+                                    .alike = place->alike->name,
+                                    .kind = place->kind,
+                                    .possible = true,
+                                    .shares_cpus = place->shares_cpus,
+                                    .samples = prediction.samples,
+                                    .compile_s = prediction.compile_s,
+                                    .run_s = prediction.run_s,
+                                    .low_s = prediction.low_s,
+                                    .high_s = prediction.high_s,
+                                    .spread = prediction.spread,
+                                    .watts = place->alike->watts,
+                                    .history_ms = -1 };
+    return prediction.launch_s;
+}
+
+static void fill_row(const al_price *price, const al_place *place, al_sheet *sheet, al_sheet_row *row)
+{
+    al_model_entry *entry = entry_of(price, place);
+    row->place = entry ? place : NULL;
+    if (entry) {
+        row->marks = al_entry_marks_of(entry);
+        row->changes = atomic_load_explicit(row->marks.changes, memory_order_acquire);
+        row->moment = sheet->moment;
+        sheet->runs = row->marks.runs;
+    }
+    row->launch_s = describe(price, place, entry, &row->candidate);
+}
+
+/* Returns the prediction's launch_s. */
+static double begin_candidate(const al_price *price, const al_place *place, al_sheet *sheet,
+                              al_sheet_row *row, allot_candidate *candidate)
+{
+    if (!row)
+        return describe(price, place, entry_of(price, place), candidate);
+    if (!al_sheet_holds(sheet, row, place))
+        fill_row(price, place, sheet, row);
+    *candidate = row->candidate;
+    return row->launch_s;
+}
+
+void al_price_of(const al_price *price, const al_place *place, al_sheet *sheet, al_sheet_row *row,
+                 allot_candidate *candidate)
+{
+    double launch_s = begin_candidate(price, place, sheet, row, candidate);
     int64_t wait_ns = al_load_wait_ns(place->load, al_price_workers(price, place), price->now_ns);
-    double begin_s = wait_ns ? 0 : prediction.launch_s; /* of those that queue it is hidden */
-    candidate->watts = place->alike->watts;
-    candidate->samples = prediction.samples;
+    double begin_s = wait_ns ? 0 : launch_s; /* of those that queue it is hidden */
     candidate->ready_s = (double)wait_ns * 1e-9;
-    candidate->transfer_s = transfer_s(price, place) + far_s(price, place);
-    candidate->compile_s = prediction.compile_s;
-    candidate->run_s = prediction.run_s + begin_s;
-    candidate->low_s = prediction.low_s + begin_s;
-    candidate->high_s = prediction.high_s + begin_s;
-    candidate->spread = prediction.spread;
-    candidate->return_s = return_s(price, place);
+    candidate->transfer_s = price->read_count ? transfer_s(price, place) + far_s(price, place) : 0;
+    candidate->return_s = price->return_bytes >= 1 ? return_s(price, place) : 0;
+    candidate->usual_ratio =
+        candidate->samples ? atomic_load_explicit(&place->alike->usual_ratio, memory_order_relaxed) : 0;
+    candidate->run_s += begin_s;
+    candidate->low_s += begin_s;
+    candidate->high_s += begin_s;
     double beside_s = candidate->ready_s + candidate->transfer_s + candidate->compile_s + candidate->return_s;
     candidate->total_s = beside_s + candidate->run_s;
     candidate->bound_s = beside_s + candidate->low_s;
@@ -230,7 +282,7 @@ double al_price_mean_s(allot_executor *executor, const al_task *task)
         al_prediction prediction;
         if (al_eligible_not(alike->first, task, room))
             continue;
-        predict(&price, alike->first, &prediction);
+        predict(&price, alike->first, entry_of(&price, alike->first), &prediction);
         double count = (double)atomic_load_explicit(&alike->count, memory_order_relaxed);
         double move_s =
             alike->first->memory ? al_class_link_s(alike, AL_FROM_PLACE, written_bytes(launch), 1) : 0;

@@ -31,11 +31,13 @@ typedef struct al_price {
 
 void al_price_begin(al_price *price, allot_executor *executor, const al_task *task);
 
-/* Has what the model knows of the place brought near, for al_price_of() soon. */
-void al_price_fetch(const al_price *price, const al_place *place);
+/* The sheet for this launch; al_sheet_give() ends its use. NULL: there is none to be had. */
+al_sheet *al_price_sheet(const al_price *price);
 
-/* Fills every figure of a candidate that can run it. */
-void al_price_of(const al_price *price, const al_place *place, allot_candidate *candidate);
+/* Fills a candidate that can run it, all but `alike_count`. `row` is that of the place in `sheet`; or both
+ * are NULL. */
+void al_price_of(const al_price *price, const al_place *place, al_sheet *sheet, al_sheet_row *row,
+                 allot_candidate *candidate);
 
 /* Places that hold some of what the launch reads, at most `capacity`; returns how many. */
 size_t al_price_holders(const al_price *price, al_place **holders, size_t capacity);

@@ -9,13 +9,13 @@
 enum {
     FIRST_CANDIDATES = 4, /* of which there is room at first */
     TEXTS_BYTES = 2048,   /* of reasons that are not static; what does not fit is left unexplained */
-    HOLDERS = 16,
-    AHEAD = 3 /* classes, whose figures are on their way from memory meanwhile */
+    HOLDERS = 16
 };
 
 /* A record while its candidates are gathered: how many there will be is known only at the end. */
 typedef struct draft {
     const al_price *price;
+    al_sheet *sheet;   /* NULL: it is to be had by no one */
     al_record *record; /* NULL: memory was out */
     size_t count, capacity;
     size_t text_bytes;
@@ -41,6 +41,7 @@ static void resize(draft *made, size_t capacity, size_t text_bytes)
 static void draft_init(draft *made, const al_price *price, size_t classes)
 {
     made->price = price;
+    made->sheet = al_price_sheet(price);
     made->record = NULL;
     made->count = made->text_bytes = 0;
     resize(made, classes > FIRST_CANDIDATES ? classes : FIRST_CANDIDATES, 0);
@@ -66,41 +67,33 @@ static bool is_listed(const draft *made, size_t from, const al_place *place)
     return false;
 }
 
-/* Records lie in memory that was not touched for long: that of the next candidates comes while this one is
- * reckoned with. */
-static void fetch_ahead(const draft *made)
+static void set_impossible(draft *made, const al_place *place, const char *why, const char *room,
+                           allot_candidate *candidate)
 {
-    const char *at = (const char *)&made->record->candidates[made->count + AHEAD];
-    for (size_t i = 0; made->count + AHEAD < made->capacity && i < sizeof(allot_candidate); i += 64)
-        __builtin_prefetch(at + i, 1);
+    *candidate = (allot_candidate){ .place = place->id,
+                                    .index = place->index,
+                                    .reason = why == room ? keep_text(made, room) : why,
+                                    .alike = place->alike->name,
+                                    .kind = place->kind,
+                                    .shares_cpus = place->shares_cpus,
+                                    .history_ms = -1 };
 }
 
-/* False if it cannot run the task. */
-static bool add(draft *made, al_place *place, size_t alike_count)
+/* `row` as in al_price_of(). False if it cannot run the task. */
+static bool add(draft *made, al_place *place, al_sheet_row *row, size_t alike_count)
 {
     char room[AL_REASON_MAX];
-    if (made->record && made->count == made->capacity)
+    if (made->count == made->capacity && made->record)
         resize(made, 2 * made->capacity, 0);
     if (!made->record)
         return false;
-    fetch_ahead(made);
     allot_candidate *candidate = &made->record->candidates[made->count++];
     const char *why = al_eligible_not(place, made->price->task, room);
     if (why)
-        memset(candidate, 0, sizeof *candidate);
+        set_impossible(made, place, why, room, candidate);
     else
-        al_price_of(made->price, place, candidate); /* sets all but the rest here */
-    candidate->history_tries = candidate->history_samples = 0;
-    candidate->history_s = candidate->usual_ratio = 0;
-    candidate->place = place->id;
-    candidate->index = place->index;
-    candidate->alike = place->alike->name;
+        al_price_of(made->price, place, row ? made->sheet : NULL, row, candidate);
     candidate->alike_count = alike_count;
-    candidate->kind = place->kind;
-    candidate->shares_cpus = place->shares_cpus;
-    candidate->possible = !why;
-    candidate->history_ms = -1;
-    candidate->reason = !why ? "" : why == room ? keep_text(made, room) : why;
     return !why;
 }
 
@@ -113,16 +106,22 @@ static void add_holders(draft *made, const al_class *alike, size_t first, size_t
     size_t count = al_price_holders(made->price, holders, HOLDERS);
     for (size_t i = 0; i < count; i++)
         if (holders[i]->alike == alike && !is_listed(made, first, holders[i]))
-            add(made, holders[i], alike_count);
+            add(made, holders[i], NULL, alike_count);
 }
 
-static void add_class(draft *made, al_class *alike)
+static void add_class(draft *made, al_class *alike, size_t index)
 {
+    al_sheet_row *rows = made->sheet ? made->sheet->rows + index * AL_CLASS_FEW : NULL;
     al_place *worth[AL_CLASS_FEW];
-    size_t alike_count, first = made->count, count = al_class_look(alike, worth, &alike_count);
+    size_t alike_count = atomic_load_explicit(&alike->count, memory_order_relaxed), first = made->count;
+    if (alike_count == 1) {
+        add(made, alike->first, rows, 1);
+        return;
+    }
     bool possible = false;
+    size_t count = al_class_look(alike, worth, &alike_count);
     for (size_t i = 0; i < count; i++)
-        possible = add(made, worth[i], alike_count) || possible;
+        possible = add(made, worth[i], rows ? rows + i : NULL, alike_count) || possible;
     if (alike_count > AL_CLASS_FEW && possible)
         add_holders(made, alike, first, alike_count);
 }
@@ -136,7 +135,7 @@ static void add_named(draft *made)
     for (size_t i = 0; named && i < count; i++) {
         al_place *place = executor->places[i];
         if (strcmp(place->id, named) == 0 && !is_listed(made, 0, place))
-            add(made, place, place->alike->count);
+            add(made, place, NULL, place->alike->count);
     }
 }
 
@@ -208,11 +207,9 @@ al_record *al_record_create(const al_price *price)
     draft made;
     size_t classes = atomic_load_explicit(&price->executor->class_count, memory_order_acquire);
     draft_init(&made, price, classes);
-    for (size_t i = 0; i < classes; i++) {
-        if (i + AHEAD < classes)
-            al_price_fetch(price, price->executor->classes[i + AHEAD]->first);
-        add_class(&made, price->executor->classes[i]);
-    }
+    for (size_t i = 0; i < classes; i++)
+        add_class(&made, price->executor->classes[i], i);
+    al_sheet_give(made.sheet);
     add_named(&made);
     al_record *record = settle(&made);
     if (!record)

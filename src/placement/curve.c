@@ -70,15 +70,33 @@ typedef struct neighbours {
     size_t index[2];
 } neighbours;
 
+/* The first used bucket from there on; AL_CURVE_BUCKETS: none. */
+static size_t used_from(const al_curve *curve, size_t from)
+{
+    for (size_t word = from / 64; word < sizeof curve->used / sizeof *curve->used; word++) {
+        uint64_t bits = curve->used[word] & (word == from / 64 ? UINT64_MAX << from % 64 : UINT64_MAX);
+        if (bits)
+            return 64 * word + (size_t)__builtin_ctzll(bits);
+    }
+    return AL_CURVE_BUCKETS;
+}
+
+/* One more than the last used one before there; 0: none. */
+static size_t used_before(const al_curve *curve, size_t before)
+{
+    for (size_t word = before / 64 + 1; word-- > 0;) {
+        uint64_t bits = curve->used[word] & (word == before / 64 ? ~(UINT64_MAX << before % 64) : UINT64_MAX);
+        if (bits)
+            return 64 * word + 64 - (size_t)__builtin_clzll(bits);
+    }
+    return 0;
+}
+
 /* The nearest used ones on either side, or the size's own and the nearer of those. Beyond them nothing more
  * is told: the misfit is thought to be a process without memory (Ornstein-Uhlenbeck). */
 static neighbours find_neighbours(const al_curve *curve, size_t own)
 {
-    size_t below = own, above = own + 1;
-    while (below > 0 && curve->buckets[below - 1].samples == 0)
-        below--;
-    while (above < AL_CURVE_BUCKETS && curve->buckets[above].samples == 0)
-        above++;
+    size_t below = used_before(curve, own), above = used_from(curve, own + 1);
     neighbours found = { 0 };
     bool has_own = curve->buckets[own].samples != 0, has_below = below > 0,
          has_above = above < AL_CURVE_BUCKETS;
@@ -161,8 +179,10 @@ void al_curve_refit(al_curve *curve, const al_belief *belief, double overhead_s)
     size_t count = 0;
     double usual = al_curve_pooled(curve);
     curve->overhead_s = fmax(overhead_s, LEAST_S);
+    memset(curve->used, 0, sizeof curve->used);
     for (size_t i = 0; i < AL_CURVE_BUCKETS; i++) {
         al_bucket *bucket = &curve->buckets[i];
+        curve->used[i / 64] |= (uint64_t)(bucket->samples != 0) << i % 64;
         if (bucket->samples)
             points[count++] = (al_point){ exp(bucket->log_size), bucket->log_time,
                                           al_bucket_error(bucket, usual, bucket->seen) };

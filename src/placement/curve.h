@@ -24,8 +24,10 @@ typedef struct al_curve {
     double overhead_s;    /* the prior's */
     double square, count; /* the spread of all buckets together, fading */
     al_fit fit;
-    double residual[AL_CURVE_BUCKETS]; /* how far each used bucket lies from the fit */
-    double fitted[AL_CURVE_BUCKETS];   /* its log_time when it was fitted */
+    uint64_t
+        used[(AL_CURVE_BUCKETS + 63) / 64]; /* a bit for each bucket that had samples when it was fitted */
+    double residual[AL_CURVE_BUCKETS];      /* how far each used bucket lies from the fit */
+    double fitted[AL_CURVE_BUCKETS];        /* its log_time when it was fitted */
     al_bucket buckets[AL_CURVE_BUCKETS];
 } al_curve;
 

@@ -157,6 +157,13 @@ static void print_regret(FILE *stream, const allot_decision *decision)
             duration(fabs(decision->regret_s)).bytes, decision->regret_s > 0 ? "later" : "sooner");
 }
 
+static void print_groups(FILE *stream, const allot_decision *decision)
+{
+    if (decision->work_group_from && decision->work_group_from[0])
+        fprintf(stream, "  Work-groups of %zu x %zu x %zu (%s).\n", decision->work_group[0],
+                decision->work_group[1], decision->work_group[2], decision->work_group_from);
+}
+
 static void print_outcome(FILE *stream, const allot_decision *decision, const allot_candidate *chosen,
                           int width)
 {
@@ -179,6 +186,7 @@ static void print_outcome(FILE *stream, const allot_decision *decision, const al
         fprintf(stream, "  It did not succeed: %s.\n", allot_status_text(decision->status));
         return;
     }
+    print_groups(stream, decision);
     print_error(stream, "run", decision->ran_s, chosen->run_s);
     print_error(stream, "whole", whole_s, chosen->total_s - chosen->return_s);
     print_regret(stream, decision);

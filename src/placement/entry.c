@@ -14,9 +14,6 @@
 /* A place that changed for one kernel makes the others doubtful by this share of it. */
 #define COMMON_DOUBT 0.5
 
-/* How many runs elsewhere do not matter to an answer given before. */
-#define MOMENT_RUNS 32
-
 static uint64_t key_of(allot_work work)
 {
     uint64_t flops, bytes;
@@ -218,7 +215,7 @@ static void keep_answer(al_known_kernel *kernel, const al_size *size, const al_a
 static void answer(al_known_kernel *kernel, const al_size *size, al_prediction *prediction)
 {
     uint64_t clock = al_known_clock(kernel);
-    uint64_t moment = kernel->curve.runs || kernel->curve.cold ? clock / MOMENT_RUNS : 0;
+    uint64_t moment = kernel->curve.runs || kernel->curve.cold ? clock / AL_ENTRY_MOMENT : 0;
     hear(kernel);
     const al_answer *last = find_answer(kernel, size, moment);
     if (last) {
@@ -249,12 +246,9 @@ static double build_s(const al_known_kernel *kernel)
     return usual_s > 0 ? usual_s : thought_build_s(kernel);
 }
 
-void al_entry_fetch(const al_model_entry *entry)
+al_entry_marks al_entry_marks_of(const al_model_entry *entry)
 {
-    const al_known_kernel *kernel = entry->kernel;
-    __builtin_prefetch(&kernel->lock, 1);
-    __builtin_prefetch(kernel->asked, 0);
-    __builtin_prefetch(kernel->answers, 0);
+    return (al_entry_marks){ &entry->kernel->of->changes, &entry->kernel->family->runs };
 }
 
 void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction *prediction)
@@ -306,6 +300,7 @@ void al_entry_learn(al_model_entry *entry, const al_size *size, const al_run *ru
     al_spin_unlock(&kernel->lock);
     atomic_store_explicit(&entry->built, true, memory_order_relaxed);
     learn_of_class(kernel->of, run);
+    al_known_changed(kernel->of);
 }
 
 /* ---- By key ---- */

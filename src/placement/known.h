@@ -91,10 +91,11 @@ struct al_known_class {
     _Atomic double launch_s;                  /* written with the lock held; 0: unknown */
     _Atomic double build_s;
     _Atomic double told_build_s; /* al_model_key.compile_s; 0: none was told */
-    _Atomic uint64_t taught; /* moves after belief or rates do, with the lock held or before anybody asks */
-    _Atomic uint64_t epoch;  /* changes seen on the place; its variance is there before it moves */
-    al_spin lock;            /* guards all below */
-    double suspicion;        /* variance that the last change gives the kernels that have not run since */
+    _Atomic uint64_t taught;  /* moves after belief or rates do, with the lock held or before anybody asks */
+    _Atomic uint64_t epoch;   /* changes seen on the place; its variance is there before it moves */
+    _Atomic uint64_t changes; /* moves after anything that answers rest on does, but for their age */
+    al_spin lock;             /* guards all below */
+    double suspicion;         /* variance that the last change gives the kernels that have not run since */
     al_rates rates;
     al_belief belief;                    /* of a kernel's factors before it has run */
     double weight[2], sum[2], square[2]; /* of the kernels' testimonies */
@@ -125,6 +126,12 @@ struct al_model {
 static inline uint64_t al_known_clock(const al_known_kernel *kernel)
 {
     return atomic_load_explicit(&kernel->family->runs, memory_order_relaxed) - kernel->runs;
+}
+
+/* Answers given before need not hold any more. Behind the change itself. */
+static inline void al_known_changed(al_known_class *known)
+{
+    atomic_fetch_add_explicit(&known->changes, 1, memory_order_release);
 }
 
 /* ---- For what fills the tables; the model's lock is held. NULL: memory is out ---- */

@@ -171,6 +171,7 @@ static bool join_classes(al_known_class *into, al_known_class *from, const way *
             whole = whole && same;
         }
     }
+    al_known_changed(into);
     return whole;
 }
 
@@ -323,6 +324,7 @@ static void forget_class(al_known_class *known)
     atomic_store(&known->launch_s, 0);
     atomic_store(&known->build_s, 0);
     al_spin_unlock(&known->lock);
+    al_known_changed(known);
 }
 
 void al_model_forget(al_model *model)

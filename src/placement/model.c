@@ -215,6 +215,8 @@ al_model_entry *al_model_find(al_model *model, const al_model_key *key)
         settle_code(kernel, key->code);
     if (entry && key->compile_s > 0)
         atomic_store_explicit(&known->told_build_s, key->compile_s, memory_order_relaxed);
+    if (entry)
+        al_known_changed(known);
     return entry;
 }
 
@@ -239,6 +241,7 @@ static void renew_class(al_known_class *known, const al_rates *measured)
         for (al_known_kernel *kernel = known->kernels[type]; kernel; kernel = kernel->hh.next)
             kernel->testimony = (al_testimony){ 0 };
     al_spin_unlock(&known->lock);
+    al_known_changed(known);
 }
 
 void al_known_set_rates(al_model *model, const al_rates *measured)

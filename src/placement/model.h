@@ -83,8 +83,14 @@ void al_model_set_rates(al_model *model, const al_rates *measured);
 /* The entry for a key, made if there is none: it has no samples then. Valid until the model is destroyed.
  * NULL when memory is out; predicting from NULL is the caller's mistake, al_model_predict() copes. */
 al_model_entry *al_model_find(al_model *model, const al_model_key *key);
-/* Has what al_entry_predict() looks at first brought near from memory. */
-void al_entry_fetch(const al_model_entry *entry);
+/* How to tell whether an answer kept still holds, without asking: it does while neither *changes (read with
+ * acquire before it was asked for) nor *runs / AL_ENTRY_MOMENT has moved. Both live as long as the model. */
+typedef struct al_entry_marks {
+    const _Atomic uint64_t *changes; /* of the class */
+    const _Atomic uint64_t *runs;    /* of the kernel and type, wherever: the same for all its entries */
+} al_entry_marks;
+#define AL_ENTRY_MOMENT 32
+al_entry_marks al_entry_marks_of(const al_model_entry *entry);
 void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction *prediction);
 void al_entry_learn(al_model_entry *entry, const al_size *size, const al_run *run);
 

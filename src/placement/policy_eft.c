@@ -44,7 +44,7 @@ enum measure {
     ONCE_THERE  /* the same, as if what it reads were there too */
 };
 
-static double seconds_of(const allot_candidate *candidate, enum measure measure)
+static inline double seconds_of(const allot_candidate *candidate, enum measure measure)
 {
     if (measure == EXPECTED)
         return candidate->total_s;
@@ -64,6 +64,7 @@ typedef struct contest {
     const char *why;     /* of the trial */
     double fastest_s;    /* the least expected run that is known; 0: runs count as they are */
     double least_weight; /* of a run */
+    double most_spared;  /* what that leaves of it, where runs are weighed; else 0 */
 } contest;
 
 /* How many times its length a run counts. */
@@ -84,9 +85,17 @@ static double cost(const allot_snapshot *snapshot, const contest *field, size_t 
     double seconds = seconds_of(candidate, measure), own_weight;
     if (snapshot->prefer == ALLOT_PREFER_ENERGY)
         seconds = (seconds - candidate->ready_s) * candidate->watts;
-    else if ((own_weight = weight(field, candidate)) != 1)
+    else if (field->fastest_s != 0 && (own_weight = weight(field, candidate)) != 1)
         seconds += (own_weight - 1) * candidate->run_s;
     return al_cost(seconds);
+}
+
+/* Of seconds: false at a glance, for most, where it costs more than `most` even if its run counts for as
+ * little as can be. */
+static inline bool may_undercut(const contest *field, const allot_candidate *candidate, double seconds,
+                                double most)
+{
+    return !(seconds - field->most_spared * candidate->run_s > most);
 }
 
 static bool meets(const allot_snapshot *snapshot, const allot_candidate *candidate)
@@ -102,27 +111,43 @@ static bool can_meet(const allot_snapshot *snapshot)
     return any;
 }
 
-static bool counts(const allot_snapshot *snapshot, const contest *field, size_t index)
+static inline bool counts(const allot_snapshot *snapshot, const contest *field,
+                          const allot_candidate *candidate)
 {
-    const allot_candidate *candidate = &snapshot->candidates[index];
     return candidate->possible && (field->late || meets(snapshot, candidate));
 }
 
+static void find_fastest(const allot_snapshot *snapshot, contest *field)
+{
+    const allot_candidate *candidate = snapshot->candidates, *end = candidate + snapshot->candidate_count;
+    const allot_candidate *fastest = NULL;
+    for (; candidate < end; candidate++)
+        if (candidate->samples && counts(snapshot, field, candidate) &&
+            (!fastest || candidate->run_s < fastest->run_s))
+            fastest = candidate;
+    field->fastest = fastest ? (int)(fastest - snapshot->candidates) : -1;
+}
+
+/* The first of equals. One that was the best by another measure is looked at before the others: few are left
+ * to be looked at closely then. */
 static void find_best(const allot_snapshot *snapshot, contest *field)
 {
-    for (size_t i = 0; i < snapshot->candidate_count; i++) {
-        if (!counts(snapshot, field, i))
+    const allot_candidate *candidate = snapshot->candidates, *end = candidate + snapshot->candidate_count;
+    const allot_candidate *best = field->best >= 0 ? candidate + field->best : NULL;
+    double best_cost = best ? cost(snapshot, field, (size_t)field->best, EXPECTED) : INFINITY;
+    bool timed = snapshot->prefer != ALLOT_PREFER_ENERGY;
+    for (; candidate < end; candidate++) {
+        if (!counts(snapshot, field, candidate) ||
+            (best && timed && !may_undercut(field, candidate, candidate->total_s, best_cost)))
             continue;
-        const allot_candidate *candidate = &snapshot->candidates[i];
-        double own = cost(snapshot, field, i, EXPECTED);
-        if (candidate->samples &&
-            (field->fastest < 0 || candidate->run_s < snapshot->candidates[field->fastest].run_s))
-            field->fastest = (int)i;
-        if (field->best < 0 || own < field->best_cost) {
-            field->best = (int)i;
-            field->best_cost = own;
+        double own = cost(snapshot, field, (size_t)(candidate - snapshot->candidates), EXPECTED);
+        if (!best || own < best_cost || (own == best_cost && candidate < best)) {
+            best = candidate;
+            best_cost = own;
         }
     }
+    field->best = best ? (int)(best - snapshot->candidates) : -1;
+    field->best_cost = best_cost;
 }
 
 /* Runs are weighed if the place that is fastest is not free; none counts for less if the best one is. */
@@ -133,7 +158,7 @@ static void weigh(const allot_snapshot *snapshot, contest *field)
         return;
     field->fastest_s = fastest->run_s;
     field->least_weight = snapshot->candidates[field->best].ready_s > 0 ? 1 / ADVANTAGE_MOST : 1;
-    field->best = -1;
+    field->most_spared = 1 - field->least_weight;
     find_best(snapshot, field);
 }
 
@@ -198,34 +223,51 @@ static const char *why_try(const allot_snapshot *snapshot, const contest *field,
 
 /* False at a glance: what costs no less than the best even if all were as good as can be is not tried, and
  * what has run here is not tried for being modest. */
-static bool may_be_tried(const allot_snapshot *snapshot, const contest *field, size_t index)
+static inline bool may_be_tried(const allot_snapshot *snapshot, const contest *field,
+                                const allot_candidate *candidate)
 {
-    return snapshot->candidates[index].samples == 0 ||
-           cost(snapshot, field, index, ONCE_THERE) < field->best_cost;
+    if (candidate->samples == 0)
+        return true;
+    double once_there_s = candidate->ready_s + candidate->low_s + candidate->return_s;
+    if (snapshot->prefer != ALLOT_PREFER_ENERGY &&
+        !may_undercut(field, candidate, once_there_s, field->best_cost))
+        return false;
+    return cost(snapshot, field, (size_t)(candidate - snapshot->candidates), ONCE_THERE) < field->best_cost;
+}
+
+/* The least costs found so far. */
+typedef struct trials {
+    double cost, modest_cost;
+} trials;
+
+static void look_at_trial(const allot_snapshot *snapshot, contest *field, size_t index, trials *least)
+{
+    double once_built = cost(snapshot, field, index, ONCE_BUILT);
+    if (once_built > TRIAL_BOUND_MOST * field->best_cost &&
+        !(cost(snapshot, field, index, ONCE_THERE) < field->best_cost))
+        return;
+    double expected = cost(snapshot, field, index, EXPECTED);
+    const char *why = once_built < least->cost ? why_try(snapshot, field, index) : NULL;
+    if (why) {
+        field->trial = (int)index;
+        field->why = why;
+        least->cost = once_built;
+    }
+    if (snapshot->candidates[index].samples == 0 && expected < least->modest_cost &&
+        once_built <= TRIAL_BOUND_MOST * field->best_cost) {
+        field->modest = (int)index;
+        least->modest_cost = expected;
+    }
 }
 
 static void find_trials(const allot_snapshot *snapshot, contest *field)
 {
-    double trial_cost = INFINITY, modest_cost = INFINITY;
+    trials least = { INFINITY, INFINITY };
     for (size_t i = 0; i < snapshot->candidate_count; i++) {
-        if (!counts(snapshot, field, i) || (int)i == field->best || !may_be_tried(snapshot, field, i))
-            continue;
-        double once_built = cost(snapshot, field, i, ONCE_BUILT);
-        if (once_built > TRIAL_BOUND_MOST * field->best_cost &&
-            !(cost(snapshot, field, i, ONCE_THERE) < field->best_cost))
-            continue;
-        double expected = cost(snapshot, field, i, EXPECTED);
-        const char *why = once_built < trial_cost ? why_try(snapshot, field, i) : NULL;
-        if (why) {
-            field->trial = (int)i;
-            field->why = why;
-            trial_cost = once_built;
-        }
-        if (snapshot->candidates[i].samples == 0 && expected < modest_cost &&
-            once_built <= TRIAL_BOUND_MOST * field->best_cost) {
-            field->modest = (int)i;
-            modest_cost = expected;
-        }
+        const allot_candidate *candidate = &snapshot->candidates[i];
+        if (counts(snapshot, field, candidate) && (int)i != field->best &&
+            may_be_tried(snapshot, field, candidate))
+            look_at_trial(snapshot, field, i, &least);
     }
 }
 
@@ -255,6 +297,7 @@ void al_policy_eft(const allot_snapshot *snapshot, void *user, allot_choice *cho
 {
     (void)user;
     contest field = { .late = !can_meet(snapshot), .best = -1, .fastest = -1, .trial = -1, .modest = -1 };
+    find_fastest(snapshot, &field);
     find_best(snapshot, &field);
     if (field.best < 0)
         return;

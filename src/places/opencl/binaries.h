@@ -32,13 +32,14 @@ bool al_binaries_load(const char *folder, const al_binary_key *key, const al_ope
 /* Removes a file that turned out to be useless. */
 void al_binaries_drop(const char *folder, const al_binary_key *key);
 
-/* ---- Notes: the outcome of a program's self-test, a line of text ---- */
+/* ---- Notes: what was found out of a program, a line of text ---- */
 
 #define AL_BINARY_NOTE  400
 #define AL_BINARY_RIGHT "right"
 #define AL_BINARY_WRONG "wrong: "
+#define AL_BINARY_SIZES "groups " /* work-group sizes that were the fastest */
 
-/* Writes a note, which begins with one of the two words. */
+/* Writes a note, which begins with one of the three words. */
 void al_binaries_note(const char *folder, const al_binary_key *key, const char *note);
 /* True if there is one; a bad one holds for AL_VERDICT_BAD_S. */
 bool al_binaries_noted(const char *folder, const al_binary_key *key, char note[AL_BINARY_NOTE]);

@@ -9,8 +9,8 @@
 
 #include <stdbool.h>
 
-/* From here on what this thread starts is calm. False: nothing was changed, as the host has asked for a policy
- * of its own. */
+/* From here on what this thread starts is calm. False: nothing was changed, as the host has asked for a
+ * policy of its own. */
 bool al_opencl_calm_begin(void);
 /* The end of it, if it was begun: true if there are calm threads, of this search or an earlier one. Where not
  * all devices are CPUs it takes it all back: a thread that waits for another kind of device should run as

@@ -7,6 +7,12 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+enum {
+    AL_OPENCL_PINS_UNTRIED,
+    AL_OPENCL_PINS_PAY,
+    AL_OPENCL_PINS_DO_NOT
+};
+
 typedef struct al_opencl_device {
     /* Known from discovery. */
     cl_device_id id;
@@ -29,7 +35,9 @@ typedef struct al_opencl_device {
     cl_command_queue download; /* copies to the host, each waited for */
     _Atomic bool
         shares_pages; /* tried: a buffer over host pages is those pages, both ways; a guess till it is open */
-    cl_mem dummy;     /* what a kernel gets for an array with no elements */
+    _Atomic int
+        pinning;  /* AL_OPENCL_PINS_...: whether copies are faster from pages that the driver has pinned */
+    cl_mem dummy; /* what a kernel gets for an array with no elements */
 } al_opencl_device;
 
 /* Asks the cheap questions. */

@@ -150,6 +150,8 @@ static void end(al_opencl_flight *flight, allot_status status, al_failure *failu
 
 void al_opencl_flight_land(al_opencl_flight *flight, allot_status status, al_failure *failure)
 {
+    if (status != ALLOT_OK)
+        flight->launch->work_group_from = NULL; /* another place may run it yet */
     al_launch_report(al_task_launch(flight->task), flight->launch);
     end(flight, status, failure, flight->launch->ran_ns);
 }

@@ -1,5 +1,6 @@
 /* A launch in the driver's hands, from its start to its end, which one of three brings about: the driver's
- * callback, the launching thread when a call fails, or the watch (health.h) when it gives the launch up. */
+ * callback or its answer (poll.h), the launching thread when a call fails, or the watch (health.h) when it
+ * gives the launch up. */
 #ifndef AL_PLACES_OPENCL_FLIGHT_H
 #define AL_PLACES_OPENCL_FLIGHT_H
 
@@ -16,6 +17,7 @@ typedef struct al_opencl_flight {
     al_opencl_program *program; /* NULL: not found yet */
     bool warm;                  /* it had run in this shape before */
     al_opencl_shape shape;
+    al_opencl_trial trial; /* of its sizes, once it has a program */
     int64_t began_ns, enqueued_ns;
     int64_t sent_ns;          /* when what was left to the driver of its data is expected there */
     int64_t allowed_ns;       /* for how long nothing may end while it is the oldest */
@@ -25,6 +27,9 @@ typedef struct al_opencl_flight {
     _Atomic bool written;     /* a kernel was enqueued: what it writes is right or spoiled */
     unsigned captures; /* of which access; it was given up, and these are nobody's until it has ended */
     size_t room;       /* bytes for the launch */
+    cl_event event;    /* poll: its last command's; the next two as well */
+    struct al_opencl_flight *asked_next;
+    unsigned refusals; /* of the question whether it is over, in a row */
     int64_t ahead_ns;  /* its share of the place's; guarded by the lock */
 } al_opencl_flight;
 

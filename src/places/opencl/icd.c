@@ -101,7 +101,20 @@ static const char *said(const char *variable)
     return value && *value ? value : NULL;
 }
 
-/* Another loader's variable: libraries, by name. */
+/* A variable of Khronos' loader; the one that Debian has, ocl-icd, came to read it with version 2.3.2. */
+static bool loader_reads_names(void)
+{
+    cl_int(CL_API_CALL * ask)(cl_uint, size_t, void *, size_t *);
+    char version[32] = "";
+    int parts[3] = { 0, 0, 0 };
+    *(void **)&ask = dlsym(RTLD_DEFAULT, "clGetICDLoaderInfoOCLICD");
+    if (!ask || ask(2 /* CL_ICDL_VERSION */, sizeof version - 1, version, NULL) != CL_SUCCESS)
+        return true;
+    sscanf(version, "%d.%d.%d", &parts[0], &parts[1], &parts[2]);
+    return parts[0] * 10000 + parts[1] * 100 + parts[2] >= 20302;
+}
+
+/* Libraries, by name. */
 static size_t list_libraries(const char *names, al_icd *icds, size_t capacity)
 {
     size_t count = 0;
@@ -118,7 +131,7 @@ size_t al_icd_list(al_icd *icds, size_t capacity)
 {
     struct stat about;
     const char *folder = said("OPENCL_VENDOR_PATH"), *vendors = said("OCL_ICD_VENDORS");
-    const char *libraries = said("OCL_ICD_FILENAMES");
+    const char *libraries = loader_reads_names() ? said("OCL_ICD_FILENAMES") : NULL;
     size_t count = libraries ? list_libraries(libraries, icds, capacity) : 0;
     if (!folder)
         folder = DEFAULT_FOLDER;

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "places/opencl/error.h"
 #include "places/opencl/health.h"
+#include "places/opencl/pick.h"
 #include "places/opencl/room.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,13 +64,13 @@ static int64_t measure(const al_opencl_flight *flight)
     return now_ns > began_ns ? now_ns - began_ns : 0;
 }
 
-static void complete(al_opencl_flight *flight, cl_int code)
+static void complete(al_opencl_flight *flight, cl_int code, int64_t ran_ns)
 {
     al_opencl *self = flight->self;
     al_launch *launch = flight->launch;
     al_failure failure = { 0 };
     allot_status status = ALLOT_OK;
-    launch->ran_ns = measure(flight);
+    launch->ran_ns = ran_ns;
     if (code == CL_COMPLETE)
         al_launch_publish(launch, &self->memory.base);
     else
@@ -80,6 +81,18 @@ static void complete(al_opencl_flight *flight, cl_int code)
     al_opencl_flight_land(flight, status, &failure);
 }
 
+void al_opencl_launch_over(al_opencl_flight *flight, cl_int code)
+{
+    int64_t ran_ns = measure(flight);
+    al_opencl_pick_end(&flight->self->programs, flight->program, &flight->trial,
+                       code == CL_COMPLETE ? ran_ns : -1);
+    al_opencl_programs_put(&flight->self->programs, flight->program,
+                           code == CL_COMPLETE && !flight->warm ? &flight->shape : NULL);
+    if (al_opencl_flight_claim(flight))
+        complete(flight, code < 0 ? code : CL_COMPLETE, ran_ns);
+    al_opencl_flight_release(flight);
+}
+
 /* Runs where the driver likes: in a thread of its own, or in ours inside an enqueue, a flush, or the call
  * that registers it. So it calls nothing of OpenCL's, also not by freeing an array, and no user code. */
 static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
@@ -87,12 +100,8 @@ static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
     (void)event;
     al_opencl_flight *flight = user;
     unsigned before = al_opencl_enter(AL_OPENCL_CALLED_BACK);
-    (void)atomic_load_explicit(&flight->holders, memory_order_acquire); /* pairs with watch() */
-    al_opencl_programs_put(&flight->self->programs, flight->program,
-                           code == CL_COMPLETE && !flight->warm ? &flight->shape : NULL);
-    if (al_opencl_flight_claim(flight))
-        complete(flight, code < 0 ? code : CL_COMPLETE);
-    al_opencl_flight_release(flight);
+    (void)atomic_load_explicit(&flight->holders, memory_order_acquire); /* pairs with hand_to_callback() */
+    al_opencl_launch_over(flight, code);
     al_opencl_leave(before);
 }
 
@@ -193,6 +202,8 @@ static cl_int enqueue_range(order *given, cl_kernel kernel, cl_event *event)
     if (code == CL_SUCCESS || !sizes->chosen || given->launch->kernel->reduces || !is_size_error(code))
         return code;
     sizes->rest = 0;
+    given->flight->trial.refused = true;
+    given->launch->work_group_from = NULL;
     return clEnqueueNDRangeKernel(queue, kernel, rank, offset, sizes->global, NULL, given->after_count, after,
                                   event);
 }
@@ -307,12 +318,21 @@ static void learn_to_trust(al_opencl *self, cl_event event)
         atomic_store_explicit(&self->direct, true, memory_order_relaxed);
 }
 
-/* Hands the launch over to the callback. When this succeeds, the task may be gone. */
-static cl_int watch(order *given, cl_event event)
+/* It is asked about only when it is on its way: before, the answer need not ever come. */
+static cl_int hand_to_poll(order *given, cl_event event)
+{
+    al_opencl *self = given->self;
+    atomic_fetch_add_explicit(&given->flight->holders, 1, memory_order_relaxed);
+    al_opencl_device_flush(self->device.compute);
+    learn_to_trust(self, event);
+    al_opencl_poll_watch(self, given->flight, event);
+    return CL_SUCCESS;
+}
+
+static cl_int hand_to_callback(order *given, cl_event event)
 {
     al_opencl *self = given->self;
     al_opencl_flight *flight = given->flight;
-    flight->shape = al_opencl_shape_of(&given->sizes);
     given->call = "clSetEventCallback";
     /* release: pairs with on_done(), which no rule of OpenCL's orders behind this. */
     atomic_fetch_add_explicit(&flight->holders, 1, memory_order_release);
@@ -325,6 +345,13 @@ static cl_int watch(order *given, cl_event event)
     learn_to_trust(self, event);
     clReleaseEvent(event);
     return CL_SUCCESS;
+}
+
+/* Hands the launch over to who ends it. When this succeeds, the task may be gone. */
+static cl_int watch(order *given, cl_event event)
+{
+    given->flight->shape = al_opencl_shape_of(&given->sizes);
+    return given->self->poll.on ? hand_to_poll(given, event) : hand_to_callback(given, event);
 }
 
 static allot_status describe_failure(const order *given, cl_int code, al_failure *failure)
@@ -376,13 +403,23 @@ static allot_status have_program(order *given, al_failure *failure)
     return al_opencl_programs_get(&self->programs, given->launch, &given->flight->program, failure);
 }
 
+static void pick_sizes(order *given)
+{
+    al_opencl_flight *flight = given->flight;
+    al_opencl_pick(&given->self->programs, flight->program, given->launch, flight->warm, &given->sizes,
+                   &flight->trial);
+    for (size_t d = 0; d < 3; d++)
+        given->launch->work_group[d] = given->sizes.local[d];
+    given->launch->work_group_from = flight->trial.words;
+}
+
 static allot_status prepare(order *given, al_failure *failure)
 {
     al_opencl *self = given->self;
     allot_status status = have_program(given, failure);
     if (status != ALLOT_OK)
         return status;
-    al_opencl_sizes_of(given->launch, &self->device, &given->flight->program->limits, &given->sizes);
+    pick_sizes(given);
     status = check_sizes(self, given->launch, &given->sizes, failure);
     if (status == ALLOT_OK)
         status = check_local_memory(self, given->launch, failure);
@@ -411,8 +448,10 @@ static void fly(al_opencl_flight *flight)
     cl_int code = al_opencl_error_take(self->device.name);
     if (code != CL_SUCCESS)
         al_opencl_health_note(self, code, failure.message);
-    if (flight->program)
+    if (flight->program) {
+        al_opencl_pick_end(&self->programs, flight->program, &flight->trial, -1);
         al_opencl_programs_put(&self->programs, flight->program, NULL);
+    }
     if (al_opencl_flight_claim(flight))
         al_opencl_flight_land(flight, status, &failure);
     else

@@ -37,6 +37,15 @@ static allot_status make_buffer(buffer_copy *copy, al_opencl_device *device, all
     return code == CL_SUCCESS ? ALLOT_OK : al_opencl_error(failure, "clCreateBuffer", code, device->name);
 }
 
+/* The host's pages of what is large are pinned where that makes copies faster; else, or where the driver
+ * refuses, all works as well. */
+#define PIN_LEAST_BYTES ((size_t)1 << 20)
+static void pin_host(buffer_copy *copy, al_opencl_device *device, const allot_array *array)
+{
+    if (!copy->copy.shares_pages && array->size_bytes >= PIN_LEAST_BYTES && al_opencl_pages_pins_pay(device))
+        copy->pin = al_opencl_pages_pin(device, array->host, array->size_bytes);
+}
+
 size_t al_opencl_memory_needs(const al_opencl_memory *memory, const allot_array *array)
 {
     return can_share(memory->device, array) ? 0 : array->size_bytes;
@@ -67,6 +76,7 @@ static allot_status create(al_memory *base, allot_array *array, al_copy **copy, 
         free(made);
         return status;
     }
+    pin_host(made, memory->device, array);
     *copy = &made->copy;
     return ALLOT_OK;
 }
@@ -78,6 +88,8 @@ static void free_copy(al_copy *copy)
         clReleaseEvent(mine->announced);
     if (mine->buffer)
         clReleaseMemObject(mine->buffer);
+    if (mine->pin)
+        clReleaseMemObject(mine->pin);
     al_opencl_room_give((al_opencl_memory *)copy->memory, mine->room_bytes);
     free(mine);
 }

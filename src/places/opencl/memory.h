@@ -31,6 +31,7 @@ typedef struct al_opencl_memory {
 typedef struct al_opencl_copy {
     al_copy copy;
     cl_mem buffer; /* NULL for an array of no bytes */
+    cl_mem pin;    /* of the host's pages; or NULL */
     /* Of the host's latest writes to shared pages, or of the latest upload that nobody waited for, till it
      * was seen to be over; or NULL. */
     cl_event announced;

@@ -104,6 +104,7 @@ static void destroy(al_opencl *self)
     al_opencl_memory_fini(&self->memory);
     al_opencl_programs_fini(&self->programs);
     al_opencl_device_close(&self->device);
+    al_opencl_poll_fini(self);
     pthread_cond_destroy(&self->changed);
     pthread_cond_destroy(&self->over);
     pthread_mutex_destroy(&self->lock);
@@ -285,6 +286,9 @@ static void serve(al_opencl *self)
         else
             sleep_until(self, probe_ns);
     }
+    pthread_mutex_unlock(&self->lock);
+    al_opencl_poll_end(self); /* before anybody may free the place */
+    pthread_mutex_lock(&self->lock);
     self->ended = true;
     pthread_cond_broadcast(&self->over);
     bool left_alone = self->left_alone;
@@ -322,6 +326,8 @@ static allot_status open_place(al_place *place, al_failure *failure)
     if (error)
         return al_failure_set(failure, ALLOT_SYSTEM, "no thread for %s: %s", place->id, strerror(error));
     self->has_thread = true;
+    if (!al_opencl_poll_begin(self))
+        return al_failure_set(failure, ALLOT_SYSTEM, "no thread to ask %s", place->id);
     if (!al_opencl_health_watch(self))
         return al_failure_set(failure, ALLOT_SYSTEM, "no thread to watch %s", place->id);
     al_opencl_programs_recall(&self->programs);
@@ -398,7 +404,7 @@ static void enqueue(al_place *place, al_task *task)
 {
     al_opencl *self = opencl_from(place);
     al_opencl_program *warm = find_warm(self, al_task_launch(task));
-    if (self->device.on_cpu)
+    if (self->device.on_cpu && !self->poll.on)
         al_future_no_spin(&task->future);
     al_opencl_flight *flight = NULL;
     pthread_mutex_lock(&self->lock);
@@ -534,6 +540,7 @@ al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, size_t inde
     al_opencl_programs_init(&self->programs, &self->device);
     pthread_mutex_init(&self->lock, NULL);
     init_conditions(self);
+    al_opencl_poll_init(self);
     self->place.ops = &opencl_ops;
     self->place.kind = ALLOT_OPENCL;
     self->place.id = al_intern(name);

@@ -1,6 +1,6 @@
 /* The OpenCL place: one device with a queue of tasks and one thread that takes them to the driver.
  *
- *     enqueue ──► queue ──► submission thread ──► driver ──► its callback: publish, complete
+ *     enqueue ──► queue ──► submission thread ──► driver ──► its callback, or its answer: publish, complete
  *        └───── (warm launch, driver known not to block) ─────┘
  *
  * No lock that a driver's call-back could want is held around any call of the driver: some run the kernel
@@ -10,6 +10,7 @@
 
 #include "places/opencl/bands.h"
 #include "places/opencl/memory.h"
+#include "places/opencl/poll.h"
 #include "places/opencl/program.h"
 #include "places/place.h"
 
@@ -32,6 +33,7 @@ typedef struct al_opencl {
     al_opencl_memory memory;
     al_opencl_programs programs;
     bool calm; /* its driver's threads are: set before it is opened */
+    al_opencl_poll poll;
     _Atomic bool opened;
     _Atomic bool direct; /* the driver was seen to return before a launch was done: any thread may enqueue */
     _Atomic unsigned failures; /* of the device, in a row: health.h, as what says so below */

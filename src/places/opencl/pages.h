@@ -1,5 +1,5 @@
 /* Buffers over the host's own pages: what must be said to the driver around each side's writes, and whether
- * that works at all. */
+ * that works at all; and pages that are pinned for copies. */
 #ifndef AL_PLACES_OPENCL_PAGES_H
 #define AL_PLACES_OPENCL_PAGES_H
 
@@ -18,5 +18,13 @@ cl_int al_opencl_pages_reveal(al_opencl_device *device, cl_mem buffer, size_t be
 
 /* Tries whether a buffer over host pages is those pages, in both directions, with the two calls above. */
 bool al_opencl_pages_work(al_opencl_device *device);
+
+/* Has the driver pin host pages that are copied to and from: a buffer over them that nothing uses, and that
+ * takes no memory of the device till something does. NULL where it does not. Releasing it lets go of them. */
+cl_mem al_opencl_pages_pin(al_opencl_device *device, void *host, size_t bytes);
+
+/* Tries, once for a device that shares no pages, whether copies are faster from pinned ones by so much that
+ * pinning pays. */
+bool al_opencl_pages_pins_pay(al_opencl_device *device);
 
 #endif

@@ -1,6 +1,7 @@
 #include "places/opencl/program.h"
 #include "base/clock.h"
 #include "places/opencl/error.h"
+#include "places/opencl/pick.h"
 #include "places/opencl/selftest.h"
 #include "places/opencl/signature.h"
 #include "places/opencl/source.h"
@@ -37,6 +38,25 @@ static allot_status report_build(cl_program program, const al_opencl_device *dev
     return status;
 }
 
+/* NVIDIA's compiler (driver 580) writes broken assembler for a function without parameters when it is asked
+ * to keep what parameters are called: so what fails with that is tried without, and its arguments are checked
+ * by their number alone. */
+static bool build_plain(al_opencl_program *program, al_opencl_device *device, const allot_kernel *kernel)
+{
+    al_failure ignored = { 0 };
+    const char *own = kernel->desc.opencl_options ? kernel->desc.opencl_options : "";
+    cl_program plain = NULL;
+    bool built = al_opencl_source_create(device, kernel, program->type, &plain, &ignored) == ALLOT_OK &&
+                 clBuildProgram(plain, 1, &device->id, own, NULL, NULL) == CL_SUCCESS;
+    cl_program other = built ? program->program : plain;
+    if (built)
+        program->program = plain;
+    if (other)
+        clReleaseProgram(other);
+    al_failure_fini(&ignored);
+    return built;
+}
+
 static allot_status compile(al_opencl_program *program, al_opencl_device *device, const allot_kernel *kernel,
                             const char *options, al_failure *failure)
 {
@@ -44,7 +64,9 @@ static allot_status compile(al_opencl_program *program, al_opencl_device *device
     if (status != ALLOT_OK)
         return status;
     cl_int code = clBuildProgram(program->program, 1, &device->id, options, NULL, NULL);
-    return code == CL_SUCCESS ? ALLOT_OK : report_build(program->program, device, kernel, code, failure);
+    if (code == CL_SUCCESS || (code == CL_BUILD_PROGRAM_FAILURE && build_plain(program, device, kernel)))
+        return ALLOT_OK;
+    return report_build(program->program, device, kernel, code, failure);
 }
 
 /* The program as it was built once before, if it is on disk and the driver takes it. */
@@ -162,6 +184,8 @@ static al_opencl_program *build(al_opencl_programs *programs, const al_launch *l
         program->status = make(programs, program, launch, options, &failure);
         if (program->status == ALLOT_OK)
             program->status = test(programs, program, launch->kernel, &failure);
+        if (program->status == ALLOT_OK)
+            al_opencl_pick_recall(programs, program);
         program->message = failure.message;
     } else {
         free(program);
@@ -178,6 +202,7 @@ void al_opencl_programs_init(al_opencl_programs *programs, al_opencl_device *dev
     memset(programs, 0, sizeof *programs);
     programs->device = device;
     programs->folder = al_binaries_folder();
+    programs->how = al_opencl_tune_how_asked();
     pthread_mutex_init(&programs->lock, NULL);
 }
 
@@ -311,23 +336,25 @@ allot_status al_opencl_programs_get(al_opencl_programs *programs, al_launch *lau
     return status;
 }
 
-static bool is_warm(const al_opencl_program *program, const al_opencl_shape *shape)
+bool al_opencl_program_is_warm(const al_opencl_program *program, const al_opencl_shape *shape)
 {
-    for (size_t i = 0; i < AL_OPENCL_SHAPES_MAX; i++)
+    for (size_t i = 0; i < AL_OPENCL_SHAPES_MAX && i < program->warmed; i++)
         if (memcmp(&program->warm[i], shape, sizeof *shape) == 0)
             return true;
     return false;
 }
 
-static bool would_run_warm(const al_opencl_programs *programs, const al_opencl_program *program,
+static bool would_run_warm(const al_opencl_programs *programs, al_opencl_program *program,
                            const al_launch *launch)
 {
     al_opencl_sizes sizes;
+    al_opencl_trial trial;
     if (program->status != ALLOT_OK)
         return false;
-    al_opencl_sizes_of(launch, programs->device, &program->limits, &sizes);
+    al_opencl_tune_next(&program->tuning, programs->how, launch, programs->device, &program->limits, &sizes,
+                        &trial);
     al_opencl_shape shape = al_opencl_shape_of(&sizes);
-    return is_warm(program, &shape);
+    return al_opencl_program_is_warm(program, &shape);
 }
 
 al_opencl_program *al_opencl_programs_get_warm(al_opencl_programs *programs, const al_launch *launch)
@@ -347,7 +374,7 @@ void al_opencl_programs_put(al_opencl_programs *programs, al_opencl_program *pro
 {
     if (ran) {
         pthread_mutex_lock(&programs->lock);
-        if (!is_warm(program, ran))
+        if (!al_opencl_program_is_warm(program, ran))
             program->warm[program->warmed++ % AL_OPENCL_SHAPES_MAX] = *ran;
         pthread_mutex_unlock(&programs->lock);
     }
@@ -423,7 +450,9 @@ bool al_opencl_programs_trust(al_opencl_programs *programs, const al_launch *lau
 
 void al_opencl_programs_keep(al_opencl_programs *programs)
 {
-    for (al_opencl_program *program = programs->first; program && programs->folder; program = program->next)
+    for (al_opencl_program *program = programs->first; program && programs->folder; program = program->next) {
         if (program->status == ALLOT_OK && program->key.usable && !program->from_disk)
             al_binaries_store(programs->folder, &program->key, program->program);
+        al_opencl_pick_keep(programs, program);
+    }
 }

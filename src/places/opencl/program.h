@@ -4,9 +4,9 @@
 #define AL_PLACES_OPENCL_PROGRAM_H
 
 #include "places/opencl/binaries.h"
-#include "places/opencl/sizes.h"
+#include "places/opencl/tune.h"
 
-#define AL_OPENCL_SHAPES_MAX 16 /* remembered */
+#define AL_OPENCL_SHAPES_MAX 32 /* remembered */
 
 typedef struct al_opencl_program al_opencl_program;
 
@@ -32,10 +32,12 @@ struct al_opencl_program {
     uint64_t used; /* guarded by the cache's lock, as all below: when, in uses of the cache */
     al_opencl_shape warm[AL_OPENCL_SHAPES_MAX]; /* that ran: drivers compile late, for each */
     size_t warmed;
+    al_opencl_tuning tuning;
 };
 
 typedef struct al_opencl_programs {
     al_opencl_device *device;
+    al_opencl_tune_how how;
     char *folder;         /* where programs are kept on disk; NULL: nowhere */
     pthread_mutex_t lock; /* guards the list; not held while anything is built */
     al_opencl_program *first;
@@ -75,6 +77,9 @@ al_opencl_program *al_opencl_programs_get_warm(al_opencl_programs *programs, con
 /* `ran` (may be NULL) is the shape that it ran in. */
 void al_opencl_programs_put(al_opencl_programs *programs, al_opencl_program *program,
                             const al_opencl_shape *ran);
+
+/* Whether it has run in that shape. The cache's lock is held. */
+bool al_opencl_program_is_warm(const al_opencl_program *program, const al_opencl_shape *shape);
 
 /* A kernel object for the caller alone, until it is given back: right after the enqueue will do. */
 cl_int al_opencl_entry_take(al_opencl_programs *programs, al_opencl_program *program, const char *name,

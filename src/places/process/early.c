@@ -6,7 +6,8 @@
 
 static bool is_vacant(const al_worker *worker)
 {
-    return worker->state == AL_WORKER_STARTING && !worker->held && worker->head == worker->tail;
+    return worker->state == AL_WORKER_STARTING && !worker->doomed && !worker->held &&
+           worker->head == worker->tail;
 }
 
 size_t al_process_vacant(const al_process *place)

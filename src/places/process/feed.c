@@ -128,8 +128,25 @@ static void write_call(const al_job *job, al_worker *worker, uint64_t turn, al_s
                       task->in_size);
 }
 
+/* The call that it is at, or comes to next; NULL: none. */
+static const al_job *current(const al_worker *worker)
+{
+    return worker->tail == worker->head ? NULL : worker->jobs[worker->tail % AL_SLOTS];
+}
+
+/* A call that is given ahead must not stay there, should the one before it never end. */
+static void have_watched(al_process *place, const al_worker *worker, const al_job *job)
+{
+    const al_job *at = current(worker);
+    if (place->watched || worker->head == worker->tail || (at && at->split && at->split == job->split))
+        return;
+    place->watched = true;
+    al_process_attend(place);
+}
+
 _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *job)
 {
+    have_watched(place, worker, job);
     uint64_t turn = worker->head++;
     al_slot *slot = al_page_slot(worker->page, turn);
     __builtin_prefetch(al_page_slot(worker->page, turn + 1), 1); /* many are given in a row, mostly */
@@ -359,12 +376,6 @@ static al_worker *spread(al_process *place, al_bells *bells, bool wakes)
     return worker;
 }
 
-/* The call that it is at, or comes to next; NULL: none. */
-static const al_job *current(const al_worker *worker)
-{
-    return worker->tail == worker->head ? NULL : worker->jobs[worker->tail % AL_SLOTS];
-}
-
 /* With no worker free: gives each that is at a part of the launch that is queued first one more of it. False:
  * there was nobody to give one to. */
 static bool give_parts_ahead(al_process *place, al_bells *bells)
@@ -417,6 +428,7 @@ bool al_process_relieve(al_process *place, al_bells *bells)
         worker->seen_tail = worker->tail;
         ahead |= first_waiting(worker) != NULL;
     }
+    place->watched = ahead;
     if (al_process_queued(place))
         distribute(place, bells, true);
     return ahead;

@@ -83,6 +83,7 @@ struct al_worker {
     al_page *page;
     al_worker_state state;
     bool counted;       /* among the place's workers */
+    bool doomed;        /* it was killed, at its start perhaps: nothing more is given to it */
     uint64_t last_turn; /* after which it leaves; UINT64_MAX: it stays */
     bool not_replaced;  /* it leaves because there are too many */
     uint64_t seen_tail; /* what it was at when the keeper looked last, if it had more ahead */
@@ -154,6 +155,9 @@ struct al_process {
     al_job *spare;     /* jobs to use again */
     uint64_t copies;   /* ids given to copies */
     bool arrays_stale; /* some worker has one mapped that is gone */
+    /* The keeper will look soon whether calls wait behind one that takes long. Else it may sleep until an
+     * answer comes, and who gives one ahead tells it. */
+    bool watched;
 
     al_collector collector;
     _Atomic bool closing;

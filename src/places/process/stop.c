@@ -14,6 +14,7 @@ void al_worker_kill(al_process *place, al_worker *worker)
     if (worker->state != AL_WORKER_STARTING) /* else its death is still one at the start */
         worker->state = AL_WORKER_ENDING;
     worker->kill_ns = INT64_MAX;
+    worker->doomed = true;
     pthread_mutex_unlock(&place->lock);
     al_spawned_signal(&worker->child, SIGKILL);
 }

@@ -6,8 +6,13 @@
 #include "places/thread/pool.h"
 
 #define CALL_FOR_HELP_NS 20000 /* what is left must be worth waking a sleeping worker */
+#define TRIAL_PART       256   /* so small a part of it shows whether it is */
+#define SMALLEST_PART    128   /* of a member's share: chunks do not shrink further by themselves */
 #define YIELD_PAUSE_NS   50000 /* a yield for nothing costs as much as a small loop */
-#define JOIN_SPIN_NS     20000 /* for members who have not finished, before the caller sleeps */
+/* For members who have not finished: before the caller helps or sleeps, and while longer ones pay. CPUs are
+ * seldom equally fast, and to be woken takes longer than they differ. */
+#define JOIN_SPIN_NS 20000
+#define JOIN_MOST_NS 100000
 
 typedef struct loop {
     al_team team; /* first */
@@ -191,8 +196,9 @@ static void sleep_for_end(loop *self)
 /* True if it slept for that. */
 static bool wait_for_end(loop *self)
 {
+    static _Thread_local int64_t patience_ns __attribute__((tls_model("initial-exec"))) = JOIN_MOST_NS;
     bool slept = false;
-    int64_t until_ns = al_clock_now_ns() + JOIN_SPIN_NS;
+    int64_t until_ns = al_clock_now_ns() + (al_helper_here ? JOIN_SPIN_NS : patience_ns);
     while (atomic_load_explicit(&self->ended, memory_order_acquire) != ENDED) {
         for (int i = 0; i < 64 && !atomic_load_explicit(&self->ended, memory_order_relaxed); i++)
             al_pause();
@@ -201,18 +207,25 @@ static bool wait_for_end(loop *self)
             slept = true;
         }
     }
+    patience_ns = !slept ? JOIN_MOST_NS : patience_ns / 2 > JOIN_SPIN_NS ? patience_ns / 2 : JOIN_SPIN_NS;
     return slept;
 }
 
 /* Whether it is worth waking sleepers can only be told by trying: the caller does a little of it alone. */
 static bool try_alone(loop *self)
 {
-    size_t some = self->items / 64 > self->grain ? self->items / 64 : self->grain;
+    size_t some = self->items / TRIAL_PART > self->grain ? self->items / TRIAL_PART : self->grain;
     int64_t start_ns = al_clock_now_ns();
     run_items(self, 0, 0, some);
     int64_t took_ns = al_clock_now_ns() - start_ns;
     atomic_store_explicit(&self->next, some, memory_order_relaxed);
     return (double)took_ns * (double)(self->items - some) / (double)some > CALL_FOR_HELP_NS;
+}
+
+static size_t default_grain(allot_schedule schedule, size_t share)
+{
+    size_t parts = schedule == ALLOT_STATIC ? share : schedule == ALLOT_DYNAMIC ? 16 : SMALLEST_PART;
+    return parts && share / parts > 0 ? share / parts : 1;
 }
 
 static void set_up(loop *self, const struct al_pool *pool, const al_loop_job *job)
@@ -226,9 +239,7 @@ static void set_up(loop *self, const struct al_pool *pool, const al_loop_job *jo
     self->cut = 1;
     while (!job->by_part && self->cut < job->range.rank && self->items < 4 * (size_t)members)
         self->items *= job->range.size[self->cut++];
-    self->grain = job->grain ? job->grain : 1;
-    if (!job->grain && job->schedule == ALLOT_DYNAMIC)
-        self->grain = self->items / (16 * (size_t)members) > 0 ? self->items / (16 * (size_t)members) : 1;
+    self->grain = job->grain ? job->grain : default_grain(job->schedule, self->items / members);
     if (self->grain >
         self->items) /* so that a cursor that goes past the end by one for each member stays there */
         self->grain = self->items;
