@@ -6,6 +6,7 @@
 #include "core/launch.h"
 #include "places/opencl/opencl.h"
 #include <allot/allot.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
 #include <spawn.h>
@@ -959,6 +960,33 @@ static void describes_itself(void)
     }
 }
 
+static size_t count_calm_threads(void)
+{
+    size_t count = 0;
+    DIR *threads = opendir("/proc/self/task");
+    for (struct dirent *entry; threads && (entry = readdir(threads));)
+        count += atoi(entry->d_name) > 0 && sched_getscheduler(atoi(entry->d_name)) == SCHED_BATCH;
+    if (threads)
+        closedir(threads);
+    return count;
+}
+
+/* PoCL's pthread device names itself so, and is the one with workers of its own. */
+static void workers_of_cpu_devices_are_calm(void)
+{
+    bool all_on_cpu = true, has_workers = false, calm = false;
+    EACH_PLACE(place)
+    {
+        all_on_cpu = all_on_cpu && opencl(place)->device.on_cpu;
+        has_workers = has_workers || strncmp(opencl(place)->device.name, "pthread", 7) == 0;
+        calm = opencl(place)->calm;
+    }
+    CU_ASSERT_NOT_EQUAL(sched_getscheduler(0), SCHED_BATCH);
+    CU_ASSERT_EQUAL(count_calm_threads() != 0, calm);
+    if (sched_getscheduler(0) == SCHED_OTHER && has_workers)
+        CU_ASSERT_EQUAL(calm, all_on_cpu);
+}
+
 static size_t discover(void)
 {
     static const al_place_config config = { 1, 1 };
@@ -1121,6 +1149,7 @@ static const test_fact facts[] = {
     { "what has not started can be taken back", what_has_not_started_can_be_taken_back },
     { "cancelled launches do not run", cancelled_launches_do_not_run },
     { "describes itself", describes_itself },
+    { "threads of CPU drivers let their submitter go on, of others not", workers_of_cpu_devices_are_calm },
     { "I7 without a driver there is no device, in words, and the CPU places work", no_driver_is_no_crash },
     { "I7 a folder without drivers is the same", an_empty_folder_is_no_crash },
     { "closing brings the data back", closing_brings_the_data_back },

@@ -1,5 +1,6 @@
 /* Which OpenCL devices there are: each becomes a place. */
 #include "base/log.h"
+#include "places/opencl/calm.h"
 #include "places/opencl/error.h"
 #include "places/opencl/icd.h"
 #include "places/opencl/isolate.h"
@@ -55,13 +56,11 @@ static size_t discover_platform(cl_platform_id platform, al_place **places, size
     return made;
 }
 
-static size_t discover(const al_place_config *config, al_place **places, size_t capacity, char *message,
-                       size_t message_size)
+static size_t discover_all(al_place **places, size_t capacity, char *message, size_t message_size)
 {
     cl_platform_id platforms[PLATFORMS_MAX];
     cl_uint count = 0;
     size_t made = 0;
-    al_quarantine_check(message, message_size);
     cl_int code = al_icd_platforms(PLATFORMS_MAX, platforms, &count);
     if (code != CL_SUCCESS || count == 0) {
         say(message, message_size,
@@ -72,10 +71,26 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     }
     for (cl_uint p = 0; p < count && p < PLATFORMS_MAX; p++)
         made += discover_platform(platforms[p], places + made, capacity - made, made, message, message_size);
-    for (size_t i = 0; i < made && config->device_memory_bytes; i++)
-        ((al_opencl *)places[i])->memory.budget_bytes = config->device_memory_bytes;
     if (made == 0 && message_size && !message[0])
         say(message, message_size, "no OpenCL device: %u platforms, none of which has one", (unsigned)count);
+    return made;
+}
+
+static size_t discover(const al_place_config *config, al_place **places, size_t capacity, char *message,
+                       size_t message_size)
+{
+    al_quarantine_check(message, message_size);
+    bool calm = al_opencl_calm_begin(), all_on_cpu = true;
+    size_t made = discover_all(places, capacity, message, message_size);
+    for (size_t i = 0; i < made; i++)
+        all_on_cpu = all_on_cpu && ((al_opencl *)places[i])->device.on_cpu;
+    calm = al_opencl_calm_end(calm, all_on_cpu);
+    for (size_t i = 0; i < made; i++) {
+        al_opencl *found = (al_opencl *)places[i];
+        found->calm = calm;
+        if (config->device_memory_bytes)
+            found->memory.budget_bytes = config->device_memory_bytes;
+    }
     return made;
 }
 

@@ -171,11 +171,17 @@ static void unlink_flight(al_opencl *self, al_opencl_flight *flight)
     self->ahead_ns -= flight->ahead_ns;
 }
 
+/* Behind how many others are gathered. */
+static unsigned most_direct(const al_opencl *self)
+{
+    return self->calm ? AL_OPENCL_FLIGHTS_MAX : AL_OPENCL_DIRECT;
+}
+
 /* With the lock held: the submission thread should go on. */
 static bool is_low(const al_opencl *self)
 {
-    return atomic_load_explicit(&self->direct, memory_order_relaxed) ? self->flights <= AL_OPENCL_DIRECT / 2
-                                                                     : has_room(self, 2);
+    bool gathers = atomic_load_explicit(&self->direct, memory_order_relaxed) && !self->calm;
+    return gathers ? self->flights <= AL_OPENCL_DIRECT / 2 : has_room(self, 2);
 }
 
 void al_opencl_land(al_opencl *self, al_opencl_flight *flight)
@@ -408,10 +414,10 @@ static void enqueue(al_place *place, al_task *task)
     al_opencl_flight *flight = NULL;
     pthread_mutex_lock(&self->lock);
     bool room = has_room(self, 1);
-    bool direct = warm && !self->queue.length && self->flights < AL_OPENCL_DIRECT && !self->probe_ns;
+    bool direct = warm && room && !self->queue.length && self->flights < most_direct(self) && !self->probe_ns;
     bool stuck = self->stuck;
     bool burst = warm && room && self->queue.length + 1 >= AL_OPENCL_BURST && !self->probe_ns;
-    bool wake = stuck || (room && !burst && (!warm || self->flights <= AL_OPENCL_DIRECT / 2));
+    bool wake = stuck || (room && !burst && (!warm || self->flights <= most_direct(self) / 2));
     if (direct)
         flight = reserve(self, task);
     else {

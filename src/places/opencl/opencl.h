@@ -19,8 +19,9 @@
 #define AL_OPENCL_FLIGHTS_MAX 1024
 #define AL_OPENCL_FLIGHTS_FEW 16
 #define AL_OPENCL_AHEAD_NS    INT64_C(20000000)
-/* Behind a few that are on their way others are gathered, and so many handed over at once: a driver's threads
- * that run dry after each launch must be woken for the next one, which costs more than the launch. */
+/* Where a driver's threads are not calm (calm.h): behind a few that are on their way others are gathered, and
+ * so many handed over at once: threads that run dry after each launch must be woken for the next one, which
+ * costs more than the launch. */
 #define AL_OPENCL_DIRECT 8
 #define AL_OPENCL_BURST  32
 
@@ -31,6 +32,7 @@ typedef struct al_opencl {
     al_opencl_device device;
     al_opencl_memory memory;
     al_opencl_programs programs;
+    bool calm; /* its driver's threads are: set before it is opened */
     al_opencl_poll poll;
     _Atomic bool opened;
     _Atomic bool direct; /* the driver was seen to return before a launch was done: any thread may enqueue */
