@@ -40,8 +40,8 @@ void al_gate_close(al_gate *gate);
 /* Waits until nobody is inside a closed gate. */
 void al_gate_drain(al_gate *gate);
 
-/* How many are inside: exact for a closed gate that nobody is forced into, else of some moment during the
- * call. */
+/* How many are inside: exact for a closed gate that nobody tries to enter (who is refused counts for a
+ * moment), else of some moment during the call. */
 uint64_t al_gate_inside(const al_gate *gate);
 
 /* The sums over all threads. */
