@@ -1,13 +1,13 @@
 /* The search for devices: slow, so it runs in a thread of its own when a task could first use one, beside the
  * tasks of other places. */
 #include "base/log.h"
+#include "base/thread.h"
 #include "core/loading.h"
 #include "executor/executor.h"
 #include "executor/arm.h"
 #include "executor/classes.h"
 #include "executor/fallback.h"
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,13 +60,9 @@ static void *search(void *of)
 
 static bool start_thread(allot_executor *executor)
 {
-    sigset_t all, before;
     int error = al_loading_begin() ? 0 : ECANCELED;
     if (!error) {
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        error = pthread_create(&executor->search, NULL, search, executor);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        error = al_thread_start(&executor->search, NULL, search, executor);
         if (error)
             al_loading_end();
     }

@@ -1,10 +1,10 @@
 #include "executor/journal.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "executor/terms.h"
 #include "placement/decision_line.h"
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -108,13 +108,8 @@ static void destroy(al_journal *journal)
 
 static bool start(al_journal *journal)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&journal->thread, NULL, serve, journal);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = error;
-    return error == 0;
+    errno = al_thread_start(&journal->thread, NULL, serve, journal);
+    return errno == 0;
 }
 
 static al_journal *create(const char *path)
@@ -131,11 +126,7 @@ static al_journal *create(const char *path)
     snprintf(journal->run, sizeof journal->run, "%ld.%u", (long)getpid(), atomic_fetch_add(&runs, 1));
     pthread_mutex_init(&journal->writing, NULL);
     pthread_mutex_init(&journal->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&journal->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    al_condition_init(&journal->changed);
     return journal;
 }
 

@@ -1,6 +1,6 @@
 #include "executor/service.h"
 #include "base/clock.h"
-#include <signal.h>
+#include "base/thread.h"
 #include <string.h>
 
 void al_service_init(al_service *service, const char *name, bool timed)
@@ -9,11 +9,7 @@ void al_service_init(al_service *service, const char *name, bool timed)
     service->name = name;
     service->timed = timed;
     pthread_mutex_init(&service->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&service->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    al_condition_init(&service->changed);
 }
 
 static void wait_for_change(al_service *service)
@@ -57,15 +53,8 @@ static void *serve(void *of)
 bool al_service_start(al_service *service)
 {
     pthread_mutex_lock(&service->lock);
-    if (!service->started) {
-        sigset_t all, before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        service->started = pthread_create(&service->thread, NULL, serve, service) == 0;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        if (service->started)
-            pthread_setname_np(service->thread, service->name);
-    }
+    if (!service->started)
+        service->started = al_thread_start(&service->thread, service->name, serve, service) == 0;
     bool started = service->started;
     pthread_mutex_unlock(&service->lock);
     return started;

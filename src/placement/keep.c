@@ -1,6 +1,7 @@
 #include "placement/keep.h"
 #include "base/cachefile.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "placement/known.h"
 #include "placement/merge.h"
 #include "placement/rates.h"
@@ -9,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -232,16 +232,12 @@ static void *measure(void *of)
 /* Beside the first tasks: the rates help those that come next, and the next process. */
 static void start_measuring(al_model *model)
 {
-    sigset_t all, before;
     pthread_mutex_lock(&model->lock);
     bool has = model->has_cpu_rates;
     pthread_mutex_unlock(&model->lock);
     if (has || !model->keep->measures)
         return;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    model->keep->measuring = pthread_create(&model->keep->thread, NULL, measure, model) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    model->keep->measuring = al_thread_start(&model->keep->thread, NULL, measure, model) == 0;
 }
 
 void al_keep_load(al_model *model)

@@ -1,12 +1,12 @@
 /* The inline place: one thread that runs one task after the other, in order, each launch in one part
  * unless it is to be deterministic. What the other places are compared with. */
 #include "base/clock.h"
+#include "base/thread.h"
 #include "core/launch.h"
 #include "places/place.h"
 #include "places/queue.h"
 #include "topology/citizen.h"
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,15 +102,10 @@ static void describe(const al_place *place, allot_place_info *info)
 static allot_status open_place(al_place *place, al_failure *failure)
 {
     inline_place *self = inline_from(place);
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* the host's signals are the host's threads' affair */
-    int error = pthread_create(&self->thread, NULL, serve, self);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int error = al_thread_start(&self->thread, "allot-inline", serve, self);
     if (error)
         return al_failure_set(failure, ALLOT_SYSTEM, "cannot start a thread: %s", strerror(error));
     self->started = true;
-    pthread_setname_np(self->thread, "allot-inline");
     atomic_store(&place->workers, 1);
     return ALLOT_OK;
 }

@@ -1,9 +1,9 @@
 #include "places/opencl/health.h"
 #include "base/clock.h"
 #include "base/setting.h"
+#include "base/thread.h"
 #include "places/opencl/error.h"
 #include "places/opencl/flight.h"
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,19 +254,10 @@ static void *keep_watch(void *of)
 
 static bool start_locked(void)
 {
-    sigset_t all, before;
-    if (!made) {
-        pthread_condattr_t attributes;
-        pthread_condattr_init(&attributes);
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        pthread_cond_init(&changed, &attributes);
-        pthread_condattr_destroy(&attributes);
-        made = true;
-    }
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    running = pthread_create(&thread, NULL, keep_watch, (void *)generation) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!made)
+        al_condition_init(&changed);
+    made = true;
+    running = al_thread_start(&thread, NULL, keep_watch, (void *)generation) == 0;
     return running;
 }
 

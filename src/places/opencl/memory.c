@@ -1,5 +1,6 @@
 #include "places/opencl/memory.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "places/opencl/error.h"
 #include "places/opencl/pages.h"
 #include "places/opencl/room.h"
@@ -268,11 +269,7 @@ void al_opencl_memory_init(al_opencl_memory *memory, al_opencl_device *device)
     memory->budget_bytes = device->memory_bytes;
     memory->room_bytes = 0;
     pthread_mutex_init(&memory->room, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* what al_clock_now_ns() reads */
-    pthread_cond_init(&memory->roomier, &attributes);
-    pthread_condattr_destroy(&attributes);
+    al_condition_init(&memory->roomier);
     atomic_init(&memory->busy, false);
     atomic_init(&memory->uploads, 0);
     atomic_init(&memory->fs_per_byte, 0);

@@ -1,13 +1,13 @@
 #include "places/opencl/opencl.h"
 #include "base/log.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "places/opencl/error.h"
 #include "places/opencl/flight.h"
 #include "places/opencl/health.h"
 #include "places/opencl/launch.h"
 #include "places/opencl/room.h"
 #include "places/opencl/source.h"
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,24 +305,13 @@ static void *submit_tasks(void *user)
 
 /* ---- The table ---- */
 
-/* Signals are the program's own affair: none is handled in a thread of ours. */
-static int start_thread(al_opencl *self)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&self->thread, NULL, submit_tasks, self);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
-}
-
 static allot_status open_place(al_place *place, al_failure *failure)
 {
     al_opencl *self = opencl_from(place);
     allot_status status = al_opencl_device_open(&self->device, failure);
     if (status != ALLOT_OK)
         return status;
-    int error = start_thread(self);
+    int error = al_thread_start(&self->thread, NULL, submit_tasks, self);
     if (error)
         return al_failure_set(failure, ALLOT_SYSTEM, "no thread for %s: %s", place->id, strerror(error));
     self->has_thread = true;
@@ -521,16 +510,6 @@ static const al_place_ops opencl_ops = {
 
 /* ---- Birth ---- */
 
-static void init_conditions(al_opencl *self)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* what al_clock_now_ns() reads */
-    pthread_cond_init(&self->changed, &attributes);
-    pthread_cond_init(&self->over, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, size_t index)
 {
     al_opencl *self;
@@ -544,7 +523,8 @@ al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, size_t inde
     al_opencl_memory_init(&self->memory, &self->device);
     al_opencl_programs_init(&self->programs, &self->device);
     pthread_mutex_init(&self->lock, NULL);
-    init_conditions(self);
+    al_condition_init(&self->changed);
+    al_condition_init(&self->over);
     al_opencl_poll_init(self);
     self->place.ops = &opencl_ops;
     self->place.kind = ALLOT_OPENCL;

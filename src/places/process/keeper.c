@@ -3,6 +3,7 @@
 #include "places/process/pool.h"
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/thread.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -258,17 +259,12 @@ static void close_descriptors(al_process *place)
 
 allot_status al_keeper_start(al_process *place, al_failure *failure)
 {
-    sigset_t all, before;
     int error = open_descriptors(place) ? 0 : errno;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* the host's signals are the host's threads' affair */
     if (!error)
-        error = pthread_create(&place->keeper, NULL, keep, place);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+        error = al_thread_start(&place->keeper, "allot-keeper", keep, place);
     place->started = !error;
     if (!error) {
         al_collector_add(&place->collector);
-        pthread_setname_np(place->keeper, "allot-keeper");
         return ALLOT_OK;
     }
     close_descriptors(place);

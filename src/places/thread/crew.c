@@ -1,7 +1,7 @@
 #include "base/clock.h"
+#include "base/thread.h"
 #include "places/thread/pool.h"
 #include "topology/citizen.h"
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,20 +164,14 @@ static al_worker *vacant_worker(al_pool *pool)
 
 static bool start_worker(al_pool *pool)
 {
-    sigset_t all, before;
     char name[16];
     al_worker *worker = vacant_worker(pool);
     if (!worker)
         return false;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* the host's signals are the host's threads' affair */
-    bool started = pthread_create(&worker->thread, NULL, serve, worker) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!started)
+    snprintf(name, sizeof name, "allot-%hu", (unsigned short)worker->index);
+    if (al_thread_start(&worker->thread, name, serve, worker) != 0)
         return false;
     worker->state = AL_WORKER_LIVE;
-    snprintf(name, sizeof name, "allot-%hu", (unsigned short)worker->index);
-    pthread_setname_np(worker->thread, name);
     atomic_fetch_add(&pool->live, 1);
     return true;
 }
