@@ -56,13 +56,14 @@ void al_collecting_step(const al_collecting *collecting)
 
 bool al_collecting_slow(const al_collecting *collecting)
 {
-    return collecting->count == 1 && collecting->visited[0]->slow(collecting->visited[0]);
+    const al_collector *only = collecting->count == 1 ? collecting->visited[0] : NULL;
+    return only && only->slow && only->slow(collecting->visited[0]);
 }
 
 bool al_collecting_sleep(const al_collecting *collecting, _Atomic uint32_t *word, uint32_t expected,
                          int64_t deadline_ns)
 {
-    return collecting->count == 1 &&
+    return collecting->count == 1 && collecting->visited[0]->sleep &&
            collecting->visited[0]->sleep(collecting->visited[0], word, expected, deadline_ns);
 }
 

@@ -18,10 +18,10 @@ struct al_collector {
     void (*collect)(al_collector *self); /* takes what is there; runs continuations, no user code */
     void (*end)(al_collector *self);
     /* Whether somebody who collects is likely to find nothing for long, since what is under way had to be
-     * woken first. Quick. */
+     * woken first. Quick. NULL: never. */
     bool (*slow)(al_collector *self);
     /* If that is so, sleeps until there is something to collect, or *word is not `expected` and its sleepers
-     * are woken. False, at once: it is not so. */
+     * are woken. False, at once: it is not so. NULL where `slow` is. */
     bool (*sleep)(al_collector *self, _Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns);
 };
 

@@ -1,11 +1,10 @@
 #include "places/opencl/poll.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/setting.h"
+#include "base/thread.h"
 #include "places/opencl/flight.h"
 #include "places/opencl/launch.h"
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 
 #define TOGETHER     32 /* flights that are taken at once */
@@ -139,21 +138,6 @@ static void end(al_collector *collector)
     pthread_mutex_unlock(&poll->lock);
 }
 
-static bool slow(al_collector *collector)
-{
-    (void)collector;
-    return false;
-}
-
-static bool sleep_for(al_collector *collector, _Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns)
-{
-    (void)collector;
-    (void)word;
-    (void)expected;
-    (void)deadline_ns;
-    return false;
-}
-
 /* ---- By the thread ---- */
 
 /* With the lock held; INT64_MAX: till it is woken. */
@@ -202,30 +186,18 @@ static void *keep_asking(void *of)
 
 static bool is_wanted(const al_opencl *self)
 {
-    const char *said = getenv("ALLOT_OPENCL_WAIT");
-    bool wanted_here = !self->device.on_cpu;
-    if (!said || !*said)
-        return wanted_here;
-    if (!strcmp(said, "ask") || !strcmp(said, "callback"))
-        return *said == 'a';
-    al_log(AL_LOG_WARNING, "ALLOT_OPENCL_WAIT is \"%s\", which is neither \"ask\" nor \"callback\"", said);
-    return wanted_here;
+    static const char *const words[] = { "callback", "ask", NULL };
+    return al_setting_word("ALLOT_OPENCL_WAIT", words, !self->device.on_cpu) == 1;
 }
 
 void al_opencl_poll_init(al_opencl *self)
 {
     al_opencl_poll *poll = &self->poll;
-    pthread_condattr_t attributes;
     poll->on = is_wanted(self);
-    poll->collector = (al_collector){
-        .wanted = wanted, .begin = begin, .collect = collect, .end = end, .slow = slow, .sleep = sleep_for
-    };
+    poll->collector = (al_collector){ .wanted = wanted, .begin = begin, .collect = collect, .end = end };
     pthread_mutex_init(&poll->asking, NULL);
     pthread_mutex_init(&poll->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* what al_clock_now_ns() reads */
-    pthread_cond_init(&poll->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    al_condition_init(&poll->changed);
 }
 
 void al_opencl_poll_fini(al_opencl *self)
@@ -237,13 +209,9 @@ void al_opencl_poll_fini(al_opencl *self)
 
 bool al_opencl_poll_begin(al_opencl *self)
 {
-    sigset_t all, before;
     if (!self->poll.on)
         return true;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    self->poll.running = pthread_create(&self->poll.thread, NULL, keep_asking, self) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    self->poll.running = al_thread_start(&self->poll.thread, NULL, keep_asking, self) == 0;
     if (self->poll.running)
         al_collector_add(&self->poll.collector);
     return self->poll.running;

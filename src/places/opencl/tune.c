@@ -1,6 +1,6 @@
 #include "places/opencl/tune.h"
+#include "base/setting.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FIRST    3     /* runs of the standard size before others are tried */
@@ -16,10 +16,11 @@
 
 al_opencl_tune_how al_opencl_tune_how_asked(void)
 {
-    const char *asked = getenv("ALLOT_TUNE");
-    if (asked && strcmp(asked, "off") == 0)
-        return AL_OPENCL_TUNE_NEVER;
-    return asked && strcmp(asked, "always") == 0 ? AL_OPENCL_TUNE_ALWAYS : AL_OPENCL_TUNE_CHEAPLY;
+    static const char *const words[] = { [AL_OPENCL_TUNE_CHEAPLY] = "cheaply",
+                                         [AL_OPENCL_TUNE_NEVER] = "off",
+                                         [AL_OPENCL_TUNE_ALWAYS] = "always",
+                                         NULL };
+    return (al_opencl_tune_how)al_setting_word("ALLOT_TUNE", words, AL_OPENCL_TUNE_CHEAPLY);
 }
 
 /* ---- Classes ---- */

@@ -11,8 +11,8 @@
 
 #define AL_OPENCL_CLASSES 12 /* of ranges, of one kernel; others have the standard size */
 
-/* How it is done: as above, never, or whatever a trial costs. The environment's ALLOT_TUNE: unset, "off",
- * "always". */
+/* How it is done: as above, never, or whatever a trial costs. The environment's ALLOT_TUNE: "cheaply" or
+ * unset, "off", "always". */
 typedef enum al_opencl_tune_how {
     AL_OPENCL_TUNE_CHEAPLY,
     AL_OPENCL_TUNE_NEVER,
