@@ -196,6 +196,7 @@ static void mistakes_name_file_and_key(void)
     expect_code(ALLOT_RUN("simulate", "mirage"), 2);
     expect_code(ALLOT_RUN("simulate", "mirage", "cholesky", "lu"), 2);
     expect_code(ALLOT_RUN("simulate", "mirage", "cholesky", "--tiles", "many"), 2);
+    expect_code(ALLOT_RUN("simulate", "mirage", "cholesky", "--tiles", "0"), 2);
     got = ALLOT_RUN("simulate", "atlantis", "cholesky", "--json");
     expect_code(got, 3);
     json_t *json = parse_json(got->out);

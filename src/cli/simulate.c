@@ -71,7 +71,8 @@ static bool take(simulate *self, int key, const char *argument)
     case OPTION_SEED:
         return al_option_count(&self->seed, "--seed", argument, self->problem);
     case OPTION_TILES:
-        return al_option_count(&self->tiles, "--tiles", argument, self->problem);
+        return al_option_count(&self->tiles, "--tiles", argument, self->problem) &&
+               (self->tiles || al_problem_set(self->problem, AL_EXIT_USAGE, "--tiles 0: give 1 or more"));
     case 'r':
         return al_option_repeats(&self->repeats, argument, self->problem);
     case OPTION_FLAT:
@@ -112,8 +113,9 @@ static bool find(char *path, size_t size, const char *folder, const char *name, 
     snprintf(shipped, sizeof shipped, "%s/%.200s.json", folder, name);
     if (al_data_find(NULL, shipped, path, size))
         return true;
-    return al_problem_set(problem, AL_EXIT_INPUT, "%s: not found: expected a file, or the name of one in %s",
-                          name, folder);
+    return al_problem_set(
+        problem, AL_EXIT_INPUT,
+        "%s: not found: expected a file, or one of the %s that `allot simulate --help' names", name, folder);
 }
 
 static bool load(simulate *self)
