@@ -48,6 +48,14 @@ static bool comes_back(allot_executor *executor)
     return state_of_device(executor) == ALLOT_PLACE_READY;
 }
 
+static bool one_hangs(void)
+{
+    int64_t until_ns = now_ns() + PATIENCE;
+    while (layer->hanging() != 1 && now_ns() < until_ns)
+        sched_yield();
+    return layer->hanging() == 1;
+}
+
 static void check_nothing_left(void)
 {
     int64_t until_ns = now_ns() + PATIENCE; /* a thread that was left alone may be at it still */
@@ -67,8 +75,9 @@ static void it_is_given_up_and_the_device_comes_back(void)
     allot_array *z = allot_array_full(executor, ALLOT_F32, N, 0);
     CHECK_STATUS(finish(square_on(executor, ALLOT_OPENCL, x, y)), ALLOT_OK);
     layer->hang(1);
-    allot_future *hanging = square_on(executor, ALLOT_OPENCL, x, z),
-                 *behind = square_on(executor, ALLOT_OPENCL, x, y);
+    allot_future *hanging = square_on(executor, ALLOT_OPENCL, x, z);
+    CHECK(one_hangs()); /* else the next one, whose arrays are there, may come to the driver first */
+    allot_future *behind = square_on(executor, ALLOT_OPENCL, x, y);
     CHECK_STATUS(allot_wait(hanging, PATIENCE), ALLOT_OK);
     CHECK_STATUS(allot_future_status(hanging), ALLOT_DEVICE);
     CHECK(strstr(allot_future_error(hanging), "has not ended") != NULL);
