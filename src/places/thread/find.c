@@ -164,6 +164,7 @@ bool al_find_and_run(al_worker *worker, bool waits)
     if (!team && !task)
         return false;
     al_park_found(worker);
+    worker->after_team = team != NULL;
     if (task) {
         run(worker, task, waits);
         return true;
