@@ -6,6 +6,7 @@
 #include "core/kernel.h"
 #include "places/process/crash.h"
 #include "places/process/limits.h"
+#include "places/process/seal.h"
 #include "places/process/slot.h"
 #include "places/process/streams.h"
 #include "places/process/symbol.h"
@@ -23,6 +24,7 @@
 
 #define SPIN_NS 50000      /* how long it looks for the next call before it sleeps: about what a wake costs */
 #define DOZE_NS 5000000000 /* how often it looks whether the parent is still there */
+#define LAST_S  10         /* for what is done last by one that ends without being asked */
 
 /* A module that the parent told of. */
 typedef struct module {
@@ -253,6 +255,18 @@ static void notify(worker *self)
     }
 }
 
+static _Noreturn void end(worker *self);
+
+/* The call goes back into the queue with all that were given after it, once the parent hears of our end; for
+ * which a finalizer has its time, and no more. */
+static _Noreturn void decline(worker *self, al_slot *slot)
+{
+    signal(SIGALRM, SIG_DFL);
+    alarm(LAST_S);
+    al_slot_change(slot, self->turn, AL_SLOT_RUNNING, AL_SLOT_QUEUED);
+    end(self);
+}
+
 static void run(worker *self, al_slot *slot)
 {
     allot_call call = { &slot->stopping, "process", 0, 0, { 0 } };
@@ -263,11 +277,15 @@ static void run(worker *self, al_slot *slot)
     al_limits_call(&self->limits, true);
     allot_status status = find_code(self, (al_symbol){ slot->module, slot->offset }, &code, &call.failure);
     bool is_part = slot->kind == AL_SLOT_PART || slot->kind == AL_SLOT_NEXT_PART;
+    if (status == ALLOT_OK && !al_seal_admits(code))
+        decline(self, slot);
     if (status == ALLOT_OK && is_part)
         status = run_part(self, code, &call);
     else if (status == ALLOT_OK)
         status = run_function(self, slot, code, &call);
     al_limits_call(&self->limits, false);
+    if (al_seal_declined())
+        decline(self, slot);
     self->ended_ns = al_clock_now_ns();
     slot->ran_ns = (uint64_t)(self->ended_ns - start_ns);
     al_borrow_end();
