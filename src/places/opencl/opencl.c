@@ -254,9 +254,11 @@ static void refuse_one(al_opencl *self)
 
 static void probe(al_opencl *self)
 {
+    self->ahead.probing = true;
     pthread_mutex_unlock(&self->lock);
     al_opencl_health_probe(self);
     pthread_mutex_lock(&self->lock);
+    self->ahead.probing = false;
 }
 
 static void sleep_until(al_opencl *self, int64_t when)
@@ -279,7 +281,7 @@ static void serve(al_opencl *self)
             refuse_one(self);
         else if (self->queue.length && has_room(self, 1))
             take_one(self);
-        else if (self->closing && !self->queue.length && !self->flights)
+        else if (self->closing && !self->queue.length && !self->flights && !self->ahead.building)
             break;
         else if (al_opencl_health_due(self, &probe_ns))
             probe(self);
@@ -450,17 +452,30 @@ static void stop(al_place *place, al_task *task, int64_t grace_ns)
     (void)grace_ns;
 }
 
+/* How long closing waits: a launch that was given up is not waited for long, a compiler till it is late. */
+static int64_t patience_ns(const al_opencl *self, int64_t begun_ns)
+{
+    int64_t least_ns = begun_ns + AL_OPENCL_CLOSE_NS;
+    if (self->stuck)
+        return least_ns;
+    bool builds = self->ahead.building && !self->flights && !self->queue.length;
+    return !builds ? INT64_MAX : self->ahead.until_ns > least_ns ? self->ahead.until_ns : least_ns;
+}
+
 /* True once the place's thread is through; false: it will not be for long, if ever. */
 static bool await_end(al_opencl *self)
 {
-    const struct timespec until = al_clock_timespec(al_clock_now_ns() + AL_OPENCL_CLOSE_NS);
+    int64_t begun_ns = al_clock_now_ns();
     int error = 0;
     pthread_mutex_lock(&self->lock);
     self->closing = true;
     pthread_cond_signal(&self->changed);
-    while (!self->ended && !error)
-        error = self->stuck ? pthread_cond_timedwait(&self->over, &self->lock, &until)
-                            : pthread_cond_wait(&self->over, &self->lock);
+    while (!self->ended && !error) {
+        int64_t until_ns = patience_ns(self, begun_ns);
+        const struct timespec until = al_clock_timespec(until_ns);
+        error = until_ns != INT64_MAX ? pthread_cond_timedwait(&self->over, &self->lock, &until)
+                                      : pthread_cond_wait(&self->over, &self->lock);
+    }
     bool ended = self->ended;
     pthread_mutex_unlock(&self->lock);
     return ended;
@@ -470,7 +485,9 @@ static bool await_end(al_opencl *self)
  * over. */
 static void leave_alone(al_opencl *self)
 {
-    al_log(AL_LOG_WARNING, "%s still runs a launch that was given up: it is left alone", self->device.name);
+    al_log(AL_LOG_WARNING, "%s still runs a launch that was given up, or a compiler: it is left alone",
+           self->device.name);
+    al_opencl_ahead_abandon(self);
     al_memory_abandon(&self->memory.base, "its device did not end what it was given");
     pthread_detach(self->thread);
     pthread_mutex_lock(&self->lock);
@@ -493,6 +510,7 @@ static void close_place(al_place *place)
     }
     if (self->has_thread)
         pthread_join(self->thread, NULL);
+    al_opencl_ahead_join(self);
     if (self->has_thread && atomic_load(&place->state) != ALLOT_PLACE_ASIDE)
         al_opencl_programs_keep(&self->programs);
     destroy(self);
@@ -533,6 +551,7 @@ al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, size_t inde
     self->place.memory = &self->memory.base;
     self->place.shares_cpus = self->device.on_cpu;
     self->place.width = (int)self->device.compute_units;
+    self->place.prepare = al_opencl_ahead_prepare;
     atomic_init(&self->place.workers, self->device.compute_units);
     return &self->place;
 }

@@ -8,6 +8,7 @@
 #ifndef AL_PLACES_OPENCL_OPENCL_H
 #define AL_PLACES_OPENCL_OPENCL_H
 
+#include "places/opencl/ahead.h"
 #include "places/opencl/bands.h"
 #include "places/opencl/memory.h"
 #include "places/opencl/poll.h"
@@ -49,6 +50,7 @@ typedef struct al_opencl {
     struct al_opencl_flight *spare;        /* for launches to come */
     unsigned flights;                      /* also such as have not begun */
     int64_t ahead_ns;                      /* for how long all of them are expected to run */
+    al_opencl_ahead ahead;                 /* what is built beside them */
     bool closing, ended;                   /* the thread has nothing left to do */
     bool left_alone;            /* closed while it was stuck: its thread frees it, if it ever comes back */
     bool stuck;                 /* health: flights were given up and are not over */
