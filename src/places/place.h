@@ -7,6 +7,7 @@
 #include "core/call.h"
 #include "core/task.h"
 #include "places/load.h"
+#include "places/parts.h"
 #include <allot/observe.h>
 #include <allot/process.h>
 
@@ -113,6 +114,7 @@ typedef struct al_place_config {
     int64_t idle_ns;               /* 0: as the place thinks best */
     bool bind_threads;
     uint64_t device_memory_bytes; /* for copies of arrays in each device's; 0: all of it */
+    al_parts device_parts;        /* of each device */
     bool caps_libraries;          /* workers keep other libraries from starting teams: topology/citizen.h */
 } al_place_config;
 

@@ -104,6 +104,8 @@ static void destroy(al_opencl *self)
     al_opencl_memory_fini(&self->memory);
     al_opencl_programs_fini(&self->programs);
     al_opencl_device_close(&self->device);
+    if (self->device.is_part)
+        clReleaseDevice(self->device.id);
     al_opencl_poll_fini(self);
     pthread_cond_destroy(&self->changed);
     pthread_cond_destroy(&self->over);
@@ -528,16 +530,34 @@ static const al_place_ops opencl_ops = {
 
 /* ---- Birth ---- */
 
-al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, size_t index)
+/* Parts that are as large are alike, whichever they are. */
+static void name_place(al_opencl *self, al_opencl_which which)
 {
-    al_opencl *self;
-    char name[32], alike[sizeof self->device.name + sizeof self->device.driver + 16];
-    self = al_place_allocate(sizeof *self);
+    al_opencl_device *device = &self->device;
+    char name[64], alike[sizeof device->name + sizeof device->driver + 64];
+    int used = snprintf(name, sizeof name, "opencl:%zu", which.index);
+    if (which.part)
+        snprintf(name + used, sizeof name - (size_t)used, "/%u", which.part);
+    used = snprintf(alike, sizeof alike, "opencl:%s, %s", device->name, device->driver);
+    if (which.part) {
+        char words[32];
+        snprintf(alike + used, sizeof alike - (size_t)used, ", a part of %d", device->compute_units);
+        int length = snprintf(words, sizeof words, " / %u of %u", which.part, which.parts);
+        size_t end = strnlen(device->name, sizeof device->name - 1 - (size_t)length);
+        strcpy(device->name + end, words);
+    }
+    self->place.id = al_intern(name);
+    self->place.class_id = al_intern(alike);
+}
+
+al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, al_opencl_which which)
+{
+    al_opencl *self = al_place_allocate(sizeof *self);
     if (!self)
         return NULL;
-    snprintf(name, sizeof name, "opencl:%zu", index);
     al_opencl_device_describe(&self->device, platform, id);
-    snprintf(alike, sizeof alike, "opencl:%s, %s", self->device.name, self->device.driver);
+    self->device.is_part = which.part != 0;
+    name_place(self, which);
     al_opencl_memory_init(&self->memory, &self->device);
     al_opencl_programs_init(&self->programs, &self->device);
     pthread_mutex_init(&self->lock, NULL);
@@ -546,8 +566,6 @@ al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, size_t inde
     al_opencl_poll_init(self);
     self->place.ops = &opencl_ops;
     self->place.kind = ALLOT_OPENCL;
-    self->place.id = al_intern(name);
-    self->place.class_id = al_intern(alike);
     self->place.memory = &self->memory.base;
     self->place.shares_cpus = self->device.on_cpu;
     self->place.width = (int)self->device.compute_units;

@@ -60,8 +60,14 @@ typedef struct al_opencl {
     uint64_t watch_round;
 } al_opencl;
 
-/* The place of a device, the index-th that was found; NULL: no memory. */
-al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, size_t index);
+/* Which device a place is: the index-th that was found, or a part of it. */
+typedef struct al_opencl_which {
+    size_t index;
+    unsigned part, parts; /* the part-th, from 1 on, of so many; 0: all of it */
+} al_opencl_which;
+
+/* The place of a device; NULL: no memory. A part is released with it. */
+al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, al_opencl_which which);
 
 /* A flight that was not reserved for a launch begins; `counted`: the launch is among `flights` already. */
 void al_opencl_take_off(al_opencl *self, struct al_opencl_flight *flight, bool counted);
