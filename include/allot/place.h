@@ -93,9 +93,19 @@ typedef struct allot_hints {
      * the kernel's OpenCL variant in a worker, which opens that device (else the first one) for itself: a
      * driver that crashes costs the worker, and one that hangs is ended with it by allot_stop() or the
      * deadline. Its data is copied to the device and back each time, and the worker builds the kernel once.
-     * Drivers that start a linker to build (PoCL does) cannot in workers with no_exec. Not for ranges with an
-     * offset, specialisation constants and structs above 16 bytes. In records its name is followed by "
-     * (isolated)".
+     *
+     * A worker gives up rights for good as it comes to need them no more (with libseccomp; else there is a
+     * warning in its log): once the program is built, sockets but local ones; and before the first launch
+     * that needs nothing new of the driver, one of a kernel, element type and work-group size that it has run
+     * before, the starting of processes and programs. Not sooner: a driver may start a linker at the first
+     * launch (PoCL does). Such calls fail with EPERM then. Other tasks do not notice: what needs the rights
+     * again, a plain function or another kernel, is run by another worker, for which this one ends; so each
+     * change between them costs a new worker (some 60 ms, most of it the driver's start), which is why more
+     * worker processes or an executor of their own do isolated kernels good. Drivers that start a linker
+     * cannot build in workers with no_exec.
+     *
+     * Not for ranges with an offset, specialisation constants and structs above 16 bytes. In records its name
+     * is followed by " (isolated)".
      *
      * Refused with ALLOT_UNSUPPORTED where `place` or `place_id` ask for another place, and for plain
      * functions on devices. */

@@ -28,6 +28,8 @@ typedef struct al_more {
     int64_t submitted_ns, decided_ns, started_ns, ended_ns; /* 0 unless it is traced or decided */
     _Atomic int64_t charged_ns; /* what its place's load carries for it; 0 once it has been taken off */
     int charged_workers;        /* of the load, that it is expected to keep busy */
+    uint32_t begun_before;      /* launches that had begun on that load when it was charged */
+    bool overtaken;             /* others began there between that and its own beginning */
     int priority;               /* above 0: before others, below: after them */
     double urgency; /* what the policy says: among what waits at one place the greater first; 0: nothing */
     bool retried;   /* an attempt has failed and it goes again: it is running wherever it is */

@@ -40,6 +40,11 @@ static bool start_again(al_place *place, al_task *task)
     return false;
 }
 
+static void begin(al_load *load, al_more *more)
+{
+    more->overtaken = al_load_begin(load, more->charged_ns, more->charged_workers) != more->begun_before;
+}
+
 bool al_place_start(al_place *place, al_task *task)
 {
     if (task->more && task->more->retried)
@@ -53,7 +58,7 @@ bool al_place_start(al_place *place, al_task *task)
                        atomic_load_explicit(&al_trace_on, memory_order_relaxed)))
         task->more->started_ns = al_task_now_ns(task);
     if (task->more && atomic_load_explicit(&task->more->charged_ns, memory_order_relaxed))
-        al_load_begin(place->load, task->more->charged_ns, task->more->charged_workers);
+        begin(place->load, task->more);
     return true;
 }
 
@@ -81,6 +86,7 @@ void al_place_charge(al_place *place, al_task *task, int64_t predicted_ns, int w
 {
     predicted_ns = predicted_ns > 0 ? predicted_ns : 1; /* 0 says that nothing is charged */
     task->more->charged_workers = workers;
+    task->more->begun_before = atomic_load_explicit(&place->load->begun, memory_order_relaxed);
     atomic_store_explicit(&task->more->charged_ns, predicted_ns, memory_order_relaxed);
     al_load_charge(place->load, predicted_ns, workers, now_ns);
 }

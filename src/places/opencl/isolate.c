@@ -1,13 +1,17 @@
 #include "places/opencl/isolate.h"
+#include "base/log.h"
 #include "placement/store.h"
 #include "places/opencl/opencl.h"
 #include "places/opencl/plain.h"
+#include "places/seal.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PLACES_MAX 64
+#define PLACES_MAX   64
+#define KERNELS_MAX  64 /* that a worker builds */
+#define LAUNCHES_MAX 64 /* unlike launches of a kernel that it remembers */
 
 /* ---- What travels: the descriptor, and behind it what it points at, by offset ---- */
 
@@ -71,11 +75,14 @@ static const void *at(const parcel *from, uint64_t offset)
 
 /* ---- In the worker: one task at a time ---- */
 
-/* A kernel that came before. */
+/* A kernel that came before, and how it was launched. */
 typedef struct known {
     struct known *next;
     uint64_t hash;
     allot_kernel *kernel;
+    uint32_t types;                  /* a bit for each for which it was built */
+    uint64_t launches[LAUNCHES_MAX]; /* what the driver has compiled for */
+    size_t launch_count;
 } known;
 
 static struct {
@@ -85,6 +92,7 @@ static struct {
     size_t count;
     bool open[PLACES_MAX];
     known *kernels;
+    size_t kernel_count;
 } worker;
 
 static al_opencl *find_device(uint64_t number, allot_status *status, al_failure *failure)
@@ -135,21 +143,25 @@ static allot_kernel *unpack(const parcel *from)
     return kernel;
 }
 
-static allot_kernel *find_kernel(const parcel *from)
+/* NULL: no memory. */
+static known *find_kernel(const parcel *from)
 {
     uint64_t hash = al_store_hash(AL_STORE_HASH, from, from->bytes);
     for (known *it = worker.kernels; it; it = it->next)
         if (it->hash == hash)
-            return it->kernel;
+            return it;
     known *it = calloc(1, sizeof *it);
     allot_kernel *kernel = it ? unpack(from) : NULL;
     if (!kernel) {
         free(it);
         return NULL;
     }
-    *it = (known){ worker.kernels, hash, kernel };
+    it->next = worker.kernels;
+    it->hash = hash;
+    it->kernel = kernel;
     worker.kernels = it;
-    return kernel;
+    worker.kernel_count++;
+    return it;
 }
 
 /* Elements from the view's first to its last. */
@@ -232,21 +244,84 @@ static al_launch *remake(const allot_kernel *kernel, const allot_part *part, all
     return launch;
 }
 
-static allot_status run(al_opencl *device, const allot_kernel *kernel, const allot_part *part,
-                        al_failure *failure)
+/* ---- In the worker: what it may still do ----
+ * Drivers need a compiler when they build, and some a linker of its own process at the first launch of each
+ * shape; after that nothing but the kernel could want one. */
+
+static void seal(al_right rights)
+{
+    static bool told;
+    int error = al_seal(rights);
+    if (error && !told)
+        al_log(AL_LOG_WARNING, "isolated kernels are not kept from %s: %s",
+               rights & AL_RIGHT_PROGRAMS ? "running programs" : "the network", strerror(error));
+    told = told || error;
+}
+
+/* Where the driver chooses the group's size, it does so by the range. */
+static uint64_t launch_hash(const al_opencl *device, const al_opencl_program *program,
+                            const al_launch *launch)
+{
+    al_opencl_sizes sizes;
+    al_opencl_sizes_of(launch, &device->device, &program->limits, &sizes);
+    al_opencl_shape shape = al_opencl_shape_of(&sizes);
+    uint64_t hash = al_store_hash(AL_STORE_HASH, &shape, sizeof shape);
+    hash = al_store_hash(hash, &launch->type, sizeof launch->type);
+    return sizes.has_local ? hash : al_store_hash(hash, sizes.global, sizeof sizes.global);
+}
+
+static bool ran_before(const known *it, uint64_t hash)
+{
+    for (size_t i = 0; i < it->launch_count && i < LAUNCHES_MAX; i++)
+        if (it->launches[i] == hash)
+            return true;
+    return false;
+}
+
+static allot_status run_built(al_opencl *device, known *it, al_opencl_program *program, al_launch *launch,
+                              al_failure *failure)
+{
+    uint64_t hash = launch_hash(device, program, launch);
+    bool again = ran_before(it, hash);
+    if (!again && al_sealed() & AL_RIGHT_PROGRAMS) {
+        al_seal_decline();
+        return ALLOT_OK;
+    }
+    seal(again ? AL_RIGHT_NETWORK | AL_RIGHT_PROGRAMS : AL_RIGHT_NETWORK);
+    allot_status status = al_opencl_run_plainly(&device->programs, program, launch, failure);
+    if (status == ALLOT_OK && !again)
+        it->launches[it->launch_count++ % LAUNCHES_MAX] = hash;
+    return status;
+}
+
+/* No more builds in a worker that can start no programs, nor where what was built might be dropped again. */
+static allot_status get_program(al_opencl *device, known *it, al_launch *launch, al_opencl_program **program,
+                                al_failure *failure)
+{
+    char why[256];
+    uint32_t type = UINT32_C(1) << launch->type;
+    if (!al_opencl_accepts(device, launch, why, sizeof why))
+        return al_failure_set(failure, ALLOT_UNSUPPORTED, "%s", why);
+    if (!(it->types & type) && (al_sealed() & AL_RIGHT_PROGRAMS || worker.kernel_count > KERNELS_MAX)) {
+        al_seal_decline();
+        return ALLOT_OK;
+    }
+    allot_status status = al_opencl_programs_get(&device->programs, launch, program, failure);
+    if (status == ALLOT_OK || status == ALLOT_BUILD)
+        it->types |= type; /* others may be tried again */
+    return status;
+}
+
+static allot_status run(al_opencl *device, known *it, const allot_part *part, al_failure *failure)
 {
     allot_status status;
     al_opencl_program *program = NULL;
-    char why[256];
-    al_launch *launch = remake(kernel, part, &status, failure);
+    al_launch *launch = remake(it->kernel, part, &status, failure);
     if (!launch)
         return status;
-    if (!al_opencl_accepts(device, launch, why, sizeof why))
-        status = al_failure_set(failure, ALLOT_UNSUPPORTED, "%s", why);
-    else
-        status = al_opencl_programs_get(&device->programs, launch, &program, failure);
-    if (status == ALLOT_OK) {
-        status = al_opencl_run_plainly(&device->programs, program, launch, failure);
+    status = get_program(device, it, launch, &program, failure);
+    if (program) {
+        status = run_built(device, it, program, launch, failure);
         al_opencl_programs_put(&device->programs, program, NULL);
     }
     al_launch_destroy(launch);
@@ -262,8 +337,8 @@ static allot_status run_isolated(allot_call *call, const allot_part *part)
     al_failure failure = { 0 };
     al_opencl *device = find_device(from->device, &status, &failure);
     if (device) {
-        const allot_kernel *kernel = find_kernel(from);
-        status = kernel ? run(device, kernel, &own, &failure) : ALLOT_NO_MEMORY;
+        known *it = find_kernel(from);
+        status = it ? run(device, it, &own, &failure) : ALLOT_NO_MEMORY;
     }
     call->failure = failure;
     return status;

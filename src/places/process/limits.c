@@ -52,7 +52,7 @@ static allot_status limit_for_good(const al_setup *setup, al_failure *failure)
     if (setup->open_files && (error = lower(RLIMIT_NOFILE, (uint64_t)setup->open_files)))
         return problem(failure, "the limit of open files", error);
     if ((setup->no_network || setup->no_exec) &&
-        (error = al_seccomp_forbid(setup->no_network, setup->no_exec)))
+        (error = al_seccomp_forbid(setup->no_network, setup->no_exec, false)))
         return problem(failure, "the filter of system calls", error);
     if (setup->memory_bytes && (error = lower_memory(setup->memory_bytes)))
         return problem(failure, "the limit of memory", error);

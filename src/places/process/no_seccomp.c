@@ -7,7 +7,7 @@ bool al_seccomp_there(void)
     return false;
 }
 
-int al_seccomp_forbid(bool network, bool exec)
+int al_seccomp_forbid(bool network, bool exec, bool fork)
 {
-    return network || exec ? ENOSYS : 0;
+    return network || exec || fork ? ENOSYS : 0;
 }

@@ -32,8 +32,8 @@ int al_setup_create(const allot_process_options *options, al_symbol initialize, 
 /* ---- seccomp.c or no_seccomp.c ---- */
 
 bool al_seccomp_there(void);
-/* Forbids this process, and what it starts, to open a way to the network, or to run programs. 0 or an error
- * number. */
-int al_seccomp_forbid(bool network, bool exec);
+/* Forbids this process, and what it starts, to open a way to the network, to run programs, or to start
+ * processes. 0 or an error number. */
+int al_seccomp_forbid(bool network, bool exec, bool fork);
 
 #endif

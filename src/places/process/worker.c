@@ -6,6 +6,7 @@
 #include "core/kernel.h"
 #include "places/process/crash.h"
 #include "places/process/limits.h"
+#include "places/process/seal.h"
 #include "places/process/slot.h"
 #include "places/process/streams.h"
 #include "places/process/symbol.h"
@@ -23,6 +24,7 @@
 
 #define SPIN_NS 50000      /* how long it looks for the next call before it sleeps: about what a wake costs */
 #define DOZE_NS 5000000000 /* how often it looks whether the parent is still there */
+#define LAST_S  10         /* for what is done last by one that ends without being asked */
 
 /* A module that the parent told of. */
 typedef struct module {
@@ -43,6 +45,7 @@ typedef struct worker {
     uint64_t turn;    /* of the next call */
     uint32_t mail;    /* messages read */
     int64_t ended_ns; /* of the call before, where the next one follows at once; 0: it does not */
+    bool owes_notice; /* of a part that was done while more of its launch lay ahead */
     module modules[AL_MODULES_MAX];
     mapping arrays[AL_ARRAYS_MAX];
     mapping parcel;
@@ -229,14 +232,39 @@ static allot_status run_part(worker *self, al_code code, allot_call *call)
     return ((allot_cpu_variant)code)(call, &what);
 }
 
-static void notify(worker *self, uint32_t whom)
+/* Two, so that there is still work while the parent, woken after the first, gives more. */
+static bool has_parts_ahead(worker *self)
 {
+    for (uint64_t turn = self->turn + 1; turn <= self->turn + 2; turn++) {
+        al_slot *slot = al_page_slot(self->page, turn);
+        if (atomic_load(&slot->word) != al_slot_word(turn, AL_SLOT_QUEUED) || slot->kind != AL_SLOT_NEXT_PART)
+            return false;
+    }
+    return true;
+}
+
+static void notify(worker *self)
+{
+    uint32_t whom = atomic_load(&self->page->notify) ? atomic_exchange(&self->page->notify, 0) : 0;
+    self->owes_notice = false;
     if (whom & AL_NOTIFY_KEEPER)
         al_wire_signal(self->door.socket, AL_WIRE_WAKE);
     if (whom & AL_NOTIFY_WAITERS) {
         al_futex_wake(&self->page->notify, INT_MAX, AL_FUTEX_SHARED);
         sched_yield(); /* whoever woke us may want to go on where he was, and that is here */
     }
+}
+
+static _Noreturn void end(worker *self);
+
+/* The call goes back into the queue with all that were given after it, once the parent hears of our end; for
+ * which a finalizer has its time, and no more. */
+static _Noreturn void decline(worker *self, al_slot *slot)
+{
+    signal(SIGALRM, SIG_DFL);
+    alarm(LAST_S);
+    al_slot_change(slot, self->turn, AL_SLOT_RUNNING, AL_SLOT_QUEUED);
+    end(self);
 }
 
 static void run(worker *self, al_slot *slot)
@@ -248,11 +276,16 @@ static void run(worker *self, al_slot *slot)
     int64_t start_ns = self->ended_ns ? self->ended_ns : al_clock_now_ns();
     al_limits_call(&self->limits, true);
     allot_status status = find_code(self, (al_symbol){ slot->module, slot->offset }, &code, &call.failure);
-    if (status == ALLOT_OK && slot->kind == AL_SLOT_PART)
+    bool is_part = slot->kind == AL_SLOT_PART || slot->kind == AL_SLOT_NEXT_PART;
+    if (status == ALLOT_OK && !al_seal_admits(code))
+        decline(self, slot);
+    if (status == ALLOT_OK && is_part)
         status = run_part(self, code, &call);
     else if (status == ALLOT_OK)
         status = run_function(self, slot, code, &call);
     al_limits_call(&self->limits, false);
+    if (al_seal_declined())
+        decline(self, slot);
     self->ended_ns = al_clock_now_ns();
     slot->ran_ns = (uint64_t)(self->ended_ns - start_ns);
     al_borrow_end();
@@ -264,8 +297,10 @@ static void run(worker *self, al_slot *slot)
         _exit(EXIT_SUCCESS); /* being killed: the parent has given the task up */
     /* seq_cst, as the change before: either the parent sees the slot before it sleeps, or we see that it
      * does. */
-    if (atomic_load(&self->page->notify))
-        notify(self, atomic_exchange(&self->page->notify, 0));
+    if (is_part && status == ALLOT_OK && has_parts_ahead(self))
+        self->owes_notice = true;
+    else
+        notify(self);
     if (al_limits_grown(&self->limits))
         al_wire_signal(self->door.socket, AL_WIRE_GROWN);
 }
@@ -431,6 +466,8 @@ _Noreturn void al_worker_main(const al_door *door)
     while (!is_over(&self)) {
         if (!called(&self)) {
             self.ended_ns = 0;
+            if (self.owes_notice)
+                notify(&self);
             if (!spin(&self))
                 sleep_until_called(&self);
         }
