@@ -179,7 +179,9 @@ struct al_process {
     int start_failures;  /* in a row */
     int64_t pause_ns;    /* after the last of them */
     int64_t retry_ns;    /* no worker is started before */
-    cpu_set_t cpus;      /* the mask for workers */
+    int64_t hungry;      /* processes killed for want of memory, by the kernel's count; -1: it has none */
+    bool hungry_known;
+    cpu_set_t cpus; /* the mask for workers */
     bool cpus_known;
 };
 
