@@ -41,6 +41,8 @@ static void fill_hints(al_terms *terms, const allot_hints *hints)
 {
     terms->kind = hints->place;
     terms->forbid = hints->forbid;
+    terms->narrows =
+        hints->place != ALLOT_ANYWHERE || hints->place_id || hints->forbid || hints->memory_bytes;
     terms->bound = hints->bound;
     terms->more.io_bound = hints->bound == ALLOT_IO_BOUND;
     terms->prefer = hints->prefer;

@@ -32,6 +32,7 @@ struct al_terms {
     const char *place_id;    /* NULL: any */
     const char *names_other; /* why other places are none for it then; as long-lived as its decision */
     uint32_t forbid;
+    bool narrows;        /* one of those above, or memory_bytes, says more than nothing */
     int64_t deadline_ns; /* the moment; INT64_MAX: none */
     int64_t grace_ns;
     allot_bound bound;
