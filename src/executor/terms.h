@@ -60,9 +60,10 @@ struct al_terms {
     char *name, *place_text;
 };
 
-/* Makes the record of a task, of a launch (which it takes over; NULL: of a plain function). NULL when memory
- * is out. */
-al_terms *al_terms_create(al_task *task, al_launch *launch, const allot_hints *hints);
+/* Makes the record of a task, of a launch (which it takes over; NULL: of a plain function), whose deadline is
+ * a moment of that clock (gate.h). NULL when memory is out. */
+al_terms *al_terms_create(al_task *task, al_launch *launch, const allot_hints *hints,
+                          const _Atomic int64_t *clock);
 
 /* Of a task that is not plain. */
 static inline al_terms *al_terms_of(const al_task *task)
