@@ -61,6 +61,12 @@ typedef struct allot_options {
      * together are refused with both figures. Not counted are arrays that the device reads in the host's own
      * pages, and what launches take beside arrays. */
     uint64_t device_memory_bytes;
+    /* Parts of devices as places of their own (OpenCL's sub-devices), so that launches run beside each other:
+     * "numa": a part for each NUMA domain; "2": so many parts of as many compute units each as can be; "1+3":
+     * parts of so many units. The parts of opencl:0 are the places opencl:0/1, opencl:0/2 ..., in place of
+     * opencl:0. A device that cannot be split so is used as a whole, and allot_devices_message() says why.
+     * NULL: the environment variable ALLOT_OPENCL_PARTS, else devices are not split. Copied. */
+    const char *device_parts;
 } allot_options;
 
 /* Fills *options with the defaults. */

@@ -247,6 +247,17 @@ static bool take_policy(allot_executor *executor, const char *option)
     return executor->policy || explain(option, "ALLOT_POLICY");
 }
 
+static bool take_parts(al_place_config *config, const char *option)
+{
+    const char *words = named(option, "ALLOT_OPENCL_PARTS");
+    return al_parts_read(words, &config->device_parts) ||
+           al_last_error(ALLOT_INVALID,
+                         "allot_open: %s: '%s' is neither numa, nor a number of parts from 2 to %d, nor "
+                         "compute units like 1+3",
+                         option && *option ? "options.device_parts" : "ALLOT_OPENCL_PARTS", words,
+                         AL_PARTS_MAX);
+}
+
 /* Callbacks may submit: time waits for them, but for those that wait themselves. */
 static bool time_may_pass(void *of)
 {
@@ -316,7 +327,8 @@ static allot_executor *create(const allot_options *options, const allot_process_
     bool there = kept && executor->gate && executor->places && executor->classes;
     if (!there)
         al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
-    there = there && take_policy(executor, options->policy) && take_journal(executor, options->decisions);
+    there = there && take_policy(executor, options->policy) && take_journal(executor, options->decisions) &&
+            take_parts(&executor->config, options->device_parts);
     if (!there)
         al_sim_discard(sim);
     if (!there || !(sim ? discover_simulated(executor, sim) : discover_quick(executor))) {

@@ -142,7 +142,7 @@ int al_price_workers(const al_price *price, const al_place *place)
     if (place->kind == ALLOT_INLINE)
         return 1;
     if (place->kind == ALLOT_OPENCL)
-        return most;
+        return place->width < most ? place->width : most;
     size_t parts = al_launch_parts(price->launch, (size_t)place->width);
     return parts < (size_t)most ? (int)parts : most;
 }

@@ -45,6 +45,7 @@ typedef struct worker {
     uint64_t turn;    /* of the next call */
     uint32_t mail;    /* messages read */
     int64_t ended_ns; /* of the call before, where the next one follows at once; 0: it does not */
+    bool owes_notice; /* of a part that was done while more of its launch lay ahead */
     module modules[AL_MODULES_MAX];
     mapping arrays[AL_ARRAYS_MAX];
     mapping parcel;
@@ -231,8 +232,21 @@ static allot_status run_part(worker *self, al_code code, allot_call *call)
     return ((allot_cpu_variant)code)(call, &what);
 }
 
-static void notify(worker *self, uint32_t whom)
+/* Two, so that there is still work while the parent, woken after the first, gives more. */
+static bool has_parts_ahead(worker *self)
 {
+    for (uint64_t turn = self->turn + 1; turn <= self->turn + 2; turn++) {
+        al_slot *slot = al_page_slot(self->page, turn);
+        if (atomic_load(&slot->word) != al_slot_word(turn, AL_SLOT_QUEUED) || slot->kind != AL_SLOT_NEXT_PART)
+            return false;
+    }
+    return true;
+}
+
+static void notify(worker *self)
+{
+    uint32_t whom = atomic_load(&self->page->notify) ? atomic_exchange(&self->page->notify, 0) : 0;
+    self->owes_notice = false;
     if (whom & AL_NOTIFY_KEEPER)
         al_wire_signal(self->door.socket, AL_WIRE_WAKE);
     if (whom & AL_NOTIFY_WAITERS) {
@@ -262,9 +276,10 @@ static void run(worker *self, al_slot *slot)
     int64_t start_ns = self->ended_ns ? self->ended_ns : al_clock_now_ns();
     al_limits_call(&self->limits, true);
     allot_status status = find_code(self, (al_symbol){ slot->module, slot->offset }, &code, &call.failure);
+    bool is_part = slot->kind == AL_SLOT_PART || slot->kind == AL_SLOT_NEXT_PART;
     if (status == ALLOT_OK && !al_seal_admits(code))
         decline(self, slot);
-    if (status == ALLOT_OK && slot->kind == AL_SLOT_PART)
+    if (status == ALLOT_OK && is_part)
         status = run_part(self, code, &call);
     else if (status == ALLOT_OK)
         status = run_function(self, slot, code, &call);
@@ -282,8 +297,10 @@ static void run(worker *self, al_slot *slot)
         _exit(EXIT_SUCCESS); /* being killed: the parent has given the task up */
     /* seq_cst, as the change before: either the parent sees the slot before it sleeps, or we see that it
      * does. */
-    if (atomic_load(&self->page->notify))
-        notify(self, atomic_exchange(&self->page->notify, 0));
+    if (is_part && status == ALLOT_OK && has_parts_ahead(self))
+        self->owes_notice = true;
+    else
+        notify(self);
     if (al_limits_grown(&self->limits))
         al_wire_signal(self->door.socket, AL_WIRE_GROWN);
 }
@@ -449,6 +466,8 @@ _Noreturn void al_worker_main(const al_door *door)
     while (!is_over(&self)) {
         if (!called(&self)) {
             self.ended_ns = 0;
+            if (self.owes_notice)
+                notify(&self);
             if (!spin(&self))
                 sleep_until_called(&self);
         }
