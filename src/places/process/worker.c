@@ -29,7 +29,9 @@
 /* A module that the parent told of. */
 typedef struct module {
     bool known;
+    char *path;          /* NULL: not known, or memory was out */
     allot_status status; /* not OK: it could not be loaded, and `failure` says why */
+    bool outdated;       /* since an older build of it is loaded here: a new process could load it */
     uintptr_t base;
     al_failure failure;
 } module;
@@ -85,14 +87,29 @@ static void map(mapping *to, int fd, size_t bytes, int rights)
         *to = (mapping){ address, bytes };
 }
 
+/* Libraries stay loaded, for their functions may be called any time: so does one that the host has let go of
+ * and loaded anew from another file of that name. */
+static bool has_older_build(const worker *self, const char *path)
+{
+    for (size_t i = 0; path && i < AL_MODULES_MAX; i++)
+        if (self->modules[i].path && self->modules[i].status == ALLOT_OK &&
+            strcmp(self->modules[i].path, path) == 0)
+            return true;
+    return false;
+}
+
 static void learn_module(worker *self, const al_wire_message *message)
 {
     if (message->index >= AL_MODULES_MAX)
         return;
     module *to = &self->modules[message->index];
     al_failure_fini(&to->failure);
+    free(to->path);
+    to->path = NULL;
     to->known = true;
     to->status = al_module_load(message, &to->base, &to->failure);
+    to->outdated = to->status != ALLOT_OK && !message->is_program && has_older_build(self, message->path);
+    to->path = strdup(message->path);
 }
 
 static void take_message(worker *self, const al_wire_message *message, int fd)
@@ -269,7 +286,7 @@ static _Noreturn void decline(worker *self, al_slot *slot)
 
 static void run(worker *self, al_slot *slot)
 {
-    allot_call call = { &slot->stopping, "process", 0, 0, { 0 } };
+    allot_call call = { .stopping = &slot->stopping, .place = "process" };
     al_code code = NULL;
     atomic_store_explicit(&current_stopping, &slot->stopping, memory_order_relaxed);
     al_borrow_begin(&slot->stopping);
@@ -277,7 +294,7 @@ static void run(worker *self, al_slot *slot)
     al_limits_call(&self->limits, true);
     allot_status status = find_code(self, (al_symbol){ slot->module, slot->offset }, &code, &call.failure);
     bool is_part = slot->kind == AL_SLOT_PART || slot->kind == AL_SLOT_NEXT_PART;
-    if (status == ALLOT_OK && !al_seal_admits(code))
+    if (status == ALLOT_OK ? !al_seal_admits(code) : self->modules[slot->module % AL_MODULES_MAX].outdated)
         decline(self, slot);
     if (status == ALLOT_OK && is_part)
         status = run_part(self, code, &call);
@@ -317,7 +334,7 @@ static allot_status call_once(worker *self, al_symbol symbol, al_failure *failur
 {
     const al_setup *setup = setup_of(self);
     static const _Atomic uint32_t never;
-    allot_call call = { &never, "process", setup->data_size, 0, { 0 } };
+    allot_call call = { .stopping = &never, .in_size = setup->data_size, .place = "process" };
     al_code code = NULL;
     void *data = setup->data_size ? malloc(setup->data_size) : NULL;
     if (setup->data_size && !data)
