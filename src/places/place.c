@@ -129,7 +129,10 @@ void al_place_fail(al_place *place, al_task *task, allot_status status, al_failu
 
 allot_call al_place_call(const al_place *place, al_task *task)
 {
-    return (allot_call){ &task->future.stop, place->id, task->in_size, task->out_size, { 0 } };
+    return (allot_call){ .stopping = &task->future.stop,
+                         .in_size = task->in_size,
+                         .place = place->id,
+                         .out_size = task->out_size };
 }
 
 static pthread_mutex_t message_lock = PTHREAD_MUTEX_INITIALIZER; /* guards every place's message */

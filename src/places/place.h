@@ -144,10 +144,15 @@ extern const al_place_kind al_inline_kind, al_thread_kind, al_process_kind, al_o
  * memory is out. */
 void *al_place_allocate(size_t size);
 
+/* `number`: of this thread's lane. */
+static inline void al_place_count_at(al_place *place, unsigned number, al_count which, uint64_t amount)
+{
+    al_lane_add_at(number, &place->counts[number].of[which], amount);
+}
+
 static inline void al_place_count(al_place *place, al_count which, uint64_t amount)
 {
-    al_lane *lane = al_lane_here();
-    al_lane_add(lane, &place->counts[lane->number].of[which], amount);
+    al_place_count_at(place, al_lane_here()->number, which, amount);
 }
 
 uint64_t al_place_counted(const al_place *place, al_count which);

@@ -288,7 +288,7 @@ static _Noreturn void decline(worker *self, al_slot *slot)
 
 static void run(worker *self, al_slot *slot)
 {
-    allot_call call = { &slot->stopping, "process", 0, 0, { 0 } };
+    allot_call call = { .stopping = &slot->stopping, .place = "process" };
     al_code code = NULL;
     atomic_store_explicit(&current_stopping, &slot->stopping, memory_order_relaxed);
     al_borrow_begin(&slot->stopping);
@@ -336,7 +336,7 @@ static allot_status call_once(worker *self, al_symbol symbol, al_failure *failur
 {
     const al_setup *setup = setup_of(self);
     static const _Atomic uint32_t never;
-    allot_call call = { &never, "process", setup->data_size, 0, { 0 } };
+    allot_call call = { .stopping = &never, .in_size = setup->data_size, .place = "process" };
     al_code code = NULL;
     void *data = setup->data_size ? malloc(setup->data_size) : NULL;
     if (setup->data_size && !data)
