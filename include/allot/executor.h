@@ -93,7 +93,10 @@ ALLOT_API allot_executor *allot_open(const allot_options *options);
  *
  * Time stands still while the program works. It passes while a thread of it waits for a future, a map, an
  * array or the end of the executor, and no callback is due: so a program that only polls sees none pass.
- * Timeouts and deadlines are real time. With one thread that submits, every run with one seed is the same.
+ * Timeouts of waits are real time; hints' deadlines and the delays of retries are virtual: a task that is not
+ * done when they come ends as place.h says, a running one when its run is over. A function that is called
+ * finds its stop flag set if its deadline was before that, and would wait for ever for one that was not. With
+ * one thread that submits, every run with one seed is the same.
  * What allot_array_map() brings takes virtual time, but hides behind launches in flight. docs/simulation.md
  * describes the files. */
 

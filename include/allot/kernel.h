@@ -189,13 +189,13 @@ typedef const char *(*allot_check_function)(allot_type type, allot_ndrange range
  * ALLOT_PROGRAMS_MB (another limit). */
 
 /* ---- In the background ----
- * Where a policy only tries a device (allot_choice.explores), and another place can run the launch too, nobody
- * waits for the device's compiler: a thread builds the program, one a device at a time, and until it is built
- * such launches go to the other places; their decisions say "compiling in the background" of the device. A
- * launch that asks for the device, or is expected to be over sooner there with the compiler counted in, waits
- * for the program. One that does not build is remembered: who asks for the device gets ALLOT_BUILD with the
- * compiler's words, other launches leave the device out, and say why. allot_close() waits for what is being
- * built. */
+ * Where a policy only tries a device (allot_choice.explores), and another place can run the launch too,
+ * nobody waits for the device's compiler: a thread builds the program, one a device at a time, and until it
+ * is built such launches go to the other places; their decisions say "compiling in the background" of the
+ * device. A launch that asks for the device, or is expected to be over sooner there with the compiler counted
+ * in, waits for the program. One that does not build is remembered: who asks for the device gets ALLOT_BUILD
+ * with the compiler's words, other launches leave the device out, and say why. allot_close() waits for what
+ * is being built. */
 
 /* A specialisation constant of a SPIR-V module: the value of `bytes` bytes for the constant that the module
  * decorates with SpecId `id`. */

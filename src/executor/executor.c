@@ -348,6 +348,25 @@ static al_sim *open_machine(const allot_options *options)
     return sim;
 }
 
+static int64_t next_timer_ns(void *of)
+{
+    allot_executor *executor = of;
+    return al_service_next_ns(&executor->timers);
+}
+
+static void run_timers(void *of, int64_t now_ns)
+{
+    allot_executor *executor = of;
+    al_service_run_due(&executor->timers, now_ns);
+}
+
+/* Deadlines and retries of a simulated machine's tasks are events of its time. */
+static void tie_timers(allot_executor *executor, al_sim *sim)
+{
+    executor->timers.by_hand = true;
+    al_sim_set_alarms(sim, next_timer_ns, run_timers, executor);
+}
+
 int64_t allot_now_ns(const allot_executor *executor)
 {
     return executor ? al_clock_of(executor->gate->clock) : 0;
@@ -366,6 +385,8 @@ allot_executor *allot_open(const allot_options *given)
         return NULL;
     al_service_init(&executor->callbacks, "allot-callbacks", false);
     al_service_init(&executor->timers, "allot-timers", true);
+    if (sim)
+        tie_timers(executor, sim);
     al_workers_watch_waits();
     if (executor->config.caps_libraries)
         al_citizen_cap();

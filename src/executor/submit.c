@@ -130,7 +130,7 @@ static allot_future *accept(allot_executor *executor, al_task *task, al_launch *
                             const allot_hints *hints, size_t parts)
 {
     al_failure none = { 0 };
-    al_terms *terms = al_terms_create(task, launch, hints);
+    al_terms *terms = al_terms_create(task, launch, hints, executor->gate->clock);
     if (!terms) {
         al_launch_destroy(launch);
         return abandon(executor, task, ALLOT_NO_MEMORY, &none);
