@@ -6,9 +6,11 @@
  * each, and with _cpu the CPU time of the submitting process as a share of wall
  * - process_start: from opening the executor until one result from each worker has come: the tasks wait for
  *   each other, so that no worker runs two; in a fresh process; ns
- * - process_array: 64 MiB go to the workers, which copy them into 64 MiB that come back: wall time less the
- *   copying itself, as the workers measure it, a worker's equal share of it; ns. _first: the first time with
- *   these arrays, as against the copying of later times
+ * - process_array: 64 MiB go to a worker, which copies them into 64 MiB that come back: wall time less the
+ *   copying itself, as the worker measures it; ns. So all systems are asked. _first: the first time with
+ * these arrays, as against the copying of later times. _spread: to all workers at once, less an equal share
+ * of the copying for each, so that a worker that waits for the last part, or for a CPU that another program
+ * has, counts as more than the work
  * - process_crash: 1,000 tasks of 1 ms, of which every tenth kills its worker: ns a task. _without: the same
  *   with no kills; _share: throughput with as a share of without; _lost: of the tasks that do not kill, how
  *   many did not give their number back

@@ -9,9 +9,9 @@
 
 #define ARRAY_BYTES  (64u << 20)
 #define ARRAY_FLOATS (ARRAY_BYTES / sizeof(float))
-#define LAUNCHES     11
+#define LAUNCHES     21
 
-static const allot_param copy_params[] = {
+static const allot_param spread_params[] = {
     { .name = "from", .type = ALLOT_F32, .access = ALLOT_READ, .distribution = ALLOT_SLICED },
     { .name = "to", .type = ALLOT_F32, .access = ALLOT_WRITE, .distribution = ALLOT_SLICED },
     { .name = "took",
@@ -19,6 +19,13 @@ static const allot_param copy_params[] = {
       .access = ALLOT_WRITE,
       .distribution = ALLOT_REDUCED,
       .reduce = ALLOT_SUM },
+};
+
+/* Written as a whole, it is not split. */
+static const allot_param whole_params[] = {
+    { .name = "from", .type = ALLOT_F32, .access = ALLOT_READ, .distribution = ALLOT_WHOLE },
+    { .name = "to", .type = ALLOT_F32, .access = ALLOT_WRITE, .distribution = ALLOT_WHOLE },
+    { .name = "took", .type = ALLOT_I64, .access = ALLOT_WRITE, .distribution = ALLOT_WHOLE },
 };
 
 static allot_status copy(allot_call *call, const allot_part *part)
@@ -36,8 +43,7 @@ typedef struct arrays {
     allot_array *from, *to, *took;
 } arrays;
 
-/* Wall time; *work_ns receives what the copying took by what the workers say of their parts, had each worker
- * the same share of it: one that waits for the other one counts as more than the work. */
+/* Wall time; *work_ns receives what the copying took by what the workers say of it. */
 static int64_t copy_once(bench_round *round, const allot_kernel *kernel, const arrays *of, int64_t *work_ns)
 {
     int64_t start_ns = bench_now_ns();
@@ -51,7 +57,7 @@ static int64_t copy_once(bench_round *round, const allot_kernel *kernel, const a
         bench_fail(round, "a launch failed: %s", allot_future_error(future));
     allot_release(future);
     const int64_t *took = allot_array_map(of->took, ALLOT_READ);
-    *work_ns = took ? *took / bench_workers(round) : 0;
+    *work_ns = took ? *took : 0;
     allot_array_unmap(of->took);
     return end_ns - start_ns;
 }
@@ -66,16 +72,38 @@ static bool is_copied(const arrays *of)
     return right;
 }
 
-static void measure_copies(bench_round *round, const allot_kernel *kernel, const arrays *of)
+typedef struct copies {
+    int64_t first_ns, work_ns; /* the first one's wall time, and the work of a later one */
+    int64_t beyond_ns;         /* a later one's wall time less the work, of which each worker has a share */
+} copies;
+
+static copies measure_copies(bench_round *round, const allot_kernel *kernel, const arrays *of, int workers)
 {
-    int64_t beyond_ns[LAUNCHES], works_ns[LAUNCHES], first_ns, ignored;
-    first_ns = copy_once(round, kernel, of, &ignored);
+    int64_t beyond_ns[LAUNCHES], works_ns[LAUNCHES], ignored;
+    copies found = { .first_ns = copy_once(round, kernel, of, &ignored) };
     for (int i = 0; i < LAUNCHES; i++)
-        beyond_ns[i] = copy_once(round, kernel, of, &works_ns[i]), beyond_ns[i] -= works_ns[i];
+        beyond_ns[i] = copy_once(round, kernel, of, &works_ns[i]), beyond_ns[i] -= works_ns[i] / workers;
     if (!is_copied(of))
         bench_fail(round, "what came back is not what was sent");
-    bench_record(round, "", (double)bench_middle(beyond_ns, LAUNCHES));
-    bench_record(round, "_first", (double)(first_ns - bench_middle(works_ns, LAUNCHES)));
+    found.work_ns = bench_middle(works_ns, LAUNCHES);
+    found.beyond_ns = bench_middle(beyond_ns, LAUNCHES);
+    return found;
+}
+
+static void compare_copies(bench_round *round, const arrays *of)
+{
+    allot_kernel *whole = allot_kernel_create(
+        ALLOT_KERNEL(.name = "copy", .params = whole_params, .param_count = 3, .cpu = copy));
+    allot_kernel *spread = allot_kernel_create(
+        ALLOT_KERNEL(.name = "copy_spread", .params = spread_params, .param_count = 3, .cpu = copy));
+    copies found = measure_copies(round, whole, of, 1);
+    bench_record(round, "", (double)found.beyond_ns);
+    bench_record(round, "_first", (double)(found.first_ns - found.work_ns));
+    copy_once(round, spread, of, &found.work_ns); /* the other worker maps them too */
+    found = measure_copies(round, spread, of, bench_workers(round));
+    bench_record(round, "_spread", (double)found.beyond_ns);
+    allot_kernel_release(whole);
+    allot_kernel_release(spread);
 }
 
 void processes_array(bench_round *round)
@@ -83,19 +111,16 @@ void processes_array(bench_round *round)
     allot_executor *executor = ours_executor(round);
     if (!ours_place(round, ALLOT_PROCESS) || !meeting_hold(round, executor)) /* the workers are there */
         return;
-    allot_kernel *kernel = allot_kernel_create(
-        ALLOT_KERNEL(.name = "copy", .params = copy_params, .param_count = 3, .cpu = copy));
     arrays of = { allot_array_full(executor, ALLOT_F32, ARRAY_FLOATS, 3),
                   allot_array_full(executor, ALLOT_F32, ARRAY_FLOATS, 0),
                   allot_array_full(executor, ALLOT_I64, 1, 0) };
-    if (kernel && of.from && of.to && of.took)
-        measure_copies(round, kernel, &of);
+    if (of.from && of.to && of.took)
+        compare_copies(round, &of);
     else
         bench_fail(round, "no memory for the arrays");
     allot_array_release(of.from);
     allot_array_release(of.to);
     allot_array_release(of.took);
-    allot_kernel_release(kernel);
 }
 
 /* ---- Crashes ---- */

@@ -13,12 +13,13 @@ static void a_device_works_off_one_launch_after_the_other(void)
     al_load load = { .width = 1 };
     CU_ASSERT_EQUAL(al_load_wait_ns(&load, 1, 5 * MS), 0);
     al_load_charge(&load, 10 * MS, 1, 5 * MS);
-    al_load_begin(&load, 10 * MS, 1);
+    CU_ASSERT_EQUAL(al_load_begin(&load, 10 * MS, 1), 0);
     al_load_charge(&load, 4 * MS, 1, 6 * MS);
     CU_ASSERT_EQUAL(al_load_wait_ns(&load, 1, 6 * MS), 13 * MS); /* until 19 */
     CU_ASSERT_EQUAL(al_load_wait_ns(&load, 1, 12 * MS), 7 * MS);
     al_load_discharge(&load, 10 * MS, 1, 13 * MS); /* sooner than thought */
     CU_ASSERT_EQUAL(al_load_wait_ns(&load, 1, 13 * MS), 4 * MS);
+    CU_ASSERT_EQUAL(al_load_begin(&load, 4 * MS, 1), 1); /* another began before it */
     al_load_discharge(&load, 4 * MS, 1, 15 * MS);
     CU_ASSERT_EQUAL(al_load_wait_ns(&load, 1, 15 * MS), 0);
 }

@@ -145,6 +145,7 @@ static allot_status wait_for_others(allot_call *call, const allot_part *part)
     gate_page *page = gate_page_of(key);
     for (size_t i = part->begin; i < part->end; i++)
         y[i] = 1;
+    atomic_fetch_add(&page->tally[1], 1);
     if (part->begin)
         atomic_fetch_add(&page->tally[0], (uint32_t)(part->end - part->begin));
     while (!part->begin && atomic_load(&page->tally[0]) < part->range.size[0] - part->end)
@@ -153,31 +154,44 @@ static allot_status wait_for_others(allot_call *call, const allot_part *part)
     return call ? ALLOT_OK : ALLOT_FAILED;
 }
 
-static void parts_given_ahead_go_to_who_is_free(void)
+/* Returns how many parts there were of each launch. */
+static uint32_t parts_go_to_who_is_free(size_t n, int rounds)
 {
     static const allot_param params[] = {
         { .name = "key", .type = ALLOT_U64 },
         { .name = "y", .type = ALLOT_U32, .access = ALLOT_WRITE, .distribution = ALLOT_SLICED },
     };
-    enum {
-        N = 100000
-    };
+    uint32_t parts = 0;
     allot_executor *executor = open_with(2);
     allot_kernel *kernel = allot_kernel_create(
         ALLOT_KERNEL(.name = "wait", .params = params, .param_count = 2, .cpu = wait_for_others));
-    allot_array *y = allot_array_new(executor, ALLOT_U32, N);
+    allot_array *y = allot_array_new(executor, ALLOT_U32, n);
     REQUIRE(kernel && y);
-    for (int round = 0; round < ROUNDS(50); round++) {
+    for (int round = 0; round < rounds; round++) {
         test_gate gate = gate_create();
-        CHECK_STATUS(finish(allot_launch(executor, kernel, allot_range(N),
+        CHECK_STATUS(finish(allot_launch(executor, kernel, allot_range(n),
                                          ALLOT_ARGS(allot_u64(gate.key), allot_out(y)),
                                          ALLOT_HINTS(.place = ALLOT_PROCESS))),
                      ALLOT_OK);
+        parts = gate_tally(&gate, 1);
         gate_destroy(&gate);
     }
     allot_array_release(y);
     allot_kernel_release(kernel);
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
+    return parts;
+}
+
+static void parts_given_ahead_go_to_who_is_free(void)
+{
+    parts_go_to_who_is_free(100000, ROUNDS(50));
+}
+
+/* So that its end does not wait long for the last of them. */
+static void a_launch_that_moves_much_is_cut_finer(void)
+{
+    uint32_t parts = parts_go_to_who_is_free(100000, 1);
+    CHECK(parts_go_to_who_is_free(8 << 20, ROUNDS(10)) > parts);
 }
 
 /* Stops that meet a launch while it is cut into parts, and while they run. */
@@ -206,6 +220,7 @@ static const test_fact facts[] = {
     { "cancelled ones hold nobody up", cancelled_ones_hold_nobody_up },
     { "high priority goes before normal before low, and none starves", high_goes_before_normal_before_low },
     { "parts given ahead go to who is free", parts_given_ahead_go_to_who_is_free },
+    { "a launch that moves much is cut finer", a_launch_that_moves_much_is_cut_finer },
     { "a stopped launch ends once, whenever it is met", a_stopped_launch_ends_once },
     { NULL, NULL },
 };

@@ -336,6 +336,75 @@ static void a_lost_device_ends_its_tasks_once(void)
     allot_close(executor);
 }
 
+/* ---- Deadlines and retries ---- */
+
+/* Four that take 1 ms each on one processor. */
+static void deadlines_are_virtual(void)
+{
+    allot_executor *executor = open_machine(MACHINE(CPU, ""), 0);
+    const int64_t deadlines_ns[] = { 0, 1500 * US, 500 * US, 2000 * US };
+    const allot_status expected[] = { ALLOT_OK, ALLOT_DEADLINE, ALLOT_DEADLINE, ALLOT_DEADLINE };
+    const int64_t ends_ns[] = { 1000 * US, 2000 * US, 500 * US, 2000 * US };
+    allot_array *x[4];
+    allot_future *f[4];
+    for (int i = 0; i < 4; i++) {
+        x[i] = megabyte(executor);
+        f[i] = update(executor, x[i], ALLOT_HINTS(.deadline_ns = deadlines_ns[i]));
+    }
+    const int order[] = { 2, 0, 1, 3 };
+    for (int i = 0; i < 4; i++) {
+        CHECK_STATUS(allot_wait(f[order[i]], ALLOT_FOREVER), ALLOT_OK);
+        CHECK_STATUS(allot_future_status(f[order[i]]), expected[order[i]]);
+        CHECK_NS(allot_now_ns(executor), 1 + ends_ns[order[i]]);
+    }
+    const allot_decision *decision = allot_future_decision(f[1]); /* it ran, if too long */
+    REQUIRE(decision != NULL);
+    CU_ASSERT_DOUBLE_EQUAL(decision->snapshot->deadline_s, 1.5e-3, 1e-12);
+    allot_release_all(f, 4);
+    for (int i = 0; i < 4; i++)
+        allot_array_release(x[i]);
+    allot_close(executor);
+}
+
+#define HOUR (INT64_C(3600) * 1000000 * US)
+
+/* Nothing would ever happen but for the deadline; an hour of it takes none. */
+static void a_deadline_lets_time_pass(void)
+{
+    allot_executor *executor = open_machine(MACHINE(CPU, ""), 0);
+    allot_array *x = megabyte(executor);
+    CU_ASSERT_PTR_NOT_NULL(allot_array_map(x, ALLOT_WRITE));
+    allot_future *blocked = update(executor, x, ALLOT_HINTS(.deadline_ns = HOUR));
+    allot_future *before = update(executor, x, ALLOT_HINTS(.deadline_ns = -1));
+    CHECK_STATUS(allot_future_status(before), ALLOT_DEADLINE);
+    CHECK_STATUS(finish(blocked), ALLOT_DEADLINE);
+    CHECK_NS(allot_now_ns(executor), 1 + HOUR);
+    CHECK_STATUS(allot_array_unmap(x), ALLOT_OK);
+    allot_release(before), allot_array_release(x);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
+static int attempts;
+
+static allot_status fail_once(allot_call *call, const void *in, void *out)
+{
+    (void)in, (void)out;
+    return attempts++ ? ALLOT_OK : allot_fail(call, ALLOT_FAILED, "the first time");
+}
+
+static void retries_wait_in_virtual_time(void)
+{
+    allot_executor *executor = open_machine(MACHINE("{ \"name\": \"cpu\", \"call_s\": 1e-3 }", ""), 0);
+    attempts = 0;
+    allot_future *future =
+        allot_submit(executor, fail_once, NULL, 0, 0,
+                     ALLOT_HINTS(.retries = 1, .retry_delay_ns = HOUR, .idempotent = true));
+    CHECK_STATUS(finish(future), ALLOT_OK);
+    CU_ASSERT_EQUAL(attempts, 2);
+    CHECK_NS(allot_now_ns(executor), 1 + HOUR + 2000 * US);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
 static void every_third_launch_fails(void)
 {
     allot_executor *executor =
@@ -641,6 +710,9 @@ static const test_fact facts[] = {
     { "points are interpolated", points_are_interpolated },
     { "a device gets slower", a_device_gets_slower },
     { "a lost device ends its tasks once, and is set aside", a_lost_device_ends_its_tasks_once },
+    { "deadlines are virtual", deadlines_are_virtual },
+    { "a deadline lets time pass", a_deadline_lets_time_pass },
+    { "retries wait in virtual time", retries_wait_in_virtual_time },
     { "every third launch fails", every_third_launch_fails },
     { "a full memory gives back what was unused for longest",
       a_full_memory_gives_back_what_was_unused_for_longest },

@@ -63,6 +63,27 @@ static void blocks_are_aligned_and_apart(void)
     }
 }
 
+/* Whichever those are: no more than AL_SLAB_SPARES are kept at hand, and none is lost. */
+static void what_was_given_last_is_taken_first(void)
+{
+    static uint64_t *blocks[2 * AL_SLAB_SPARES];
+    for (uint64_t i = 0; i < 2 * AL_SLAB_SPARES; i++)
+        blocks[i] = mark(al_slab_take(), i << 48);
+    for (size_t i = 0; i < AL_SLAB_SPARES / 2; i++)
+        spoil_and_give(blocks[i]);
+    bool at_hand = al_lane_mine && al_lane_mine->slab; /* else they are malloc's */
+    for (size_t i = AL_SLAB_SPARES / 2; i-- > 0;) {
+        uint64_t *again = mark(al_slab_take(), i << 48);
+        CHECK(!at_hand || again == blocks[i]);
+        blocks[i] = again;
+    }
+    for (size_t i = 0; i < 2 * AL_SLAB_SPARES; i++)
+        spoil_and_give(blocks[i]);
+    CHECK(!at_hand || al_lane_mine->spares == AL_SLAB_SPARES);
+    al_slab_trim();
+    CHECK(!at_hand || (al_lane_mine->spares == 0 && !al_lane_mine->spare));
+}
+
 /* The slab that only passes on to malloc keeps nothing. */
 static bool keeps_nothing(void)
 {
@@ -189,6 +210,7 @@ int main(int argc, char **argv)
 {
     static const test_fact facts[] = {
         { "blocks are aligned and apart", blocks_are_aligned_and_apart },
+        { "what was given last is taken first", what_was_given_last_is_taken_first },
         { "trim gives back what is unused, and nothing else", trim_gives_back_what_is_unused },
         { "what others give comes back to its owner", what_others_give_comes_back },
         { "threads come and go, and their blocks stay whole", threads_come_and_go_and_their_blocks_stay },

@@ -325,7 +325,41 @@ static void libraries_are_listed(void)
     CU_ASSERT_PTR_EQUAL(allot_libraries(NULL), libraries);
 }
 
+/* ---- Memory of control groups ---- */
+
+static int64_t kills(const char *mount, const char *group, uint64_t *limit_bytes)
+{
+    char mountinfo[1024], self_cgroup[256];
+    snprintf(mountinfo, sizeof mountinfo,
+             "31 23 0:28 / %s/cpu rw shared:9 - cgroup cgroup rw,cpu\n"
+             "41 31 0:38 / %s/%s\n",
+             tree, tree, mount);
+    snprintf(self_cgroup, sizeof self_cgroup, "4:cpu,cpuacct:/elsewhere\n%s\n", group);
+    *limit_bytes = 1;
+    return al_cgroup_memory_kills_in(mountinfo, self_cgroup, limit_bytes);
+}
+
+static void kills_for_want_of_memory_are_read(void)
+{
+    uint64_t limit_bytes;
+    put("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", "m1/a/b/memory.oom_control");
+    put("9223372036854771712\n", "m1/a/b/memory.limit_in_bytes");
+    put("1048576\n", "m1/a/memory.limit_in_bytes");
+    put("low 7\nhigh 0\noom 5\noom_kill 2\noom_group_kill 0\n", "m2/c/memory.events");
+    put("max\n", "m2/c/memory.max");
+    const char *first = "m1 rw shared:4 - cgroup cgroup rw,hugetlb,memory",
+               *second = "m2 rw shared:4 - cgroup2 cgroup2 rw";
+    CU_ASSERT_EQUAL(kills(first, "5:hugetlb,memory:/a/b", &limit_bytes), 3);
+    CU_ASSERT_EQUAL(limit_bytes, 1048576); /* of the group above */
+    CU_ASSERT_EQUAL(kills(second, "0::/c", &limit_bytes), 2);
+    CU_ASSERT_EQUAL(limit_bytes, 0);
+    CU_ASSERT_EQUAL(kills(first, "5:memory_not:/a/b", &limit_bytes), -1);
+    CU_ASSERT_EQUAL(kills(second, "0::/gone", &limit_bytes), -1);
+    CU_ASSERT_EQUAL(al_cgroup_memory_kills_in("", "", &limit_bytes), -1);
+}
+
 static const test_fact facts[] = {
+    { "kills for want of memory are read, of groups of both versions", kills_for_want_of_memory_are_read },
     { "the least quota on the way up wins", least_quota_wins },
     { "max is no quota", max_is_no_quota },
     { "what is malformed or missing is no quota", malformed_is_no_quota },

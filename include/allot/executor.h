@@ -61,6 +61,12 @@ typedef struct allot_options {
      * together are refused with both figures. Not counted are arrays that the device reads in the host's own
      * pages, and what launches take beside arrays. */
     uint64_t device_memory_bytes;
+    /* Parts of devices as places of their own (OpenCL's sub-devices), so that launches run beside each other:
+     * "numa": a part for each NUMA domain; "2": so many parts of as many compute units each as can be; "1+3":
+     * parts of so many units. The parts of opencl:0 are the places opencl:0/1, opencl:0/2 ..., in place of
+     * opencl:0. A device that cannot be split so is used as a whole, and allot_devices_message() says why.
+     * NULL: the environment variable ALLOT_OPENCL_PARTS, else devices are not split. Copied. */
+    const char *device_parts;
 } allot_options;
 
 /* Fills *options with the defaults. */
@@ -87,7 +93,10 @@ ALLOT_API allot_executor *allot_open(const allot_options *options);
  *
  * Time stands still while the program works. It passes while a thread of it waits for a future, a map, an
  * array or the end of the executor, and no callback is due: so a program that only polls sees none pass.
- * Timeouts and deadlines are real time. With one thread that submits, every run with one seed is the same.
+ * Timeouts of waits are real time; hints' deadlines and the delays of retries are virtual: a task that is not
+ * done when they come ends as place.h says, a running one when its run is over. A function that is called
+ * finds its stop flag set if its deadline was before that, and would wait for ever for one that was not. With
+ * one thread that submits, every run with one seed is the same.
  * What allot_array_map() brings takes virtual time, but hides behind launches in flight. docs/simulation.md
  * describes the files. */
 

@@ -165,7 +165,8 @@ typedef allot_work (*allot_work_function)(allot_type type, allot_ndrange range, 
 typedef const char *(*allot_check_function)(allot_type type, allot_ndrange range, const allot_value *args);
 
 /* A kernel's descriptor. The texts, params and functions must outlive the kernel. At least one variant is
- * needed.
+ * needed. A kernel with a self-test may be built for a device in the background when it is released already:
+ * then its C variant must stay until the executors that ran it are closed.
  *
  * The OpenCL variant is OpenCL C text. The library puts before it: `T` (the launch's element type, also
  * `#define T_f32` or `T_f64` ...), `typedef struct { ulong shape[3], stride[3]; } allot_layout;`, and the
@@ -186,6 +187,15 @@ typedef const char *(*allot_check_function)(allot_type type, allot_ndrange range
  * includes files is not kept. A file that is damaged, or that others may write, is not believed but replaced;
  * beyond 256 MB those that were used longest ago go. Environment: ALLOT_PROGRAMS (another folder, or "off"),
  * ALLOT_PROGRAMS_MB (another limit). */
+
+/* ---- In the background ----
+ * Where a policy only tries a device (allot_choice.explores), and another place can run the launch too,
+ * nobody waits for the device's compiler: a thread builds the program, one a device at a time, and until it
+ * is built such launches go to the other places; their decisions say "compiling in the background" of the
+ * device. A launch that asks for the device, or is expected to be over sooner there with the compiler counted
+ * in, waits for the program. One that does not build is remembered: who asks for the device gets ALLOT_BUILD
+ * with the compiler's words, other launches leave the device out, and say why. allot_close() waits for what
+ * is being built. */
 
 /* A specialisation constant of a SPIR-V module: the value of `bytes` bytes for the constant that the module
  * decorates with SpecId `id`. */

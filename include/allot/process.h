@@ -28,7 +28,9 @@ typedef struct allot_process_options {
     /* ---- Limits of each worker; they bind what it runs, and the processes that that starts ---- */
 
     /* Private memory that tasks may take beyond what a worker holds when it starts (RLIMIT_DATA): then malloc
-     * returns NULL there, and other calls fail with ENOMEM. 0: as this process. Arrays do not count. */
+     * returns NULL there, and other calls fail with ENOMEM. 0: as this process. Arrays do not count. Where a
+     * control group limits this process, the kernel kills the worker that takes too much: the task's error
+     * says so. */
     uint64_t memory_bytes;
     /* CPU time of one task, over all threads of its worker: then SIGXCPU kills the worker. 0: no limit. Kept
      * to within some milliseconds. */

@@ -22,6 +22,9 @@ static inline int64_t al_clock_of(const _Atomic int64_t *virtual_ns)
  * means now. */
 int64_t al_clock_deadline_ns(int64_t timeout_ns);
 
+/* The same of a clock that shows now_ns. */
+int64_t al_clock_deadline_from(int64_t now_ns, int64_t timeout_ns);
+
 /* True once the moment has come; never for INT64_MAX. */
 bool al_clock_passed(int64_t deadline_ns);
 

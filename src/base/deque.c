@@ -5,22 +5,16 @@
 #define FIRST_SLOTS 256
 #define GROWTH      8
 
-#ifdef __SANITIZE_THREAD__
-#define RELAXED memory_order_seq_cst
-#define ACQUIRE memory_order_seq_cst
-#define RELEASE memory_order_seq_cst
-static void fence(void)
-{
-}
-#else
-#define RELAXED memory_order_relaxed
-#define ACQUIRE memory_order_acquire
-#define RELEASE memory_order_release
+#define RELAXED AL_DEQUE_RELAXED
+#define ACQUIRE AL_DEQUE_ACQUIRE
+#define RELEASE AL_DEQUE_RELEASE
+
 static inline void fence(void)
 {
+#ifndef __SANITIZE_THREAD__
     atomic_thread_fence(memory_order_seq_cst);
-}
 #endif
+}
 
 void al_deque_fini(al_deque *deque)
 {
@@ -57,19 +51,16 @@ static al_deque_ring *grow(al_deque *deque, al_deque_ring *old, int64_t top, int
     return ring;
 }
 
-bool al_deque_push(al_deque *deque, void *item)
+bool al_deque_push_with_room(al_deque *deque, void *item)
 {
     int64_t bottom = atomic_load_explicit(&deque->bottom, RELAXED);
     al_deque_ring *ring = atomic_load_explicit(&deque->ring, RELAXED);
-    if (__builtin_expect(!ring || bottom - deque->top_seen > ring->mask, false)) {
-        deque->top_seen = atomic_load_explicit(&deque->top, ACQUIRE);
-        if ((!ring || bottom - deque->top_seen > ring->mask) &&
-            !(ring = grow(deque, ring, deque->top_seen, bottom)))
-            return false;
-    }
+    deque->top_seen = atomic_load_explicit(&deque->top, ACQUIRE);
+    if ((!ring || bottom - deque->top_seen > ring->mask) &&
+        !(ring = grow(deque, ring, deque->top_seen, bottom)))
+        return false;
     put(ring, bottom, item);
-    /* release, where the paper has a fence and a relaxed store: the item comes before the new bottom. */
-    atomic_store_explicit(&deque->bottom, bottom + 1, RELEASE);
+    atomic_store_explicit(&deque->bottom, bottom + 1, RELEASE); /* as push's */
     return true;
 }
 
@@ -108,38 +99,6 @@ void *al_deque_take(al_deque *deque)
     }
     atomic_store_explicit(&deque->bottom, bottom + 1, RELAXED);
     return item;
-}
-
-/* ---- Taking back ---- */
-
-bool al_deque_reclaim_begin(al_deque *deque, const void *item)
-{
-    int64_t bottom = atomic_load_explicit(&deque->bottom, RELAXED) - 1;
-    al_deque_ring *ring = atomic_load_explicit(&deque->ring, RELAXED);
-    if (!ring || bottom < deque->top_seen || get(ring, bottom) != item)
-        return false;
-    atomic_store_explicit(&deque->bottom, bottom, RELAXED);
-    atomic_signal_fence(memory_order_seq_cst);
-    return true;
-}
-
-void al_deque_reclaim_undo(al_deque *deque)
-{
-    atomic_store_explicit(&deque->bottom, atomic_load_explicit(&deque->bottom, RELAXED) + 1, RELEASE);
-}
-
-bool al_deque_reclaim_end(al_deque *deque)
-{
-    al_fence_after_locked(); /* as take's */
-    int64_t bottom = atomic_load_explicit(&deque->bottom, RELAXED);
-    int64_t top = atomic_load_explicit(&deque->top, RELAXED);
-    deque->top_seen = top;
-    if (top < bottom)
-        return true;
-    bool mine = top == bottom && atomic_compare_exchange_strong_explicit(&deque->top, &top, top + 1,
-                                                                         memory_order_seq_cst, RELAXED);
-    atomic_store_explicit(&deque->bottom, bottom + 1, RELAXED);
-    return mine;
 }
 
 /* ---- Thieves ---- */

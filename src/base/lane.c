@@ -34,9 +34,11 @@ static void make_key(void)
     key_made = pthread_key_create(&key, give_back) == 0;
 }
 
+_Static_assert(sizeof(al_lane) <= 64, "a lane is a cache line");
+
 static al_lane *create(void)
 {
-    al_lane *lane = aligned_alloc(64, 64); /* a cache line of its own */
+    al_lane *lane = aligned_alloc(64, 64);
     if (!lane)
         return NULL;
     *lane = (al_lane){ .number = numbers < AL_LANE_SHARED ? numbers++ : AL_LANE_SHARED, .older = all };

@@ -17,6 +17,8 @@
 typedef struct al_lane al_lane;
 struct al_lane {
     unsigned number;      /* below AL_LANE_SHARED: this thread's own */
+    unsigned spares;      /* base/slab.h: how many */
+    void *spare;          /* the same: blocks of this lane's that were given last */
     al_lane *next;        /* of the free ones */
     al_lane *older;       /* of all: they are never freed */
     void *slab;           /* base/slab.c: this lane's blocks */
@@ -39,15 +41,20 @@ static inline al_lane *al_lane_here(void)
     return __builtin_expect(lane != NULL, true) ? lane : al_lane_take();
 }
 
-/* Adds to a cell of the lane's number: a plain store where nobody else writes it. Returns the new value.
- * Release: whoever reads the sum sees what came before. */
-static inline uint64_t al_lane_add(const al_lane *lane, _Atomic uint64_t *cell, uint64_t amount)
+/* Adds to a cell of this thread's lane's number: a plain store where nobody else writes it. Returns the new
+ * value. Release: whoever reads the sum sees what came before. */
+static inline uint64_t al_lane_add_at(unsigned number, _Atomic uint64_t *cell, uint64_t amount)
 {
-    if (__builtin_expect(lane->number == AL_LANE_SHARED, false))
+    if (__builtin_expect(number == AL_LANE_SHARED, false))
         return atomic_fetch_add_explicit(cell, amount, memory_order_release) + amount;
     uint64_t value = atomic_load_explicit(cell, memory_order_relaxed) + amount;
     atomic_store_explicit(cell, value, memory_order_release);
     return value;
+}
+
+static inline uint64_t al_lane_add(const al_lane *lane, _Atomic uint64_t *cell, uint64_t amount)
+{
+    return al_lane_add_at(lane->number, cell, amount);
 }
 
 #endif

@@ -1,5 +1,4 @@
 #include "base/slab.h"
-#include "base/lane.h"
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -34,7 +33,7 @@ typedef struct region {
 
 /* The first block of a chunk is its head. */
 typedef struct chunk {
-    struct heap *heap;
+    struct heap *heap; /* first: al_slab_give() looks at it */
     region *from;
     struct chunk *next, *previous; /* of its heap's list of those with free blocks */
     block *free;
@@ -371,7 +370,7 @@ static heap *create_heap(al_lane *lane)
     return lane->slab = self;
 }
 
-void *al_slab_take(void)
+void *al_slab_take_new(void)
 {
     al_lane *lane = al_lane_here();
     heap *self = lane->slab;
@@ -380,7 +379,7 @@ void *al_slab_take(void)
     return take_from(self);
 }
 
-void al_slab_give(void *given)
+void al_slab_give_back(void *given)
 {
     chunk *which = chunk_of(given);
     heap *owner = which->heap, *self = al_lane_here()->slab;
@@ -413,10 +412,23 @@ static void give_empty(heap *self)
     }
 }
 
+/* What is at hand goes back to its chunks. */
+static void give_spares(al_lane *lane)
+{
+    while (lane->spare) {
+        block *each = lane->spare;
+        lane->spare = each->next;
+        lane->spares--;
+        give_own(lane->slab, chunk_of(each), each);
+    }
+}
+
 size_t al_slab_trim(void)
 {
-    heap *self = al_lane_here()->slab;
+    al_lane *lane = al_lane_here();
+    heap *self = lane->slab;
     if (self) {
+        give_spares(lane);
         flush(self);
         collect_remote(self);
         give_empty(self);

@@ -3,12 +3,12 @@
 #include "base/slab.h"
 #include <stdlib.h>
 
-void *al_slab_take(void)
+void *al_slab_take_new(void)
 {
     return aligned_alloc(AL_SLAB_BLOCK, AL_SLAB_BLOCK);
 }
 
-void al_slab_give(void *block)
+void al_slab_give_back(void *block)
 {
     free(block);
 }

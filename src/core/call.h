@@ -8,11 +8,13 @@
 
 struct allot_call {
     const _Atomic uint32_t *stopping; /* not 0: somebody wants it to end; may lie in shared memory */
-    const char *place;                /* the place's id */
-    size_t in_size, out_size;
-    al_failure
-        failure;  /* owned; moved into the future, or copied into a worker's slot, by whoever runs the call */
+    size_t in_size;
+    const char *place; /* the place's id. Between the sizes, which would else be copied as one from a task
+                          that has just been written in two, and that takes long */
+    size_t out_size;
     size_t index; /* of a map's item */
+    al_failure
+        failure; /* owned; moved into the future, or copied into a worker's slot, by whoever runs the call */
 };
 
 #endif

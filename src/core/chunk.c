@@ -34,8 +34,11 @@ static allot_status run_item(allot_function function, const al_chunk *chunk, siz
                              const allot_call *whole, void *results, messages *kept)
 {
     const unsigned char *items = (const unsigned char *)(chunk + 1);
-    allot_call call = { whole->stopping, whole->place, chunk->in_size,
-                        chunk->out_size, { 0 },        chunk->first + i };
+    allot_call call = { .stopping = whole->stopping,
+                        .in_size = chunk->in_size,
+                        .place = whole->place,
+                        .out_size = chunk->out_size,
+                        .index = chunk->first + i };
     const void *in = chunk->in_size ? items + i * chunk->in_size : NULL;
     void *out = chunk->out_size ? (unsigned char *)results + i * chunk->out_size : NULL;
     allot_status status = function(&call, in, out);

@@ -47,7 +47,9 @@ struct allot_future {
 #define AL_FUTURE_SPAWNED   UINT64_C(0x1000) /* nobody will ever ask how it went: a failure is logged */
 #define AL_FUTURE_RECLAIMED                                                                                  \
     UINT64_C(0x2000) /* started by who waits for it: whoever finds it in a queue drops it uncounted */
-#define AL_FUTURE_BATCH     UINT64_C(0x4000) /* the task is a batch (core/batch.h) */
+#define AL_FUTURE_BATCH UINT64_C(0x4000) /* the task is a batch (core/batch.h) */
+#define AL_FUTURE_SMALL                                                                                      \
+    UINT64_C(0x8000) /* the task is a call that fits into its block, and owns no more but its failure */
 #define AL_FUTURE_FLAGS     (AL_FUTURE_WAITED | AL_FUTURE_WATCHED | AL_FUTURE_NO_SPIN | AL_FUTURE_CONTINUED)
 #define AL_FUTURE_REFERENCE (UINT64_C(1) << 32)
 
@@ -61,6 +63,15 @@ static inline allot_state al_future_state_of(const allot_future *future)
 static inline bool al_future_state_is_done(allot_state state)
 {
     return state > ALLOT_STATE_RUNNING;
+}
+
+/* True if it is done, or is by now, since it was this worker's own latest and nobody had begun it. */
+static inline bool al_future_done_here(allot_future *future, int64_t timeout_ns)
+{
+    if (al_future_state_is_done(al_future_state_of(future)))
+        return true;
+    al_helper *helper = al_helper_here;
+    return helper && timeout_ns > 0 && !al_forked() && helper->reclaim(helper, future);
 }
 
 /* The half of the word that waiters sleep on. */
@@ -98,6 +109,20 @@ static inline bool al_future_change(allot_future *future, allot_state from, uint
  * runs the continuations. Takes over `failure` (may be NULL). Drops one reference, the owner's; true if that
  * was the last one. */
 bool al_future_finish(allot_future *future, allot_state end, allot_status status, al_failure *failure);
+
+/* The same for one that succeeded and that somebody holds beside the owner. False: there is somebody to be
+ * told, and nothing was done. */
+static inline bool al_future_finish_quietly(allot_future *future)
+{
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+    while (!(word & AL_FUTURE_FLAGS)) {
+        uint64_t ended = (word & ~AL_FUTURE_STATE_MASK) - AL_FUTURE_REFERENCE + ALLOT_STATE_SUCCEEDED;
+        if (atomic_compare_exchange_weak_explicit(&future->word, &word, ended, memory_order_acq_rel,
+                                                  memory_order_relaxed))
+            return true;
+    }
+    return false;
+}
 
 /* Drops a reference; true if it was the last one. */
 static inline bool al_future_unreference(allot_future *future)

@@ -50,14 +50,19 @@ uint64_t al_gate_refused(const al_gate *gate);
 
 void al_gate_notify(al_gate *gate);
 
-/* Counts so many unfinished things out. The executor must not be touched afterwards. */
-static inline void al_gate_leave_many(al_gate *gate, size_t count)
+/* Counts so many unfinished things out. The executor must not be touched afterwards. `number`: of this
+ * thread's lane. */
+static inline void al_gate_leave_at(al_gate *gate, unsigned number, size_t count)
 {
-    al_lane *lane = al_lane_here();
-    al_lane_add(lane, &gate->cells[lane->number].left, count);
+    al_lane_add_at(number, &gate->cells[number].left, count);
     al_fence_light(); /* with al_gate_drain(): it sees this one gone, or this one sees it wait */
     if (__builtin_expect(atomic_load_explicit(&gate->drainers, memory_order_relaxed) != 0, false))
         al_gate_notify(gate);
+}
+
+static inline void al_gate_leave_many(al_gate *gate, size_t count)
+{
+    al_gate_leave_at(gate, al_lane_here()->number, count);
 }
 
 static inline void al_gate_leave(al_gate *gate)
@@ -79,16 +84,19 @@ static inline void al_gate_abandon_task(al_gate *gate)
 }
 
 /* Counts so many tasks in; false if the gate is closed. */
-static inline bool al_gate_enter_tasks(al_gate *gate, size_t count)
+static inline bool al_gate_enter_at(al_gate *gate, unsigned number, size_t count)
 {
-    al_lane *lane = al_lane_here();
-    al_gate_cell *cell = &gate->cells[lane->number];
-    al_lane_add(lane, &cell->entered, count);
+    al_lane_add_at(number, &gate->cells[number].entered, count);
     al_fence_light(); /* with al_gate_close(): they are counted, or see that it is closed */
     if (__builtin_expect(!atomic_load_explicit(&gate->closed, memory_order_relaxed), true))
         return true;
     al_gate_abandon_tasks(gate, count);
     return false;
+}
+
+static inline bool al_gate_enter_tasks(al_gate *gate, size_t count)
+{
+    return al_gate_enter_at(gate, al_lane_here()->number, count);
 }
 
 static inline bool al_gate_enter_task(al_gate *gate)

@@ -2,9 +2,7 @@
 #include "base/blocks.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/slab.h"
 #include "core/batch.h"
-#include "core/call.h"
 #include "core/launch.h"
 #include "core/map.h"
 #include <math.h>
@@ -12,23 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(sizeof(al_task) == AL_SLAB_BLOCK, "a task is a block of the slab");
-
-/* Handed out when there is no memory for a refused future; never freed. */
-static al_task exhausted = {
-    .future = { .word = AL_FUTURE_REFERENCE | ALLOT_STATE_FAILED, .status = ALLOT_NO_MEMORY },
-    .place_id = "",
+/* Never freed: what is handed out when there is no memory for a refused future, and to the child of a fork.
+ */
+enum {
+    EXHAUSTED,
+    IN_CHILD,
+    STATICS
 };
-
-/* The same in the child of a fork. */
-static al_task refused_in_child = {
-    .future = { .word = AL_FUTURE_REFERENCE | ALLOT_STATE_FAILED, .status = ALLOT_FORKED },
-    .place_id = "",
+static al_task statics[STATICS] = {
+    [EXHAUSTED] = { .future = { .word = AL_FUTURE_REFERENCE | ALLOT_STATE_FAILED, .status = ALLOT_NO_MEMORY },
+                    .place_id = "" },
+    [IN_CHILD] = { .future = { .word = AL_FUTURE_REFERENCE | ALLOT_STATE_FAILED, .status = ALLOT_FORKED },
+                   .place_id = "" },
 };
 
 static bool is_static(const allot_future *future)
 {
-    return future == &exhausted.future || future == &refused_in_child.future;
+    return (uintptr_t)future - (uintptr_t)statics < sizeof statics;
 }
 
 static inline al_task *create(allot_function function, const void *in, size_t in_size, size_t out_size,
@@ -37,20 +35,9 @@ static inline al_task *create(allot_function function, const void *in, size_t in
     al_task *task = al_slab_take();
     if (!task)
         return NULL;
-    al_future_init(&task->future, references);
-    task->next = NULL;
-    atomic_init(&task->place, NULL);
-    task->place_id = "";
-    task->gate = NULL;
-    task->function = function;
-    task->more = NULL;
-    task->in_size = in_size;
-    task->out_size = out_size;
-    if (!(in_size | out_size))
-        return task;
+    al_task_init(task, function, in_size, out_size, references);
     if (__builtin_expect(!al_task_is_outside(task), true)) {
-        memset(task->payload, 0, sizeof task->payload);
-        al_copy_small(task->payload, in, in_size);
+        al_task_fill(task, in, in_size);
         return task;
     }
     if (al_room_create(&task->outside, in, in_size, out_size, shared))
@@ -78,7 +65,7 @@ static void destroy_more(al_more *more)
     al_blocks_give(more);
 }
 
-static void destroy(al_task *task)
+static void destroy_contents(al_task *task)
 {
     if (task->future.failure) {
         al_failure_fini(task->future.failure);
@@ -91,6 +78,12 @@ static void destroy(al_task *task)
         destroy_more(task->more);
     if (al_task_is_outside(task))
         al_room_destroy(&task->outside);
+}
+
+static inline void destroy(al_task *task)
+{
+    if (__builtin_expect(!al_task_is_small(task) || task->future.failure, false))
+        destroy_contents(task);
     al_slab_give(task);
 }
 
@@ -137,11 +130,6 @@ const char *allot_future_place(const allot_future *future)
 bool al_task_start(al_task *task)
 {
     return al_future_change(&task->future, ALLOT_STATE_PENDING, ALLOT_STATE_RUNNING);
-}
-
-bool al_task_reclaim(al_task *task)
-{
-    return al_future_change(&task->future, ALLOT_STATE_PENDING, ALLOT_STATE_RUNNING | AL_FUTURE_RECLAIMED);
 }
 
 void al_task_drop(al_task *task)
@@ -301,12 +289,12 @@ allot_future *al_task_refused(allot_status status, al_failure *failure)
 {
     if (al_forked()) { /* the locks of memory may be held there for ever */
         al_failure_fini(failure);
-        return &refused_in_child.future;
+        return &statics[IN_CHILD].future;
     }
     al_task *task = al_task_create(NULL, NULL, 0, 0, 2);
     if (!task) {
         al_failure_fini(failure);
-        return &exhausted.future;
+        return &statics[EXHAUSTED].future;
     }
     al_task_start(task);
     al_task_complete(task, status, failure);
@@ -314,17 +302,6 @@ allot_future *al_task_refused(allot_status status, al_failure *failure)
 }
 
 _Thread_local al_task *al_task_here __attribute__((tls_model("initial-exec")));
-
-allot_status al_task_call(al_task *task, al_failure *failure)
-{
-    allot_call call = { &task->future.stop, task->place_id, task->in_size, task->out_size, { 0 } };
-    al_task *outer = al_task_here; /* a task that waits may run others meanwhile */
-    al_task_here = task;
-    allot_status status = task->function(&call, al_task_in(task), al_task_out(task));
-    al_task_here = outer;
-    *failure = call.failure;
-    return status;
-}
 
 /* ---- Interned texts ---- */
 

@@ -7,6 +7,8 @@
 #define AL_CORE_TASK_H
 
 #include "base/clock.h"
+#include "base/slab.h"
+#include "core/call.h"
 #include "core/future.h"
 #include "core/gate.h"
 #include "core/room.h"
@@ -28,6 +30,8 @@ typedef struct al_more {
     int64_t submitted_ns, decided_ns, started_ns, ended_ns; /* 0 unless it is traced or decided */
     _Atomic int64_t charged_ns; /* what its place's load carries for it; 0 once it has been taken off */
     int charged_workers;        /* of the load, that it is expected to keep busy */
+    uint32_t begun_before;      /* launches that had begun on that load when it was charged */
+    bool overtaken;             /* others began there between that and its own beginning */
     int priority;               /* above 0: before others, below: after them */
     double urgency; /* what the policy says: among what waits at one place the greater first; 0: nothing */
     bool retried;   /* an attempt has failed and it goes again: it is running wherever it is */
@@ -60,15 +64,7 @@ struct al_task {
         al_room outside; /* owned; where the payload does not fit */
     };
 };
-
-/* A new task in state PENDING with so many references, `in` copied; NULL when memory is out or the sizes
- * overflow. */
-al_task *al_task_create(allot_function function, const void *in, size_t in_size, size_t out_size,
-                        uint32_t references);
-
-/* The same; what does not fit into it lies where a worker process can map it, if that can be. */
-al_task *al_task_create_shared(allot_function function, const void *in, size_t in_size, size_t out_size,
-                               uint32_t references);
+_Static_assert(sizeof(al_task) == AL_SLAB_BLOCK, "a task is a block of the slab");
 
 static inline al_task *al_task_from(allot_future *future)
 {
@@ -111,6 +107,55 @@ static inline bool al_task_is_outside(const al_task *task)
     return task->in_size > AL_TASK_INLINE || task->out_size > AL_TASK_INLINE - al_task_padded(task->in_size);
 }
 
+/* A new task in state PENDING with so many references, `in` copied; NULL when memory is out or the sizes
+ * overflow. */
+al_task *al_task_create(allot_function function, const void *in, size_t in_size, size_t out_size,
+                        uint32_t references);
+
+/* The same; what does not fit into it lies where a worker process can map it, if that can be. */
+al_task *al_task_create_shared(allot_function function, const void *in, size_t in_size, size_t out_size,
+                               uint32_t references);
+
+/* All but the payload. */
+static inline void al_task_init(al_task *task, allot_function function, size_t in_size, size_t out_size,
+                                uint32_t references)
+{
+    al_future_init(&task->future, references);
+    task->next = NULL;
+    atomic_init(&task->place, NULL);
+    task->place_id = "";
+    task->gate = NULL;
+    task->function = function;
+    task->more = NULL;
+    task->in_size = in_size;
+    task->out_size = out_size;
+}
+
+/* A call's payload, whose argument and result fit. */
+static inline void al_task_fill(al_task *task, const void *in, size_t in_size)
+{
+    static const unsigned char zeros[AL_TASK_INLINE];
+    memcpy(task->payload, zeros, sizeof task->payload);
+    al_copy_small(task->payload, in, in_size);
+}
+
+/* For one that al_task_init() and al_task_fill() have made, and that will have no `more`. */
+static inline void al_task_set_small(al_task *task, uint32_t references)
+{
+    atomic_init(&task->future.word, references * AL_FUTURE_REFERENCE | AL_FUTURE_SMALL | ALLOT_STATE_PENDING);
+}
+
+static inline bool al_task_is_small(const al_task *task)
+{
+    return atomic_load_explicit(&((al_task *)task)->future.word, memory_order_relaxed) & AL_FUTURE_SMALL;
+}
+
+/* True for sizes that are sure to fit, as those of a number or two. */
+static inline bool al_task_is_sure_to_fit(size_t in_size, size_t out_size)
+{
+    return in_size <= AL_TASK_INLINE / 2 && out_size <= AL_TASK_INLINE / 2;
+}
+
 /* The descriptor of the memory in which argument and result lie, as in al_room, while the task is unfinished;
  * -1: of none. */
 static inline int al_task_shared(const al_task *task)
@@ -146,7 +191,10 @@ bool al_task_start(al_task *task);
 
 /* Who holds it, though the owner may have it, is about to run it: the same, but the owner, whose reference
  * stays his, will find it started. */
-bool al_task_reclaim(al_task *task);
+static inline bool al_task_reclaim(al_task *task)
+{
+    return al_future_change(&task->future, ALLOT_STATE_PENDING, ALLOT_STATE_RUNNING | AL_FUTURE_RECLAIMED);
+}
 
 /* True if it was. */
 static inline bool al_task_reclaimed(const al_task *task)
@@ -163,13 +211,46 @@ void al_task_drop(al_task *task);
  * or ALLOT_DEADLINE. Call with no lock held. */
 void al_task_complete(al_task *task, allot_status status, al_failure *failure);
 
-/* Calls a plain function task's function in this thread and returns its status: what inline and thread places
- * do with one that they started. `failure` receives what it said. */
-allot_status al_task_call(al_task *task, al_failure *failure);
-
 /* The task whose code runs in this thread; NULL outside. Places set it around launches; al_task_call does it
  * itself. */
 extern _Thread_local al_task *al_task_here __attribute__((tls_model("initial-exec")));
+
+/* The same for a small task that the caller holds beside its owner. `number`: of this thread's lane. */
+static inline void al_task_complete_small(al_task *task, unsigned number, allot_status status,
+                                          al_failure *failure)
+{
+    al_gate *gate = task->gate;
+    if (__builtin_expect(status == ALLOT_OK && !failure->message && !failure->payload &&
+                             !atomic_load_explicit(&task->future.stop, memory_order_acquire) &&
+                             al_future_finish_quietly(&task->future),
+                         true))
+        al_gate_leave_at(gate, number, 1);
+    else
+        al_task_complete(task, status, failure);
+}
+
+/* Calls a plain function task's function in this thread and returns its status: what inline and thread places
+ * do with one that they started. `call` receives what it said. */
+static inline allot_status al_task_call_under(al_task *task, allot_call *call)
+{
+    *call = (allot_call){ .stopping = &task->future.stop,
+                          .in_size = task->in_size,
+                          .place = task->place_id,
+                          .out_size = task->out_size };
+    al_task *outer = al_task_here; /* a task that waits may run others meanwhile */
+    al_task_here = task;
+    allot_status status = task->function(call, al_task_in(task), al_task_out(task));
+    al_task_here = outer;
+    return status;
+}
+
+static inline allot_status al_task_call(al_task *task, al_failure *failure)
+{
+    allot_call call;
+    allot_status status = al_task_call_under(task, &call);
+    *failure = call.failure;
+    return status;
+}
 
 /* How a stop that was asked for ends the task, whatever its code returns: ALLOT_STOPPED, ALLOT_DEADLINE;
  * ALLOT_OK: none was. */

@@ -92,7 +92,7 @@ al_launch *al_trial_create(const allot_kernel *kernel, allot_type type, al_failu
 allot_status al_trial_run(al_launch *trial, al_failure *failure)
 {
     static const _Atomic uint32_t never;
-    allot_call call = { &never, "self-test", 0, 0, { 0 } };
+    allot_call call = { .stopping = &never, .place = "self-test" };
     allot_value values[AL_PARAMS_MAX];
     allot_status status = ALLOT_OK;
     if (trial->kernel->reduces)

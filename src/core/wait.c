@@ -229,7 +229,7 @@ allot_status allot_wait(allot_future *future, int64_t timeout_ns)
 {
     if (!future)
         return ALLOT_INVALID;
-    if (al_future_state_is_done(al_future_state_of(future)))
+    if (al_future_done_here(future, timeout_ns))
         return ALLOT_OK;
     return wait_one(future, timeout_ns, al_clock_deadline_ns(timeout_ns));
 }

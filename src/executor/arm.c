@@ -229,7 +229,7 @@ static void want_rank(al_terms *terms)
     if (!(al_policy_needs(executor->policy) & ALLOT_POLICY_RANK))
         return;
     terms->node.rank.wanted = true;
-    terms->node.rank.weight_s = al_task_launch(task) ? al_price_mean_s(executor, task) : 0;
+    terms->node.rank.weight_s = al_task_launch(task) ? al_price_least_s(executor, task) : 0;
 }
 
 void al_arm(al_terms *terms, const allot_hints *hints)

@@ -103,18 +103,66 @@ static void charge(const al_price *price, al_task *task, al_record *record, cons
     al_policy_note(executor->policy, &record->snapshot, choice->chosen);
 }
 
-/* One that cannot be brought up is set aside, and the policy asked again. */
-static al_place *settle(allot_executor *executor, const al_task *task, al_record *record,
-                        allot_choice *choice)
+static void count_build(const al_price *price, const al_place *place, allot_candidate *candidate,
+                        double built_s)
 {
-    for (;;) {
-        pick(executor, task, record, choice);
-        if (choice->chosen < 0)
+    al_model_entry *entry =
+        price->page ? al_page_entry(price->page, price->executor->model, place, price->launch->kernel) : NULL;
+    if (entry)
+        al_entry_built(entry, built_s);
+    candidate->total_s -= candidate->compile_s;
+    candidate->bound_s -= candidate->compile_s;
+    candidate->compile_s = 0;
+}
+
+/* Nobody waits for a compiler only to try a place that may be better: meanwhile another one takes what comes.
+ * NULL: it may go there; else why not now. */
+static const char *not_yet(const al_price *price, al_place *place, const allot_choice *choice,
+                           allot_candidate *candidate, char room[AL_REASON_MAX])
+{
+    double built_s = 0;
+    const char *why = place->prepare(place, price->launch, !choice->explores, &built_s, room, AL_REASON_MAX);
+    if (built_s > 0)
+        count_build(price, place, candidate, built_s);
+    return why;
+}
+
+static bool may_wait(const al_price *price, const al_place *place, const al_record *record,
+                     const allot_candidate *candidate)
+{
+    const al_terms *terms = al_terms_of(price->task);
+    return place->prepare && candidate->compile_s > 0 && terms->kind == ALLOT_ANYWHERE && !terms->place_id &&
+           !is_one_possible(record);
+}
+
+/* One that cannot be brought up is set aside, one that compiles is left out, and the policy asked again. */
+static al_place *settle(const al_price *price, al_record *record, allot_choice *choice)
+{
+    allot_executor *executor = price->executor;
+    char room[AL_REASON_MAX];
+    for (allot_candidate *left_out = NULL;;) {
+        pick(executor, price->task, record, choice);
+        if (choice->chosen < 0 && !left_out)
             return NULL;
-        al_place *place = executor->places[record->candidates[choice->chosen].index];
-        if (al_executor_ensure_open(executor, place))
+        if (choice->chosen < 0) { /* the others turned out to be none */
+            left_out->possible = true;
+            left_out = NULL;
+            continue;
+        }
+        allot_candidate *candidate = &record->candidates[choice->chosen];
+        al_place *place = executor->places[candidate->index];
+        if (!al_executor_ensure_open(executor, place)) {
+            al_record_set_aside(record, (size_t)choice->chosen, place);
+            continue;
+        }
+        const char *why =
+            may_wait(price, place, record, candidate) ? not_yet(price, place, choice, candidate, room) : NULL;
+        if (!why && left_out)
+            choice->why = "the best one while another compiles in the background, to be tried then";
+        if (!why)
             return place;
-        al_record_set_aside(record, (size_t)choice->chosen, place);
+        al_record_rule_out(record, (size_t)choice->chosen, why);
+        left_out = candidate;
     }
 }
 
@@ -129,7 +177,7 @@ static al_place *choose_for_launch(allot_executor *executor, al_task *task, allo
     }
     allot_choice choice;
     al_policy_recall(executor->policy, &record->snapshot, record->candidates);
-    al_place *place = settle(executor, task, record, &choice);
+    al_place *place = settle(&price, record, &choice);
     record->decision.chosen = choice.chosen;
     record->decision.why = choice.why;
     record->decision.explores = choice.explores;

@@ -163,7 +163,7 @@ static void go_off(al_job *job)
 void al_control_arm_deadline(al_terms *terms)
 {
     al_service *timers = &al_task_executor(terms->task)->timers;
-    if (al_clock_passed(terms->deadline_ns)) {
+    if (al_task_now_ns(terms->task) >= terms->deadline_ns) {
         al_control_stop(terms->task, AL_STOP_DEADLINE, terms->grace_ns);
         return;
     }

@@ -74,7 +74,7 @@ static const char *say_too_small(const al_place *place, const al_terms *terms, c
     return room;
 }
 
-static const char *say_aside(const al_place *place, char room[AL_REASON_MAX])
+__attribute__((noinline)) static const char *say_aside(const al_place *place, char room[AL_REASON_MAX])
 {
     char message[128];
     al_place_message(place, message, sizeof message);
@@ -82,16 +82,23 @@ static const char *say_aside(const al_place *place, char room[AL_REASON_MAX])
     return room;
 }
 
+__attribute__((noinline)) static const char *against_terms(const al_place *place, const al_terms *terms,
+                                                           char room[AL_REASON_MAX])
+{
+    const char *against = hints_against(place, terms);
+    return against ? against : too_small(place, terms) ? say_too_small(place, terms, room) : NULL;
+}
+
+/* Asked of every place at every decision: mostly the hints say nothing. What is rare is kept out of line, and
+ * its registers and text off this function's stack. */
 const char *al_eligible_not(const al_place *place, const al_task *task, char room[AL_REASON_MAX])
 {
     const al_terms *terms = al_terms_of(task);
-    const char *against = hints_against(place, terms);
+    const char *against = terms->narrows || place->only_by_name ? against_terms(place, terms, room) : NULL;
     if (against)
         return against;
     if (atomic_load_explicit(&((al_place *)place)->state, memory_order_acquire) == ALLOT_PLACE_ASIDE)
         return say_aside(place, room);
-    if (too_small(place, terms))
-        return say_too_small(place, terms, room);
     room[0] = '\0';
     if (!place->ops->can_run(place, task, room, AL_REASON_MAX))
         return room[0] ? room : "it cannot run it";

@@ -247,6 +247,17 @@ static bool take_policy(allot_executor *executor, const char *option)
     return executor->policy || explain(option, "ALLOT_POLICY");
 }
 
+static bool take_parts(al_place_config *config, const char *option)
+{
+    const char *words = named(option, "ALLOT_OPENCL_PARTS");
+    return al_parts_read(words, &config->device_parts) ||
+           al_last_error(ALLOT_INVALID,
+                         "allot_open: %s: '%s' is neither numa, nor a number of parts from 2 to %d, nor "
+                         "compute units like 1+3",
+                         option && *option ? "options.device_parts" : "ALLOT_OPENCL_PARTS", words,
+                         AL_PARTS_MAX);
+}
+
 /* Callbacks may submit: time waits for them, but for those that wait themselves. */
 static bool time_may_pass(void *of)
 {
@@ -316,7 +327,8 @@ static allot_executor *create(const allot_options *options, const allot_process_
     bool there = kept && executor->gate && executor->places && executor->classes;
     if (!there)
         al_last_error(ALLOT_NO_MEMORY, "allot_open: out of memory");
-    there = there && take_policy(executor, options->policy) && take_journal(executor, options->decisions);
+    there = there && take_policy(executor, options->policy) && take_journal(executor, options->decisions) &&
+            take_parts(&executor->config, options->device_parts);
     if (!there)
         al_sim_discard(sim);
     if (!there || !(sim ? discover_simulated(executor, sim) : discover_quick(executor))) {
@@ -334,6 +346,25 @@ static al_sim *open_machine(const allot_options *options)
     if (!sim)
         al_last_error_take(status, &failure);
     return sim;
+}
+
+static int64_t next_timer_ns(void *of)
+{
+    allot_executor *executor = of;
+    return al_service_next_ns(&executor->timers);
+}
+
+static void run_timers(void *of, int64_t now_ns)
+{
+    allot_executor *executor = of;
+    al_service_run_due(&executor->timers, now_ns);
+}
+
+/* Deadlines and retries of a simulated machine's tasks are events of its time. */
+static void tie_timers(allot_executor *executor, al_sim *sim)
+{
+    executor->timers.by_hand = true;
+    al_sim_set_alarms(sim, next_timer_ns, run_timers, executor);
 }
 
 int64_t allot_now_ns(const allot_executor *executor)
@@ -354,6 +385,8 @@ allot_executor *allot_open(const allot_options *given)
         return NULL;
     al_service_init(&executor->callbacks, "allot-callbacks", false);
     al_service_init(&executor->timers, "allot-timers", true);
+    if (sim)
+        tie_timers(executor, sim);
     al_workers_watch_waits();
     if (executor->config.caps_libraries)
         al_citizen_cap();

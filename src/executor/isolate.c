@@ -37,7 +37,8 @@ al_launch *al_isolate(al_launch *launch, allot_hints *hints, allot_status *statu
     if (!kind)
         *status = al_failure_set(failure, ALLOT_UNSUPPORTED, "this build has no devices");
     else if (!read_number(device ? hints->place_id : NULL, &number))
-        *status = al_failure_set(failure, ALLOT_NO_DEVICE, "%s is no device's name", hints->place_id);
+        *status = al_failure_set(failure, ALLOT_NO_DEVICE, "%s is no %sdevice's name", hints->place_id,
+                                 strchr(hints->place_id, '/') ? "whole " : "");
     else
         isolated = kind->isolate(launch, number, status, failure);
     al_launch_destroy(launch);

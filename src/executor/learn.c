@@ -9,13 +9,13 @@ static double seconds(int64_t ns)
 }
 
 /* What it took beside the variant's own time, transfers and compilation. Only one that found its place idle
- * shows that; below 0: it did not. */
+ * shows that, and that nothing more urgent was let in before it came to run; below 0: it did not. */
 static double launch_s(const al_task *task)
 {
     const al_launch *launch = al_task_launch(task);
     int64_t whole_ns =
         task->more->ended_ns - task->more->decided_ns - (int64_t)launch->moved.ns - launch->compiled_ns;
-    if (!al_terms_of(task)->alone)
+    if (!al_terms_of(task)->alone || task->more->overtaken)
         return -1;
     return whole_ns > launch->ran_ns ? seconds(whole_ns - launch->ran_ns) : 0;
 }

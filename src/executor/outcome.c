@@ -8,10 +8,12 @@ allot_status allot_get(allot_future *future, void *out, size_t size, int64_t tim
 {
     if (!future)
         return ALLOT_INVALID;
-    allot_status status = allot_wait(future, timeout_ns);
-    if (status != ALLOT_OK)
+    allot_status status = ALLOT_OK;
+    if (__builtin_expect(!al_future_done_here(future, timeout_ns), false) &&
+        (status = allot_wait(future, timeout_ns)) != ALLOT_OK)
         return status;
-    status = al_future_state_of(future) == ALLOT_STATE_SUCCEEDED ? ALLOT_OK : allot_future_status(future);
+    if (__builtin_expect(al_future_state_of(future) != ALLOT_STATE_SUCCEEDED, false))
+        status = allot_future_status(future);
     if (status != ALLOT_OK || (!out && !size))
         return status;
     if (!out || size != allot_future_size(future))

@@ -142,7 +142,7 @@ int al_price_workers(const al_price *price, const al_place *place)
     if (place->kind == ALLOT_INLINE)
         return 1;
     if (place->kind == ALLOT_OPENCL)
-        return most;
+        return place->width < most ? place->width : most;
     size_t parts = al_launch_parts(price->launch, (size_t)place->width);
     return parts < (size_t)most ? (int)parts : most;
 }
@@ -256,7 +256,7 @@ size_t al_price_holders(const al_price *price, al_place **holders, size_t capaci
     return count;
 }
 
-/* ---- On average ---- */
+/* ---- Where it is fastest ---- */
 
 static uint64_t written_bytes(const al_launch *launch)
 {
@@ -267,7 +267,7 @@ static uint64_t written_bytes(const al_launch *launch)
     return bytes;
 }
 
-double al_price_mean_s(allot_executor *executor, const al_task *task)
+double al_price_least_s(allot_executor *executor, const al_task *task)
 {
     const al_launch *launch = al_task_launch(task);
     al_price price = {
@@ -275,7 +275,7 @@ double al_price_mean_s(allot_executor *executor, const al_task *task)
     };
     price.page = al_book_page(&executor->book, launch->kernel->desc.name, launch->type);
     size_t classes = atomic_load_explicit(&executor->class_count, memory_order_acquire);
-    double sum_s = 0, places = 0;
+    double least_s = INFINITY;
     char room[AL_REASON_MAX];
     for (size_t i = 0; i < classes; i++) {
         al_class *alike = executor->classes[i];
@@ -283,11 +283,9 @@ double al_price_mean_s(allot_executor *executor, const al_task *task)
         if (al_eligible_not(alike->first, task, room))
             continue;
         predict(&price, alike->first, entry_of(&price, alike->first), &prediction);
-        double count = (double)atomic_load_explicit(&alike->count, memory_order_relaxed);
         double move_s =
             alike->first->memory ? al_class_link_s(alike, AL_FROM_PLACE, written_bytes(launch), 1) : 0;
-        sum_s += count * (prediction.run_s + move_s);
-        places += count;
+        least_s = fmin(least_s, prediction.run_s + move_s);
     }
-    return places > 0 ? sum_s / places : 0;
+    return isfinite(least_s) ? least_s : 0;
 }

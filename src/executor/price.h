@@ -42,9 +42,8 @@ void al_price_of(const al_price *price, const al_place *place, al_sheet *sheet, 
 /* Places that hold some of what the launch reads, at most `capacity`; returns how many. */
 size_t al_price_holders(const al_price *price, al_place **holders, size_t capacity);
 
-/* What the launch is expected to take over all places that can run it, on average, with moving what it
- * writes. */
-double al_price_mean_s(allot_executor *executor, const al_task *task);
+/* What the launch is expected to take where it is fastest, with moving what it writes. */
+double al_price_least_s(allot_executor *executor, const al_task *task);
 
 /* How many of its load's workers the launch would keep busy there. */
 int al_price_workers(const al_price *price, const al_place *place);

@@ -1,6 +1,8 @@
 /* Upward ranks: how long the way from a launch's start to the end of the last of its known successors is
- * expected to be (Topcuoglu, Hariri and Wu, TPDS 2002): its own mean time over all places, and the longest of
- * its successors' ranks with what moving data there takes on average.
+ * expected to be (Topcuoglu, Hariri and Wu, TPDS 2002): its own time, and the longest of its successors'
+ * ranks with what moving data there takes. A launch's time is that where it is fastest, not the published
+ * mean over all places: what many wait for goes there, and a mean over many slow places would call urgent
+ * what only they are slow at. (Zhao and Sakellariou compare such choices, Euro-Par 2003.)
  *
  * The graph grows while it runs, so ranks are found when they are asked for and kept until the graph has
  * grown by an eighth: over all, each launch costs a few steps, however many there are. */
@@ -22,7 +24,7 @@ struct al_follow {
 /* What a node has of it; guarded by the graph's lock. */
 typedef struct al_rank {
     bool wanted;           /* by the policy: set before the node is added */
-    double weight_s;       /* its own mean time, and that of moving what it writes */
+    double weight_s;       /* its own time where it is fastest, and that of moving what it writes */
     _Atomic double rank_s; /* written with the lock held */
     unsigned long at;      /* how many nodes had been added when it was found; 0: it was not */
     al_follow *followers;

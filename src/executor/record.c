@@ -219,11 +219,16 @@ al_record *al_record_create(const al_price *price)
     return record;
 }
 
-void al_record_set_aside(al_record *record, size_t index, const al_place *place)
+void al_record_rule_out(al_record *record, size_t index, const char *reason)
 {
     record->candidates[index].possible = false;
+    record->candidates[index].reason = al_intern(reason); /* it may outlive the place, and there are few */
+}
+
+void al_record_set_aside(al_record *record, size_t index, const al_place *place)
+{
     char reason[AL_REASON_MAX], message[128];
     al_place_message(place, message, sizeof message);
     snprintf(reason, sizeof reason, "set aside: %s", message);
-    record->candidates[index].reason = al_intern(reason); /* it may outlive the place, and is rare */
+    al_record_rule_out(record, index, reason);
 }

@@ -25,5 +25,7 @@ al_record *al_record_create(const al_price *price);
 
 /* A candidate turned out to be set aside. */
 void al_record_set_aside(al_record *record, size_t index, const al_place *place);
+/* A candidate is no longer one for this reason, which is copied. */
+void al_record_rule_out(al_record *record, size_t index, const char *reason);
 
 #endif

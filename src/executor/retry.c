@@ -69,7 +69,7 @@ bool al_retry(al_place *place, al_task *task, allot_status status, al_failure *f
            terms->last.message ? terms->last.message : allot_status_text(status));
     task->more->retried = true;
     terms->attempts++;
-    terms->retry = (al_job){ NULL, al_clock_deadline_ns(delay_ns(terms)), again };
+    terms->retry = (al_job){ NULL, al_clock_deadline_from(al_task_now_ns(task), delay_ns(terms)), again };
     atomic_fetch_add_explicit(&executor->retries, 1, memory_order_relaxed);
     allot_future *future = allot_hold(&task->future); /* it may be over as soon as the timers have it */
     al_service_add(&executor->timers, &terms->retry);

@@ -53,9 +53,9 @@ static void *serve(void *of)
 bool al_service_start(al_service *service)
 {
     pthread_mutex_lock(&service->lock);
-    if (!service->started)
+    if (!service->started && !service->by_hand)
         service->started = al_thread_start(&service->thread, service->name, serve, service) == 0;
-    bool started = service->started;
+    bool started = service->started || service->by_hand;
     pthread_mutex_unlock(&service->lock);
     return started;
 }
@@ -82,6 +82,8 @@ void al_service_add(al_service *service, al_job *job)
         service->last = job;
     pthread_cond_signal(&service->changed);
     pthread_mutex_unlock(&service->lock);
+    if (service->by_hand)
+        al_epoch_bump(); /* whoever waits may let time pass until then */
 }
 
 /* The first job that is `job` or, with NULL, runs `run`. */
@@ -103,6 +105,32 @@ static al_job *take(al_service *service, const al_job *job, void (*run)(al_job *
     }
     pthread_mutex_unlock(&service->lock);
     return found;
+}
+
+int64_t al_service_next_ns(al_service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    int64_t at_ns = service->first ? service->first->at_ns : INT64_MAX;
+    pthread_mutex_unlock(&service->lock);
+    return at_ns;
+}
+
+static al_job *take_due(al_service *service, int64_t now_ns)
+{
+    pthread_mutex_lock(&service->lock);
+    al_job *job = service->first && service->first->at_ns <= now_ns ? service->first : NULL;
+    if (job)
+        service->first = job->next;
+    if (!service->first)
+        service->last = NULL;
+    pthread_mutex_unlock(&service->lock);
+    return job;
+}
+
+void al_service_run_due(al_service *service, int64_t now_ns)
+{
+    for (al_job *job; (job = take_due(service, now_ns));)
+        job->run(job);
 }
 
 bool al_service_remove(al_service *service, al_job *job)

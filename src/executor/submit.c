@@ -130,7 +130,7 @@ static allot_future *accept(allot_executor *executor, al_task *task, al_launch *
                             const allot_hints *hints, size_t parts)
 {
     al_failure none = { 0 };
-    al_terms *terms = al_terms_create(task, launch, hints);
+    al_terms *terms = al_terms_create(task, launch, hints, executor->gate->clock);
     if (!terms) {
         al_launch_destroy(launch);
         return abandon(executor, task, ALLOT_NO_MEMORY, &none);
@@ -249,8 +249,9 @@ static inline allot_future *submit_one(submission *what, const void *in)
     return future; /* without a reference of the caller's it may be gone */
 }
 
-allot_future *allot_submit(allot_executor *executor, allot_function function, const void *in, size_t in_size,
-                           size_t out_size, const allot_hints *given)
+static __attribute__((noinline)) allot_future *submit(allot_executor *executor, allot_function function,
+                                                      const void *in, size_t in_size, size_t out_size,
+                                                      const allot_hints *given)
 {
     allot_hints hints;
     submission what = { executor, function, in_size, out_size, given, &hints, 2, 0, NULL };
@@ -262,6 +263,43 @@ allot_future *allot_submit(allot_executor *executor, allot_function function, co
         return refuse(executor, status, &failure);
     allot_future *future = submit_one(&what, in);
     return future ? future : abandon(executor, NULL, ALLOT_NO_MEMORY, &failure);
+}
+
+/* Where a call goes that nothing need be asked of: no hints, an argument and a result of a number or two, and
+ * threads that are there. NULL: that takes a longer look. */
+static inline al_pool *plain_pool(const allot_executor *executor, unsigned lane)
+{
+    if (!executor || lane == AL_LANE_SHARED || al_forked() ||
+        atomic_load_explicit(&al_trace_on, memory_order_relaxed))
+        return NULL;
+    al_place *place = executor->direct[ALLOT_ANYWHERE];
+    bool fine = place && place->kind == ALLOT_THREAD &&
+                atomic_load_explicit(&place->state, memory_order_acquire) == ALLOT_PLACE_READY;
+    return fine ? (al_pool *)place : NULL;
+}
+
+/* The same as submit(), as short as can be: a worker that forks and joins does little else. */
+allot_future *allot_submit(allot_executor *executor, allot_function function, const void *in, size_t in_size,
+                           size_t out_size, const allot_hints *given)
+{
+    bool plain = !given && function && (in || !in_size) && al_task_is_sure_to_fit(in_size, out_size);
+    unsigned lane = al_lane_mine ? al_lane_mine->number : AL_LANE_SHARED;
+    al_pool *pool = __builtin_expect(plain, true) ? plain_pool(executor, lane) : NULL;
+    if (__builtin_expect(!pool, false))
+        return submit(executor, function, in, in_size, out_size, given);
+    if (__builtin_expect(!al_gate_enter_at(executor->gate, lane, 1), false))
+        return refuse(executor, ALLOT_SHUTDOWN, &(al_failure){ 0 });
+    al_task *task = al_slab_take();
+    if (__builtin_expect(!task, false))
+        return abandon(executor, NULL, ALLOT_NO_MEMORY, &(al_failure){ 0 });
+    al_task_init(task, function, in_size, out_size, 2);
+    al_task_fill(task, in, in_size);
+    al_task_set_small(task, 2);
+    task->gate = executor->gate;
+    al_arm_address(task, &pool->base);
+    al_place_count_at(&pool->base, lane, AL_ENQUEUED, 1);
+    al_pool_push_plain(pool, task);
+    return &task->future;
 }
 
 /* Calls that go to the thread place: counted in, queued and announced at once. */

@@ -41,6 +41,8 @@ static void fill_hints(al_terms *terms, const allot_hints *hints)
 {
     terms->kind = hints->place;
     terms->forbid = hints->forbid;
+    terms->narrows =
+        hints->place != ALLOT_ANYWHERE || hints->place_id || hints->forbid || hints->memory_bytes;
     terms->bound = hints->bound;
     terms->more.io_bound = hints->bound == ALLOT_IO_BOUND;
     terms->prefer = hints->prefer;
@@ -49,8 +51,6 @@ static void fill_hints(al_terms *terms, const allot_hints *hints)
     terms->more.node = hints->near_node > 0 ? hints->near_node - 1 : -1;
     if (hints->near && !hints->near_node)
         terms->more.node = al_numa_node_of(hints->near->host);
-    if (hints->deadline_ns)
-        terms->deadline_ns = al_clock_deadline_ns(hints->deadline_ns);
     terms->grace_ns = hints->grace_ns > 0 ? hints->grace_ns : DEFAULT_GRACE_NS;
     terms->retries = hints->retries;
     terms->retry_delay_ns = hints->retry_delay_ns;
@@ -63,7 +63,8 @@ static void fill_hints(al_terms *terms, const allot_hints *hints)
         terms->more.name = strcpy(terms->name, hints->name);
 }
 
-al_terms *al_terms_create(al_task *task, al_launch *launch, const allot_hints *hints)
+al_terms *al_terms_create(al_task *task, al_launch *launch, const allot_hints *hints,
+                          const _Atomic int64_t *clock)
 {
     size_t accesses = array_arguments(launch), bytes = sizeof(al_terms), after_bytes;
     size_t names_other = hints->place_id ? strlen(NAMES_OTHER) + text_size(hints->place_id) : 0;
@@ -80,7 +81,8 @@ al_terms *al_terms_create(al_task *task, al_launch *launch, const allot_hints *h
     terms->more.launch = launch;
     terms->more.name = launch ? launch->kernel->desc.name : "task";
     atomic_init(&terms->more.open, 2);
-    terms->deadline_ns = INT64_MAX;
+    terms->deadline_ns =
+        hints->deadline_ns ? al_clock_deadline_from(al_clock_of(clock), hints->deadline_ns) : INT64_MAX;
     terms->after = (al_after *)(terms + 1);
     terms->accesses = (al_access *)(terms->after + hints->after_count);
     terms->place_text = (char *)(terms->accesses + accesses);

@@ -32,6 +32,7 @@ struct al_terms {
     const char *place_id;    /* NULL: any */
     const char *names_other; /* why other places are none for it then; as long-lived as its decision */
     uint32_t forbid;
+    bool narrows;        /* one of those above, or memory_bytes, says more than nothing */
     int64_t deadline_ns; /* the moment; INT64_MAX: none */
     int64_t grace_ns;
     allot_bound bound;
@@ -59,9 +60,10 @@ struct al_terms {
     char *name, *place_text;
 };
 
-/* Makes the record of a task, of a launch (which it takes over; NULL: of a plain function). NULL when memory
- * is out. */
-al_terms *al_terms_create(al_task *task, al_launch *launch, const allot_hints *hints);
+/* Makes the record of a task, of a launch (which it takes over; NULL: of a plain function), whose deadline is
+ * a moment of that clock (gate.h). NULL when memory is out. */
+al_terms *al_terms_create(al_task *task, al_launch *launch, const allot_hints *hints,
+                          const _Atomic int64_t *clock);
 
 /* Of a task that is not plain. */
 static inline al_terms *al_terms_of(const al_task *task)

@@ -276,8 +276,10 @@ static double learn(al_known_kernel *kernel, const al_size *size, double run_s, 
     kernel->version++;
     if (compile_s > 0)
         learn_time(&kernel->build, compile_s, AL_BUILD_SPREAD);
-    if (kernel->curve.runs == 0 && !kernel->curve.cold && compile_s > 0) {
-        double hidden_s = MOST_HIDDEN * fmax(compile_s, thought_build_s(kernel));
+    double before_s = compile_s > 0 ? compile_s : kernel->apart_s;
+    kernel->apart_s = 0;
+    if (kernel->curve.runs == 0 && !kernel->curve.cold && before_s > 0) {
+        double hidden_s = MOST_HIDDEN * fmax(before_s, thought_build_s(kernel));
         al_curve_learn_cold(&kernel->curve, &belief, &here, clock, run_s - hidden_s, run_s);
         return 0;
     }
@@ -300,6 +302,19 @@ void al_entry_learn(al_model_entry *entry, const al_size *size, const al_run *ru
     al_spin_unlock(&kernel->lock);
     atomic_store_explicit(&entry->built, true, memory_order_relaxed);
     learn_of_class(kernel->of, run);
+    al_known_changed(kernel->of);
+}
+
+void al_entry_built(al_model_entry *entry, double compile_s)
+{
+    al_known_kernel *kernel = entry->kernel;
+    al_spin_lock(&kernel->lock);
+    learn_time(&kernel->build, compile_s, AL_BUILD_SPREAD);
+    kernel->apart_s = compile_s;
+    kernel->version++;
+    al_spin_unlock(&kernel->lock);
+    atomic_store_explicit(&entry->built, true, memory_order_relaxed);
+    learn_of_class(kernel->of, &(al_run){ .compile_s = compile_s, .launch_s = -1 });
     al_known_changed(kernel->of);
 }
 

@@ -69,6 +69,7 @@ struct al_known_kernel {
     uint64_t version;                 /* moves when anything below does */
     uint64_t epoch;                   /* the class's changes that it knows of */
     uint64_t runs;                    /* here, in this process */
+    double apart_s;                   /* what a build took that no run has followed yet; 0: there is none */
     uint64_t code;                    /* of the source whose runs these are; 0: unknown */
     al_rates rates;                   /* the place's, when it first ran: sizes are told by them */
     uint64_t asked[AL_KNOWN_ANSWERS]; /* al_size.key of each answer: in one line of the cache */

@@ -93,6 +93,8 @@ typedef struct al_entry_marks {
 al_entry_marks al_entry_marks_of(const al_model_entry *entry);
 void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction *prediction);
 void al_entry_learn(al_model_entry *entry, const al_size *size, const al_run *run);
+/* It was compiled there, before its first run. */
+void al_entry_built(al_model_entry *entry, double compile_s);
 
 /* The same by key, looked up each time. Never fails: without memory a prediction is the prior's, and nothing
  * is learned. */

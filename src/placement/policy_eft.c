@@ -65,6 +65,7 @@ typedef struct contest {
     double fastest_s;    /* the least expected run that is known; 0: runs count as they are */
     double least_weight; /* of a run */
     double most_spared;  /* what that leaves of it, where runs are weighed; else 0 */
+    double share_left_s; /* of the time kept for trying */
 } contest;
 
 /* How many times its length a run counts. */
@@ -117,36 +118,47 @@ static inline bool counts(const allot_snapshot *snapshot, const contest *field,
     return candidate->possible && (field->late || meets(snapshot, candidate));
 }
 
-static void find_fastest(const allot_snapshot *snapshot, contest *field)
+/* The first of equals each, in one look at all: whose run is known to be shortest, and, by their whole time
+ * as it is, who is the best. */
+static void survey(const allot_snapshot *snapshot, contest *field)
 {
     const allot_candidate *candidate = snapshot->candidates, *end = candidate + snapshot->candidate_count;
-    const allot_candidate *fastest = NULL;
-    for (; candidate < end; candidate++)
-        if (candidate->samples && counts(snapshot, field, candidate) &&
-            (!fastest || candidate->run_s < fastest->run_s))
+    const allot_candidate *fastest = NULL, *best = NULL;
+    double best_s = INFINITY;
+    for (; candidate < end; candidate++) {
+        if (!counts(snapshot, field, candidate))
+            continue;
+        if (candidate->samples && (!fastest || candidate->run_s < fastest->run_s))
             fastest = candidate;
+        if (!best || candidate->total_s < best_s) {
+            best = candidate;
+            best_s = al_cost(candidate->total_s);
+        }
+    }
     field->fastest = fastest ? (int)(fastest - snapshot->candidates) : -1;
+    field->best = best ? (int)(best - snapshot->candidates) : -1;
+    field->best_cost = best_s;
 }
 
-/* The first of equals. One that was the best by another measure is looked at before the others: few are left
- * to be looked at closely then. */
+/* The best as costs count, the first of equals: one that was the best as times are is looked at before the
+ * others, so that few are left to be looked at closely. */
 static void find_best(const allot_snapshot *snapshot, contest *field)
 {
     const allot_candidate *candidate = snapshot->candidates, *end = candidate + snapshot->candidate_count;
-    const allot_candidate *best = field->best >= 0 ? candidate + field->best : NULL;
-    double best_cost = best ? cost(snapshot, field, (size_t)field->best, EXPECTED) : INFINITY;
+    const allot_candidate *best = candidate + field->best;
+    double best_cost = cost(snapshot, field, (size_t)field->best, EXPECTED);
     bool timed = snapshot->prefer != ALLOT_PREFER_ENERGY;
     for (; candidate < end; candidate++) {
-        if (!counts(snapshot, field, candidate) ||
-            (best && timed && !may_undercut(field, candidate, candidate->total_s, best_cost)))
+        if ((timed && !may_undercut(field, candidate, candidate->total_s, best_cost)) ||
+            !counts(snapshot, field, candidate))
             continue;
         double own = cost(snapshot, field, (size_t)(candidate - snapshot->candidates), EXPECTED);
-        if (!best || own < best_cost || (own == best_cost && candidate < best)) {
+        if (own < best_cost || (own == best_cost && candidate < best)) {
             best = candidate;
             best_cost = own;
         }
     }
-    field->best = best ? (int)(best - snapshot->candidates) : -1;
+    field->best = (int)(best - snapshot->candidates);
     field->best_cost = best_cost;
 }
 
@@ -162,10 +174,9 @@ static void weigh(const allot_snapshot *snapshot, contest *field)
     find_best(snapshot, field);
 }
 
-static bool fits_share(const allot_snapshot *snapshot, int index)
+static inline bool fits_share(const contest *field, const allot_candidate *candidate)
 {
-    return al_cost(snapshot->candidates[index].total_s) <=
-           AL_EXPLORE_SHARE * snapshot->busy_s - snapshot->explored_s;
+    return candidate->total_s <= field->share_left_s;
 }
 
 static bool is_cheap(const allot_snapshot *snapshot, const contest *field, size_t index)
@@ -216,18 +227,21 @@ static const char *why_try(const allot_snapshot *snapshot, const contest *field,
         return "explored: untried, and at best cheaper than what is known";
     if (is_due(snapshot, field, index))
         return "explored: untried, and what it might have saved so far has come to what trying it costs";
-    if (cost(snapshot, field, index, AT_BEST) < field->best_cost && fits_share(snapshot, (int)index))
+    if (cost(snapshot, field, index, AT_BEST) < field->best_cost &&
+        fits_share(field, &snapshot->candidates[index]))
         return "explored: at best cheaper, and within the share of time kept for trying";
     return NULL;
 }
 
 /* False at a glance: what costs no less than the best even if all were as good as can be is not tried, and
- * what has run here is not tried for being modest. */
+ * what has run here is tried within the share alone, and not for being modest. */
 static inline bool may_be_tried(const allot_snapshot *snapshot, const contest *field,
                                 const allot_candidate *candidate)
 {
     if (candidate->samples == 0)
         return true;
+    if (!fits_share(field, candidate))
+        return false;
     double once_there_s = candidate->ready_s + candidate->low_s + candidate->return_s;
     if (snapshot->prefer != ALLOT_PREFER_ENERGY &&
         !may_undercut(field, candidate, once_there_s, field->best_cost))
@@ -297,17 +311,19 @@ void al_policy_eft(const allot_snapshot *snapshot, void *user, allot_choice *cho
 {
     (void)user;
     contest field = { .late = !can_meet(snapshot), .best = -1, .fastest = -1, .trial = -1, .modest = -1 };
-    find_fastest(snapshot, &field);
-    find_best(snapshot, &field);
+    survey(snapshot, &field);
     if (field.best < 0)
         return;
+    if (snapshot->prefer == ALLOT_PREFER_ENERGY)
+        find_best(snapshot, &field);
     weigh(snapshot, &field);
     settle(snapshot, &field, choice);
     if (field.fastest < 0) /* nothing is known to have run */
         return;
+    field.share_left_s = AL_EXPLORE_SHARE * snapshot->busy_s - snapshot->explored_s;
     find_trials(snapshot, &field);
     if (field.trial >= 0)
         explore(choice, field.trial, field.why);
-    else if (field.modest >= 0 && fits_share(snapshot, field.modest))
+    else if (field.modest >= 0 && fits_share(&field, &snapshot->candidates[field.modest]))
         explore(choice, field.modest, "explored: untried, and within the share of time kept for trying");
 }

@@ -46,9 +46,10 @@ void al_load_charge(al_load *load, int64_t predicted_ns, int workers, int64_t no
     al_spin_unlock(&load->lock);
 }
 
-void al_load_begin(al_load *load, int64_t predicted_ns, int workers)
+uint32_t al_load_begin(al_load *load, int64_t predicted_ns, int workers)
 {
     set(&load->running_ns, area_of(predicted_ns, workers));
+    return atomic_fetch_add_explicit(&load->begun, 1, memory_order_relaxed);
 }
 
 /* What is left begins now: what ran was over later or sooner than was thought. */

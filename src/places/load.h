@@ -9,6 +9,7 @@
 
 #include "base/spin.h"
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct al_ready al_ready;
 
@@ -20,12 +21,14 @@ typedef struct al_load {
     _Atomic int busy;        /* workers that the launches charged would keep busy at once */
     _Atomic int64_t area_ns; /* predicted time of the launches charged, times the workers that each takes */
     _Atomic int64_t running_ns; /* of it, the launch that began last */
+    _Atomic uint32_t begun;     /* launches so far */
     _Atomic int64_t free_at_ns; /* when all of it is expected to be over */
 } al_load;
 
 /* Charges a launch that is expected to keep `workers` of the resource busy for predicted_ns. */
 void al_load_charge(al_load *load, int64_t predicted_ns, int workers, int64_t now_ns);
-void al_load_begin(al_load *load, int64_t predicted_ns, int workers);
+/* Returns how many have begun before it. */
+uint32_t al_load_begin(al_load *load, int64_t predicted_ns, int workers);
 void al_load_discharge(al_load *load, int64_t predicted_ns, int workers, int64_t now_ns);
 
 /* How long a launch that wants so many workers is expected to wait. */

@@ -40,6 +40,11 @@ static bool start_again(al_place *place, al_task *task)
     return false;
 }
 
+static void begin(al_load *load, al_more *more)
+{
+    more->overtaken = al_load_begin(load, more->charged_ns, more->charged_workers) != more->begun_before;
+}
+
 bool al_place_start(al_place *place, al_task *task)
 {
     if (task->more && task->more->retried)
@@ -53,7 +58,7 @@ bool al_place_start(al_place *place, al_task *task)
                        atomic_load_explicit(&al_trace_on, memory_order_relaxed)))
         task->more->started_ns = al_task_now_ns(task);
     if (task->more && atomic_load_explicit(&task->more->charged_ns, memory_order_relaxed))
-        al_load_begin(place->load, task->more->charged_ns, task->more->charged_workers);
+        begin(place->load, task->more);
     return true;
 }
 
@@ -81,6 +86,7 @@ void al_place_charge(al_place *place, al_task *task, int64_t predicted_ns, int w
 {
     predicted_ns = predicted_ns > 0 ? predicted_ns : 1; /* 0 says that nothing is charged */
     task->more->charged_workers = workers;
+    task->more->begun_before = atomic_load_explicit(&place->load->begun, memory_order_relaxed);
     atomic_store_explicit(&task->more->charged_ns, predicted_ns, memory_order_relaxed);
     al_load_charge(place->load, predicted_ns, workers, now_ns);
 }
@@ -123,7 +129,10 @@ void al_place_fail(al_place *place, al_task *task, allot_status status, al_failu
 
 allot_call al_place_call(const al_place *place, al_task *task)
 {
-    return (allot_call){ &task->future.stop, place->id, task->in_size, task->out_size, { 0 } };
+    return (allot_call){ .stopping = &task->future.stop,
+                         .in_size = task->in_size,
+                         .place = place->id,
+                         .out_size = task->out_size };
 }
 
 static pthread_mutex_t message_lock = PTHREAD_MUTEX_INITIALIZER; /* guards every place's message */

@@ -7,6 +7,7 @@
 #include "core/call.h"
 #include "core/task.h"
 #include "places/load.h"
+#include "places/parts.h"
 #include <allot/observe.h>
 #include <allot/process.h>
 
@@ -93,6 +94,12 @@ struct al_place {
     /* Takes over a task whose attempt has failed, to enqueue it again later; false: it ends so. NULL: never.
      */
     bool (*retry)(al_place *place, al_task *task, allot_status status, al_failure *failure);
+    /* Of a place that compiles: NULL if the launch may go there now. Else why not, in words that are static
+     * or in `room`: what it needs is being built, from now on if nothing was, or cannot be built. `waits`: it
+     * would wait for the build there, which is not begun for it. *built_s receives how long building took
+     * beside other launches, once, else 0. NULL: there is nothing to prepare. */
+    const char *(*prepare)(al_place *place, const al_launch *launch, bool waits, double *built_s, char *room,
+                           size_t room_size);
     /* Behind what every decision looks at: */
     char message[256]; /* why it is aside; read by al_place_message() */
     al_counts counts[AL_LANES];
@@ -107,6 +114,7 @@ typedef struct al_place_config {
     int64_t idle_ns;               /* 0: as the place thinks best */
     bool bind_threads;
     uint64_t device_memory_bytes; /* for copies of arrays in each device's; 0: all of it */
+    al_parts device_parts;        /* of each device */
     bool caps_libraries;          /* workers keep other libraries from starting teams: topology/citizen.h */
 } al_place_config;
 
@@ -136,10 +144,15 @@ extern const al_place_kind al_inline_kind, al_thread_kind, al_process_kind, al_o
  * memory is out. */
 void *al_place_allocate(size_t size);
 
+/* `number`: of this thread's lane. */
+static inline void al_place_count_at(al_place *place, unsigned number, al_count which, uint64_t amount)
+{
+    al_lane_add_at(number, &place->counts[number].of[which], amount);
+}
+
 static inline void al_place_count(al_place *place, al_count which, uint64_t amount)
 {
-    al_lane *lane = al_lane_here();
-    al_lane_add(lane, &place->counts[lane->number].of[which], amount);
+    al_place_count_at(place, al_lane_here()->number, which, amount);
 }
 
 uint64_t al_place_counted(const al_place *place, al_count which);

@@ -1,14 +1,17 @@
-/* The CPU quota of control groups, version 2: a group's limit binds all groups below it, so the least on the
- * way up holds.
+/* The limits of control groups: the CPU quota of version 2, and memory in both versions. A group's limit
+ * binds all groups below it, so the least on the way up holds.
  *
  * Two texts of the kernel say where to look: /proc/self/mountinfo where the hierarchy is mounted and which
  * part of it the mount shows, /proc/self/cgroup where in the hierarchy this process is (both as seen from its
  * cgroup namespace). */
 #include "topology/topology.h"
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define NO_LIMIT (UINT64_C(1) << 60) /* version 1 says "none" by a number that no machine has */
 
 /* Where a hierarchy is mounted, and the group that the mount point shows. */
 typedef struct cgroup_mount {
@@ -32,11 +35,31 @@ static void unescape(char *text)
     *to = '\0';
 }
 
+/* Whether a list with commas between holds a word. */
+static bool lists(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+    for (; *list; list += strcspn(list, ","), list += *list == ',')
+        if (strncmp(list, word, length) == 0 && strcspn(list, ",\n") == length)
+            return true;
+    return false;
+}
+
+/* Whether a mount's "type source options" are those of a controller's hierarchy of version 1; NULL: of
+ * version 2. */
+static bool is_hierarchy(const char *type, const char *controller)
+{
+    if (!controller)
+        return strncmp(type, "cgroup2 ", 8) == 0;
+    const char *options = strrchr(type, ' ');
+    return strncmp(type, "cgroup ", 7) == 0 && options && lists(options + 1, controller);
+}
+
 /* One line of mountinfo: "id parent major:minor root point options [fields] - type source options". */
-static bool line_mounts_cgroup2(const char *line, cgroup_mount *mount)
+static bool line_mounts(const char *line, const char *controller, cgroup_mount *mount)
 {
     const char *type = strstr(line, " - ");
-    if (!type || strncmp(type + 3, "cgroup2 ", 8) != 0)
+    if (!type || !is_hierarchy(type + 3, controller))
         return false;
     _Static_assert(PATH_MAX == 4096, "the widths below");
     if (sscanf(line, "%*s %*s %*s %4095s %4095s", mount->root, mount->point) != 2)
@@ -46,26 +69,37 @@ static bool line_mounts_cgroup2(const char *line, cgroup_mount *mount)
     return true;
 }
 
-static bool find_mount(FILE *mountinfo, cgroup_mount *mount)
+static bool find_mount(FILE *mountinfo, const char *controller, cgroup_mount *mount)
 {
     char *line = NULL;
     size_t capacity = 0;
     bool found = false;
     while (!found && getline(&line, &capacity, mountinfo) >= 0)
-        found = line_mounts_cgroup2(line, mount);
+        found = line_mounts(line, controller, mount);
     free(line);
     return found;
 }
 
-/* The group of version 2 stands in the line "0::PATH". */
-static bool find_group(FILE *self_cgroup, char path[PATH_MAX])
+/* The path in a line "number:controllers:path"; that of version 2 has neither. NULL: it is another one's. */
+static const char *path_in_line(char *line, const char *controller)
+{
+    char *list = strchr(line, ':'), *path = list ? strchr(list + 1, ':') : NULL;
+    if (!path || path[1] != '/')
+        return NULL;
+    *path = '\0';
+    bool its_own = controller ? lists(list + 1, controller) : strcmp(line, "0:") == 0;
+    return its_own ? path + 1 : NULL;
+}
+
+static bool find_group(FILE *self_cgroup, const char *controller, char path[PATH_MAX])
 {
     char *line = NULL;
     size_t capacity = 0;
     bool found = false;
     while (!found && getline(&line, &capacity, self_cgroup) >= 0) {
         line[strcspn(line, "\n")] = '\0';
-        found = strncmp(line, "0::/", 4) == 0 && snprintf(path, PATH_MAX, "%s", line + 3) < PATH_MAX;
+        const char *own = path_in_line(line, controller);
+        found = own && snprintf(path, PATH_MAX, "%s", own) < PATH_MAX;
     }
     free(line);
     return found;
@@ -117,10 +151,70 @@ static double quota_from(FILE *mountinfo, FILE *self_cgroup)
 {
     cgroup_mount mount;
     char group[PATH_MAX];
-    if (!mountinfo || !self_cgroup || !find_mount(mountinfo, &mount) || !find_group(self_cgroup, group))
+    if (!mountinfo || !self_cgroup || !find_mount(mountinfo, NULL, &mount) ||
+        !find_group(self_cgroup, NULL, group))
         return 0;
     return quota_up_from(&mount, path_below(&mount, group));
 }
+
+/* ---- Memory ---- */
+
+/* The number behind a word (NULL: the first of all) in a file of the folder. False if there is none. */
+static bool read_number(const char *folder, const char *name, const char *word, uint64_t *number)
+{
+    char path[2 * PATH_MAX + 40], key[64];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "re");
+    bool found = false;
+    if (!file)
+        return false;
+    if (!word)
+        found = fscanf(file, "%" SCNu64, number) == 1;
+    while (!found && word && fscanf(file, "%63s %" SCNu64, key, number) == 2)
+        found = strcmp(key, word) == 0;
+    fclose(file);
+    return found;
+}
+
+static uint64_t limit_up_from(char *folder, size_t top, const char *name)
+{
+    uint64_t least = NO_LIMIT, limit;
+    for (;;) {
+        if (read_number(folder, name, NULL, &limit) && limit < least)
+            least = limit;
+        char *last = strrchr(folder, '/');
+        if (strlen(folder) <= top || !last)
+            return least == NO_LIMIT ? 0 : least;
+        *last = '\0';
+    }
+}
+
+/* Where memory is counted: in version 1 where that has the controller, else in version 2. */
+static int64_t kills_from(FILE *mountinfo, FILE *self_cgroup, uint64_t *limit_bytes)
+{
+    cgroup_mount mount;
+    char group[PATH_MAX], folder[2 * PATH_MAX];
+    uint64_t kills;
+    const char *controller = "memory";
+    if (!mountinfo || !self_cgroup)
+        return -1;
+    if (!find_mount(mountinfo, controller, &mount)) {
+        controller = NULL;
+        rewind(mountinfo);
+        if (!find_mount(mountinfo, controller, &mount))
+            return -1;
+    }
+    if (!find_group(self_cgroup, controller, group))
+        return -1;
+    snprintf(folder, sizeof folder, "%s%s", mount.point, path_below(&mount, group));
+    if (!read_number(folder, controller ? "memory.oom_control" : "memory.events", "oom_kill", &kills))
+        return -1;
+    *limit_bytes =
+        limit_up_from(folder, strlen(mount.point), controller ? "memory.limit_in_bytes" : "memory.max");
+    return (int64_t)kills;
+}
+
+/* ---- From which texts ---- */
 
 static void close_if_open(FILE *file)
 {
@@ -138,6 +232,16 @@ double al_cgroup_quota(void)
     return quota;
 }
 
+int64_t al_cgroup_memory_kills(uint64_t *limit_bytes)
+{
+    FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
+    FILE *self_cgroup = fopen("/proc/self/cgroup", "re");
+    int64_t kills = kills_from(mountinfo, self_cgroup, limit_bytes);
+    close_if_open(mountinfo);
+    close_if_open(self_cgroup);
+    return kills;
+}
+
 static FILE *open_text(const char *text)
 {
     return *text ? fmemopen((char *)text, strlen(text), "r") : NULL; /* "r" does not write to it */
@@ -150,4 +254,13 @@ double al_cgroup_quota_in(const char *mountinfo, const char *self_cgroup)
     close_if_open(mounts);
     close_if_open(groups);
     return quota;
+}
+
+int64_t al_cgroup_memory_kills_in(const char *mountinfo, const char *self_cgroup, uint64_t *limit_bytes)
+{
+    FILE *mounts = open_text(mountinfo), *groups = open_text(self_cgroup);
+    int64_t kills = kills_from(mounts, groups, limit_bytes);
+    close_if_open(mounts);
+    close_if_open(groups);
+    return kills;
 }

@@ -22,6 +22,11 @@ cpu_set_t *al_affinity_mask(size_t *size_bytes);
 double al_cgroup_quota(void);
 double al_cgroup_quota_in(const char *mountinfo, const char *self_cgroup);
 
+/* How many processes of this process's cgroup (v1 or v2) the kernel has killed for want of memory; -1: not
+ * known. *limit_bytes receives the least limit of memory on the way up; 0: none. And for other texts. */
+int64_t al_cgroup_memory_kills(uint64_t *limit_bytes);
+int64_t al_cgroup_memory_kills_in(const char *mountinfo, const char *self_cgroup, uint64_t *limit_bytes);
+
 /* Fills what hwloc knows of packages, cores and caches; false when it is not built in or fails: then use
  * flat. */
 bool al_topology_hwloc(allot_topology *topology);

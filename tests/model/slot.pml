@@ -17,6 +17,8 @@
  *   holds -DLIVES=1 -DTASKS=3 -DEARLY | the same when the ring goes round
  *   holds -DBOTH -DEARLY | the same where one worker takes over from another
  *   holds -DDEATHS=1 -DEARLY | the same when a worker dies, at any step, and its tasks go to the next
+ *   holds -DLIVES=1 -DDEFERS -DSTOPS -DEARLY | the same when a worker may leave a notice to the call ahead, and a stop takes that back
+ *   holds -DLIVES=1 -DDEFERS -DTASKS=3 -DEARLY | the same when the ring goes round
  *   holds -DLIVES=1 -DSTOPS -DDEATHS=1 -DEARLY | a stop ends its task alone, though a death comes at once, and hits no other
  *   holds -DLIVES=1 -DCOLLECTOR -DEARLY | the same while another thread collects, and leaves that to the keeper again
  *   holds -DLIVES=1 -DHOSTILE -DEARLY | whatever a worker gone wrong writes into its page, each task ends once
@@ -31,6 +33,7 @@
  *   fails -DLIVES=1 -DRING_FIRST | the parent must look whether the worker sleeps after it has published
  *   fails -DLIVES=1 -DEARLY -DNO_LAST_LOOK | the keeper must look again after it has asked for a message
  *   fails -DLIVES=1 -DEARLY -DNOTIFY_FIRST | the worker must look for that after it is DONE
+ *   fails -DLIVES=1 -DDEFERS -DSTOPS -DEARLY -DFORGETS | and must not sleep while it owes a notice
  *   fails -DLIVES=1 -DCOLLECTOR -DEARLY -DNO_REARM | who stops collecting must arm the workers for the keeper
  *   fails -DLIVES=1 -DCOLLECTOR -DEARLY -DONE_BATCH | and must take what came before that, to the last
  *   fails -DLIVES=1 -DHOSTILE -DEARLY -DTRUST_ANSWER | the parent must know by itself whose answer it takes */
@@ -650,14 +653,22 @@ inline finish_call()
         mine = 0;
         turn++
     };
+#ifdef DEFERS
+    if
+    :: IS(me, turn, QUEUED) -> owes = true
+    :: owes = false; tell_keeper()
+    fi
+#else
 #ifndef NOTIFY_FIRST
     tell_keeper()
+#endif
 #endif
 }
 
 proctype worker(byte me)
 {
     byte turn = 1, mine;
+    bool owes;
     {
         message[me] = true; /* hello */
         do
@@ -672,6 +683,14 @@ proctype worker(byte me)
                 :: closing_page[me]
                 fi
             :: else ->
+#ifdef DEFERS
+#ifndef FORGETS
+                if
+                :: owes -> owes = false; tell_keeper()
+                :: else
+                fi;
+#endif
+#endif
 #ifndef BELL_LATE
                 rung[me] = false;
 #endif

@@ -48,7 +48,8 @@ void al_opencl_health_note(al_opencl *self, cl_int code, const char *message)
 
 bool al_opencl_health_due(const al_opencl *self, int64_t *when)
 {
-    bool idle = self->probe_ns && !self->flights && !self->queue.length && !self->closing;
+    bool idle =
+        self->probe_ns && !self->flights && !self->queue.length && !self->closing && !self->ahead.building;
     *when = idle ? self->probe_ns : INT64_MAX;
     return idle && al_clock_passed(self->probe_ns);
 }

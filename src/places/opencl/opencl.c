@@ -104,6 +104,8 @@ static void destroy(al_opencl *self)
     al_opencl_memory_fini(&self->memory);
     al_opencl_programs_fini(&self->programs);
     al_opencl_device_close(&self->device);
+    if (self->device.is_part)
+        clReleaseDevice(self->device.id);
     al_opencl_poll_fini(self);
     pthread_cond_destroy(&self->changed);
     pthread_cond_destroy(&self->over);
@@ -254,9 +256,11 @@ static void refuse_one(al_opencl *self)
 
 static void probe(al_opencl *self)
 {
+    self->ahead.probing = true;
     pthread_mutex_unlock(&self->lock);
     al_opencl_health_probe(self);
     pthread_mutex_lock(&self->lock);
+    self->ahead.probing = false;
 }
 
 static void sleep_until(al_opencl *self, int64_t when)
@@ -279,7 +283,7 @@ static void serve(al_opencl *self)
             refuse_one(self);
         else if (self->queue.length && has_room(self, 1))
             take_one(self);
-        else if (self->closing && !self->queue.length && !self->flights)
+        else if (self->closing && !self->queue.length && !self->flights && !self->ahead.building)
             break;
         else if (al_opencl_health_due(self, &probe_ns))
             probe(self);
@@ -450,17 +454,30 @@ static void stop(al_place *place, al_task *task, int64_t grace_ns)
     (void)grace_ns;
 }
 
+/* How long closing waits: a launch that was given up is not waited for long, a compiler till it is late. */
+static int64_t patience_ns(const al_opencl *self, int64_t begun_ns)
+{
+    int64_t least_ns = begun_ns + AL_OPENCL_CLOSE_NS;
+    if (self->stuck)
+        return least_ns;
+    bool builds = self->ahead.building && !self->flights && !self->queue.length;
+    return !builds ? INT64_MAX : self->ahead.until_ns > least_ns ? self->ahead.until_ns : least_ns;
+}
+
 /* True once the place's thread is through; false: it will not be for long, if ever. */
 static bool await_end(al_opencl *self)
 {
-    const struct timespec until = al_clock_timespec(al_clock_now_ns() + AL_OPENCL_CLOSE_NS);
+    int64_t begun_ns = al_clock_now_ns();
     int error = 0;
     pthread_mutex_lock(&self->lock);
     self->closing = true;
     pthread_cond_signal(&self->changed);
-    while (!self->ended && !error)
-        error = self->stuck ? pthread_cond_timedwait(&self->over, &self->lock, &until)
-                            : pthread_cond_wait(&self->over, &self->lock);
+    while (!self->ended && !error) {
+        int64_t until_ns = patience_ns(self, begun_ns);
+        const struct timespec until = al_clock_timespec(until_ns);
+        error = until_ns != INT64_MAX ? pthread_cond_timedwait(&self->over, &self->lock, &until)
+                                      : pthread_cond_wait(&self->over, &self->lock);
+    }
     bool ended = self->ended;
     pthread_mutex_unlock(&self->lock);
     return ended;
@@ -470,7 +487,9 @@ static bool await_end(al_opencl *self)
  * over. */
 static void leave_alone(al_opencl *self)
 {
-    al_log(AL_LOG_WARNING, "%s still runs a launch that was given up: it is left alone", self->device.name);
+    al_log(AL_LOG_WARNING, "%s still runs a launch that was given up, or a compiler: it is left alone",
+           self->device.name);
+    al_opencl_ahead_abandon(self);
     al_memory_abandon(&self->memory.base, "its device did not end what it was given");
     pthread_detach(self->thread);
     pthread_mutex_lock(&self->lock);
@@ -493,6 +512,7 @@ static void close_place(al_place *place)
     }
     if (self->has_thread)
         pthread_join(self->thread, NULL);
+    al_opencl_ahead_join(self);
     if (self->has_thread && atomic_load(&place->state) != ALLOT_PLACE_ASIDE)
         al_opencl_programs_keep(&self->programs);
     destroy(self);
@@ -510,16 +530,34 @@ static const al_place_ops opencl_ops = {
 
 /* ---- Birth ---- */
 
-al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, size_t index)
+/* Parts that are as large are alike, whichever they are. */
+static void name_place(al_opencl *self, al_opencl_which which)
 {
-    al_opencl *self;
-    char name[32], alike[sizeof self->device.name + sizeof self->device.driver + 16];
-    self = al_place_allocate(sizeof *self);
+    al_opencl_device *device = &self->device;
+    char name[64], alike[sizeof device->name + sizeof device->driver + 64];
+    int used = snprintf(name, sizeof name, "opencl:%zu", which.index);
+    if (which.part)
+        snprintf(name + used, sizeof name - (size_t)used, "/%u", which.part);
+    used = snprintf(alike, sizeof alike, "opencl:%s, %s", device->name, device->driver);
+    if (which.part) {
+        char words[32];
+        snprintf(alike + used, sizeof alike - (size_t)used, ", a part of %d", device->compute_units);
+        int length = snprintf(words, sizeof words, " / %u of %u", which.part, which.parts);
+        size_t end = strnlen(device->name, sizeof device->name - 1 - (size_t)length);
+        strcpy(device->name + end, words);
+    }
+    self->place.id = al_intern(name);
+    self->place.class_id = al_intern(alike);
+}
+
+al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, al_opencl_which which)
+{
+    al_opencl *self = al_place_allocate(sizeof *self);
     if (!self)
         return NULL;
-    snprintf(name, sizeof name, "opencl:%zu", index);
     al_opencl_device_describe(&self->device, platform, id);
-    snprintf(alike, sizeof alike, "opencl:%s, %s", self->device.name, self->device.driver);
+    self->device.is_part = which.part != 0;
+    name_place(self, which);
     al_opencl_memory_init(&self->memory, &self->device);
     al_opencl_programs_init(&self->programs, &self->device);
     pthread_mutex_init(&self->lock, NULL);
@@ -528,11 +566,10 @@ al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, size_t inde
     al_opencl_poll_init(self);
     self->place.ops = &opencl_ops;
     self->place.kind = ALLOT_OPENCL;
-    self->place.id = al_intern(name);
-    self->place.class_id = al_intern(alike);
     self->place.memory = &self->memory.base;
     self->place.shares_cpus = self->device.on_cpu;
     self->place.width = (int)self->device.compute_units;
+    self->place.prepare = al_opencl_ahead_prepare;
     atomic_init(&self->place.workers, self->device.compute_units);
     return &self->place;
 }

@@ -8,6 +8,7 @@
 #ifndef AL_PLACES_OPENCL_OPENCL_H
 #define AL_PLACES_OPENCL_OPENCL_H
 
+#include "places/opencl/ahead.h"
 #include "places/opencl/bands.h"
 #include "places/opencl/memory.h"
 #include "places/opencl/poll.h"
@@ -49,6 +50,7 @@ typedef struct al_opencl {
     struct al_opencl_flight *spare;        /* for launches to come */
     unsigned flights;                      /* also such as have not begun */
     int64_t ahead_ns;                      /* for how long all of them are expected to run */
+    al_opencl_ahead ahead;                 /* what is built beside them */
     bool closing, ended;                   /* the thread has nothing left to do */
     bool left_alone;            /* closed while it was stuck: its thread frees it, if it ever comes back */
     bool stuck;                 /* health: flights were given up and are not over */
@@ -58,8 +60,14 @@ typedef struct al_opencl {
     uint64_t watch_round;
 } al_opencl;
 
-/* The place of a device, the index-th that was found; NULL: no memory. */
-al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, size_t index);
+/* Which device a place is: the index-th that was found, or a part of it. */
+typedef struct al_opencl_which {
+    size_t index;
+    unsigned part, parts; /* the part-th, from 1 on, of so many; 0: all of it */
+} al_opencl_which;
+
+/* The place of a device; NULL: no memory. A part is released with it. */
+al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, al_opencl_which which);
 
 /* A flight that was not reserved for a launch begins; `counted`: the launch is among `flights` already. */
 void al_opencl_take_off(al_opencl *self, struct al_opencl_flight *flight, bool counted);

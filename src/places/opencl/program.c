@@ -1,5 +1,6 @@
 #include "places/opencl/program.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "places/opencl/error.h"
 #include "places/opencl/pick.h"
 #include "places/opencl/selftest.h"
@@ -130,12 +131,11 @@ static void destroy(al_opencl_program *program)
 }
 
 /* A bad file on disk costs a build, never a launch: then the compiler has its turn. */
-static allot_status make(al_opencl_programs *programs, al_opencl_program *program, const al_launch *launch,
+static allot_status make(al_opencl_programs *programs, al_opencl_program *program, const allot_kernel *kernel,
                          const char *options, al_failure *failure)
 {
     al_failure ignored = { 0 };
-    const allot_kernel *kernel = launch->kernel;
-    program->key = al_binaries_key(programs->device, kernel, launch->type, options);
+    program->key = al_binaries_key(programs->device, kernel, program->type, options);
     bool good = take_from_disk(programs, program, options) &&
                 look_at_entry(programs, program, kernel, &ignored) == ALLOT_OK;
     al_failure_fini(&ignored);
@@ -173,17 +173,17 @@ static allot_status test(al_opencl_programs *programs, al_opencl_program *progra
 }
 
 /* A new program, whether or not its build went well; NULL when memory is out. */
-static al_opencl_program *build(al_opencl_programs *programs, const al_launch *launch)
+static al_opencl_program *build(al_opencl_programs *programs, const allot_kernel *kernel, allot_type type)
 {
     al_opencl_program *program = calloc(1, sizeof *program);
-    char *options = al_opencl_source_options(launch->kernel);
+    char *options = al_opencl_source_options(kernel);
     al_failure failure = { 0 };
     if (program && options) {
-        program->kernel_id = launch->kernel->id;
-        program->type = launch->type;
-        program->status = make(programs, program, launch, options, &failure);
+        program->kernel_id = kernel->id;
+        program->type = type;
+        program->status = make(programs, program, kernel, options, &failure);
         if (program->status == ALLOT_OK)
-            program->status = test(programs, program, launch->kernel, &failure);
+            program->status = test(programs, program, kernel, &failure);
         if (program->status == ALLOT_OK)
             al_opencl_pick_recall(programs, program);
         program->message = failure.message;
@@ -204,6 +204,7 @@ void al_opencl_programs_init(al_opencl_programs *programs, al_opencl_device *dev
     programs->folder = al_binaries_folder();
     programs->how = al_opencl_tune_how_asked();
     pthread_mutex_init(&programs->lock, NULL);
+    pthread_cond_init(&programs->made, NULL);
 }
 
 void al_opencl_programs_fini(al_opencl_programs *programs)
@@ -213,6 +214,7 @@ void al_opencl_programs_fini(al_opencl_programs *programs)
         destroy(program);
     }
     pthread_mutex_destroy(&programs->lock);
+    pthread_cond_destroy(&programs->made);
     free(programs->folder);
 }
 
@@ -250,12 +252,17 @@ void al_opencl_programs_clear(al_opencl_programs *programs)
     }
 }
 
-static al_opencl_program *find(const al_opencl_programs *programs, const al_launch *launch)
+static al_opencl_program *find_for(const al_opencl_programs *programs, uint64_t kernel_id, allot_type type)
 {
     al_opencl_program *program = programs->first;
-    while (program && (program->kernel_id != launch->kernel->id || program->type != launch->type))
+    while (program && (program->kernel_id != kernel_id || program->type != type))
         program = program->next;
     return program;
+}
+
+static al_opencl_program *find(const al_opencl_programs *programs, const al_launch *launch)
+{
+    return find_for(programs, launch->kernel->id, launch->type);
 }
 
 static void use(al_opencl_programs *programs, al_opencl_program *program)
@@ -281,58 +288,144 @@ static al_opencl_program *make_room(al_opencl_programs *programs)
     return out;
 }
 
-static al_opencl_program *build_and_keep(al_opencl_programs *programs, al_launch *launch)
+/* ---- One that builds, others that wait for it ---- */
+
+/* With the lock held, which is dropped meanwhile: what is there, or will be; NULL: the caller is to make it,
+ * and is known to be about to. */
+static al_opencl_program *find_or_begin(al_opencl_programs *programs, al_opencl_making *mine)
 {
-    int64_t start_ns = al_clock_now_ns();
-    al_opencl_program *program = build(programs, launch);
-    if (!program)
-        return NULL;
-    launch->compiled_ns = al_clock_now_ns() - start_ns;
+    for (;;) {
+        al_opencl_program *found = find_for(programs, mine->kernel_id, mine->type);
+        al_opencl_making *other = programs->making;
+        while (other && (other->kernel_id != mine->kernel_id || other->type != mine->type))
+            other = other->next;
+        if (found)
+            return found;
+        if (!other)
+            break;
+        pthread_cond_wait(&programs->made, &programs->lock);
+    }
+    mine->next = programs->making;
+    programs->making = mine;
+    return NULL;
+}
+
+/* With the lock held. */
+static void end_making(al_opencl_programs *programs, const al_opencl_making *mine)
+{
+    al_opencl_making **link = &programs->making;
+    while (*link != mine)
+        link = &(*link)->next;
+    *link = mine->next;
+    pthread_cond_broadcast(&programs->made);
+}
+
+/* In use by the caller, built if it was not there; NULL when memory is out. *built_ns: how long that took; 0
+ * if it was. */
+static al_opencl_program *obtain(al_opencl_programs *programs, const allot_kernel *kernel, allot_type type,
+                                 int64_t *built_ns)
+{
+    al_opencl_making mine = { .kernel_id = kernel->id, .type = type };
+    al_opencl_program *out = NULL;
+    *built_ns = 0;
     pthread_mutex_lock(&programs->lock);
-    al_opencl_program *out = make_room(programs);
-    program->next = programs->first;
-    programs->first = program;
-    programs->count++;
-    use(programs, program);
+    al_opencl_program *program = find_or_begin(programs, &mine);
+    if (!program) {
+        pthread_mutex_unlock(&programs->lock);
+        int64_t start_ns = al_clock_now_ns();
+        program = build(programs, kernel, type);
+        *built_ns = al_clock_now_ns() - start_ns;
+        pthread_mutex_lock(&programs->lock);
+        end_making(programs, &mine);
+        if (program) {
+            out = make_room(programs);
+            program->next = programs->first;
+            programs->first = program;
+            programs->count++;
+        }
+    }
+    if (program)
+        use(programs, program);
     pthread_mutex_unlock(&programs->lock);
     if (out)
         destroy(out);
     return program;
 }
 
-/* An outcome that says nothing about the text (the device was out of memory) is not remembered. Only the
- * builder comes by such a program. */
-static void forget(al_opencl_programs *programs, al_opencl_program *program)
+/* Puts back a program that cannot be used. An outcome that says nothing about the text (the device was out of
+ * memory) is not remembered: the last to leave takes it out, and nobody comes to it any more. */
+static void put_bad(al_opencl_programs *programs, al_opencl_program *program)
 {
+    bool stays = program->wrong || (program->status != ALLOT_DEVICE && program->status != ALLOT_NO_MEMORY);
     pthread_mutex_lock(&programs->lock);
     al_opencl_program **link = &programs->first;
-    while (*link != program)
+    while (*link && *link != program)
         link = &(*link)->next;
-    *link = program->next;
-    programs->count--;
+    if (*link && !stays) {
+        *link = program->next;
+        programs->count--;
+    }
+    /* acq_rel: the last one frees what the others have read. */
+    bool last = atomic_fetch_sub_explicit(&program->users, 1, memory_order_acq_rel) == 1;
     pthread_mutex_unlock(&programs->lock);
-    destroy(program);
+    if (last && !stays)
+        destroy(program);
 }
 
 allot_status al_opencl_programs_get(al_opencl_programs *programs, al_launch *launch,
                                     al_opencl_program **program, al_failure *failure)
 {
-    pthread_mutex_lock(&programs->lock);
-    al_opencl_program *found = find(programs, launch);
-    if (found)
-        use(programs, found);
-    pthread_mutex_unlock(&programs->lock);
-    if (!found && !(found = build_and_keep(programs, launch)))
+    int64_t built_ns;
+    al_opencl_program *found = obtain(programs, launch->kernel, launch->type, &built_ns);
+    if (!found)
         return al_failure_set(failure, ALLOT_NO_MEMORY, "out of memory");
+    if (built_ns)
+        launch->compiled_ns = built_ns;
     if (found->status == ALLOT_OK) {
         *program = found;
         return ALLOT_OK;
     }
     allot_status status = al_failure_set(failure, found->status, "%s", found->message ? found->message : "");
-    bool wrong = found->wrong;
-    al_opencl_programs_put(programs, found, NULL);
-    if (!wrong && (status == ALLOT_DEVICE || status == ALLOT_NO_MEMORY))
-        forget(programs, found);
+    put_bad(programs, found);
+    return status;
+}
+
+void al_opencl_programs_build(al_opencl_programs *programs, const allot_kernel *kernel, allot_type type)
+{
+    int64_t built_ns;
+    al_opencl_program *program = obtain(programs, kernel, type, &built_ns);
+    if (!program)
+        return;
+    if (program->status != ALLOT_OK) {
+        al_log(AL_LOG_WARNING, "built in the background: %s", program->message ? program->message : "failed");
+        put_bad(programs, program);
+        return;
+    }
+    pthread_mutex_lock(&programs->lock);
+    program->untold_s = (double)built_ns * 1e-9;
+    pthread_mutex_unlock(&programs->lock);
+    al_opencl_programs_put(programs, program, NULL);
+}
+
+static void tell_why(const al_opencl_program *program, char *why, size_t size)
+{
+    const char *message = program->message ? program->message : "its program cannot be built there";
+    snprintf(why, size, "%.*s", (int)strcspn(message, "\n"), message);
+}
+
+allot_status al_opencl_programs_look(al_opencl_programs *programs, const al_launch *launch, double *untold_s,
+                                     char *why, size_t why_size)
+{
+    *untold_s = 0;
+    pthread_mutex_lock(&programs->lock);
+    al_opencl_program *found = find(programs, launch);
+    allot_status status = found ? found->status : ALLOT_TIMEOUT;
+    if (found && status == ALLOT_OK) {
+        *untold_s = found->untold_s;
+        found->untold_s = 0;
+    } else if (found)
+        tell_why(found, why, why_size);
+    pthread_mutex_unlock(&programs->lock);
     return status;
 }
 

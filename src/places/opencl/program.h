@@ -26,6 +26,7 @@ struct al_opencl_program {
     bool wrong;          /* its self-test said so: it must not run */
     allot_status status; /* of the build */
     char *message;       /* why it failed */
+    double untold_s;     /* how long that took, until somebody was told; guarded by the cache's lock */
     al_opencl_limits limits;
     _Atomic(al_opencl_entry *) idle; /* taken with the cache's lock held, given back without */
     _Atomic unsigned users;          /* launches in flight; counted up with the cache's lock held */
@@ -35,12 +36,21 @@ struct al_opencl_program {
     al_opencl_tuning tuning;
 };
 
+/* A program that some thread is building just now. */
+typedef struct al_opencl_making {
+    struct al_opencl_making *next;
+    uint64_t kernel_id;
+    allot_type type;
+} al_opencl_making;
+
 typedef struct al_opencl_programs {
     al_opencl_device *device;
     al_opencl_tune_how how;
     char *folder;         /* where programs are kept on disk; NULL: nowhere */
     pthread_mutex_t lock; /* guards the list; not held while anything is built */
     al_opencl_program *first;
+    al_opencl_making *making;
+    pthread_cond_t made; /* one less is being built */
     size_t count;
     uint64_t uses;
     _Atomic uint64_t builds; /* how often the compiler was called */
@@ -68,12 +78,19 @@ void al_opencl_programs_keep(al_opencl_programs *programs);
  * is in flight. */
 void al_opencl_programs_clear(al_opencl_programs *programs);
 
-/* The program of a launch, built now if it was not: may take long; by one thread at a time. On success the
- * caller must put it back. */
+/* The program of a launch, built now if it was not: may take long; who comes while another thread builds it
+ * waits for that. On success the caller must put it back. */
 allot_status al_opencl_programs_get(al_opencl_programs *programs, al_launch *launch,
                                     al_opencl_program **program, al_failure *failure);
 /* The same if it is there and has run in this launch's shape, so that nothing will be compiled; else NULL. */
 al_opencl_program *al_opencl_programs_get_warm(al_opencl_programs *programs, const al_launch *launch);
+/* Builds a kernel's program for launches to come, unless it is there; its outcome is found like any other. */
+void al_opencl_programs_build(al_opencl_programs *programs, const allot_kernel *kernel, allot_type type);
+/* What is known of a launch's program: ALLOT_OK: it can be had at once, and was built ahead within *untold_s,
+ * if nobody was told so before, else 0; ALLOT_TIMEOUT: it is not built, or is being built; else the status
+ * that building it ended with, and `why` the first line of the reason. Quick. */
+allot_status al_opencl_programs_look(al_opencl_programs *programs, const al_launch *launch, double *untold_s,
+                                     char *why, size_t why_size);
 /* `ran` (may be NULL) is the shape that it ran in. */
 void al_opencl_programs_put(al_opencl_programs *programs, al_opencl_program *program,
                             const al_opencl_shape *ran);

@@ -65,12 +65,13 @@ void al_ended_complete(al_process *place, al_ended *ended)
  * longer; two in a row are the new measure. */
 static void note_time(al_worker *worker, int64_t ran_ns)
 {
-    bool surprise = worker->typical_ns && ran_ns / SURPRISE > worker->typical_ns;
-    if (!worker->typical_ns || (surprise && worker->surprised))
-        worker->typical_ns = ran_ns + 1;
+    int64_t before_ns = al_worker_typical_ns(worker), now_ns;
+    bool surprise = before_ns && ran_ns / SURPRISE > before_ns;
+    if (!before_ns || (surprise && worker->surprised))
+        now_ns = ran_ns + 1;
     else
-        worker->typical_ns =
-            (7 * worker->typical_ns + (surprise ? 2 * worker->typical_ns : ran_ns)) / 8 + (ran_ns != 0);
+        now_ns = (7 * before_ns + (surprise ? 2 * before_ns : ran_ns)) / 8 + (ran_ns != 0);
+    atomic_store_explicit(&worker->typical_ns, now_ns, memory_order_relaxed);
     worker->surprised = surprise;
 }
 
@@ -149,6 +150,19 @@ bool al_process_sees_answers(al_process *place)
             return true;
     }
     return false;
+}
+
+bool al_process_expects_answers(const al_process *place, int64_t within_ns)
+{
+    bool any = false;
+    for (const al_worker *worker = place->workers; worker; worker = worker->next) {
+        bool works = atomic_load_explicit(&worker->head, memory_order_relaxed) !=
+                     atomic_load_explicit(&worker->tail, memory_order_relaxed);
+        if (works && al_worker_typical_ns(worker) <= within_ns)
+            return true;
+        any |= works;
+    }
+    return !any;
 }
 
 bool al_process_collect(al_process *place)

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "places/process/fault.h"
 #include "places/process/start.h"
+#include "topology/topology.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,29 @@
 #define FAILURES_MAX 3                    /* deaths at the start, in a row, before that is reported */
 #define PAUSE_NS     INT64_C(1000000000)  /* before the next try when others work; doubles */
 #define PAUSE_MAX_NS INT64_C(60000000000)
+
+/* ---- Memory ---- */
+
+/* From when the first worker has been started, which does not wait for it. */
+static void count_hungry(al_process *place)
+{
+    uint64_t ignored;
+    if (!place->hungry_known)
+        place->hungry = al_cgroup_memory_kills(&ignored);
+    place->hungry_known = true;
+}
+
+/* Whether the kernel has killed this one for want of memory: one more than was known of. */
+static al_hunger ask_hunger(al_process *place, const al_worker *worker, al_end end)
+{
+    al_hunger hunger = { false, 0 };
+    bool unexplained = end.kind == AL_END_UNKNOWN || (end.kind == AL_END_KILLED && end.number == SIGKILL);
+    if (!unexplained || worker->doomed || !place->hungry_known || place->hungry < 0)
+        return hunger;
+    hunger.killed = al_cgroup_memory_kills(&hunger.limit_bytes) > place->hungry;
+    place->hungry += hunger.killed;
+    return hunger;
+}
 
 /* ---- Start ---- */
 
@@ -130,6 +154,7 @@ allot_status al_worker_start(al_process *place, al_failure *failure)
     if (place->staff < place->worker_count)
         place->staff = place->worker_count;
     pthread_mutex_unlock(&place->lock);
+    count_hungry(place);
     if (!send_setup(place, worker) || !watch_all(place, worker)) {
         status = al_failure_set(failure, ALLOT_SYSTEM, "cannot watch a worker process: %s", strerror(errno));
         al_spawned_signal(&worker->child, SIGKILL);
@@ -267,7 +292,8 @@ void al_worker_bury(al_process *place, al_worker *worker)
     al_end end = al_spawned_reap(&worker->child);
     al_party_died(worker->party); /* before its task ends: who sees that end waits for the dead no more */
     al_words_hear_out(&worker->words);
-    al_fault_tell(end, &worker->page->crash, &worker->words, &fault);
+    al_hunger hunger = ask_hunger(place, worker, end);
+    al_fault_tell(end, &hunger, &worker->page->crash, &worker->words, &fault);
     pthread_mutex_lock(&place->lock);
     bool closing = atomic_load(&place->closing);
     size_t ended_count = settle(place, worker, &fault, ended);

@@ -168,7 +168,19 @@ static void add_words(text *to, const al_words *words)
         add(to, "\nits last words:\n%s", quoted);
 }
 
-void al_fault_tell(al_end end, const al_crash *crash, const al_words *words, al_fault *fault)
+/* Only the kernel itself gives SIGKILL for it. */
+static void add_hunger(text *to, const al_hunger *hunger)
+{
+    if (!hunger->killed)
+        return;
+    add(to, " by the kernel for want of memory");
+    if (hunger->limit_bytes)
+        add(to, " (the limit of its control group is %llu MiB)",
+            (unsigned long long)(hunger->limit_bytes >> 20));
+}
+
+void al_fault_tell(al_end end, const al_hunger *hunger, const al_crash *crash, const al_words *words,
+                   al_fault *fault)
 {
     report of;
     text how = { fault->how, sizeof fault->how, 0 }, more = { fault->more, sizeof fault->more, 0 };
@@ -182,6 +194,8 @@ void al_fault_tell(al_end end, const al_crash *crash, const al_words *words, al_
         add(&how, "exited with code %d", end.number);
     else
         add_signal(&how, end.number);
+    if (!of.signal && (end.kind == AL_END_UNKNOWN || (end.kind == AL_END_KILLED && end.number == SIGKILL)))
+        add_hunger(&how, hunger);
     if (end.kind == AL_END_KILLED && end.number == of.signal) {
         for (size_t file = 0; file < AL_CRASH_FILES && of.paths[file][0]; file++)
             find_names(&of, of.paths[file]);

@@ -15,7 +15,7 @@
 
 #define AHEAD_NS    100000 /* what a worker is given ahead, at most, by what its calls took lately */
 #define WAKE_NS     50000  /* what queues for a worker that is awake before another is woken for it */
-#define PARTS_AHEAD 4      /* parts of a launch that a worker has at once */
+#define PARTS_AHEAD 4      /* parts of a launch that a worker has at once, at least */
 #define OVERTAKEN   (4 * AL_SLOTS)
 #define TAKEN       16 /* tasks taken from a submitter's queue at once */
 #define NORMAL_DUE  16 /* of so many tasks one is of normal priority though there are high ones */
@@ -152,6 +152,7 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
     __builtin_prefetch(al_page_slot(worker->page, turn + 1), 1); /* many are given in a row, mostly */
     slot->module = (uint16_t)job->symbol.module;
     slot->offset = job->symbol.offset;
+    job->turn = turn;
     if (job->split)
         al_split_write(job, worker, slot, al_page_body(worker->page, turn));
     else
@@ -161,7 +162,6 @@ _Atomic uint32_t *al_process_give(al_process *place, al_worker *worker, al_job *
         al_worker_arm(worker, true);
     job->state = AL_JOB_GIVEN;
     job->worker = worker;
-    job->turn = turn;
     job->sequence = place->sequence++;
     worker->jobs[turn % AL_SLOTS] = job;
     atomic_fetch_add_explicit(&place->given, 1, memory_order_relaxed);
@@ -179,7 +179,8 @@ static size_t room_of(const al_worker *worker)
 {
     if (worker->state != AL_WORKER_READY || worker->held)
         return 0;
-    uint64_t depth = worker->typical_ns ? AHEAD_NS / (uint64_t)worker->typical_ns : 1;
+    uint64_t typical_ns = (uint64_t)al_worker_typical_ns(worker);
+    uint64_t depth = typical_ns ? AHEAD_NS / typical_ns : 1;
     depth = depth < 1 ? 1 : depth > AL_SLOTS ? AL_SLOTS : depth;
     uint64_t waiting = worker->head - worker->tail, left = worker->last_turn - worker->head;
     uint64_t room = waiting < depth ? depth - waiting : 0;
@@ -346,8 +347,8 @@ static bool need_not_wake(al_process *place, const al_worker *worker)
     if (is_awake(worker) || al_keeper_wants_notice(place))
         return false;
     for (const al_worker *other = place->workers; other; other = other->next)
-        if (other->head != other->tail && other->typical_ns && is_awake(other))
-            return (int64_t)al_process_queued(place) * other->typical_ns < WAKE_NS;
+        if (other->head != other->tail && al_worker_typical_ns(other) && is_awake(other))
+            return (int64_t)al_process_queued(place) * al_worker_typical_ns(other) < WAKE_NS;
     return false;
 }
 
@@ -376,6 +377,13 @@ static al_worker *spread(al_process *place, al_bells *bells, bool wakes)
     return worker;
 }
 
+/* Parts of a launch that a worker has at once: the rest is for the others, once they are free. */
+static size_t share_of(const al_process *place, const al_split *split)
+{
+    size_t share = split->parts / (size_t)place->limit, most = AL_SLOTS / 2;
+    return share < PARTS_AHEAD ? PARTS_AHEAD : share < most ? share : most;
+}
+
 /* With no worker free: gives each that is at a part of the launch that is queued first one more of it. False:
  * there was nobody to give one to. */
 static bool give_parts_ahead(al_process *place, al_bells *bells)
@@ -384,9 +392,9 @@ static bool give_parts_ahead(al_process *place, al_bells *bells)
     for (al_worker *worker = place->workers; worker; worker = worker->next) {
         al_job *job = place->queue.first;
         const al_job *at = current(worker);
-        bool has_room =
-            worker->state == AL_WORKER_READY && !worker->held && worker->head - worker->tail < PARTS_AHEAD;
-        if (!job || !job->split || !has_room || !at || at->split != job->split || !is_simple(worker, job))
+        bool serves = worker->state == AL_WORKER_READY && !worker->held;
+        if (!job || !job->split || !serves || !at || at->split != job->split ||
+            worker->head - worker->tail >= share_of(place, job->split) || !is_simple(worker, job))
             continue;
         al_job_queue_remove(&place->queue, job);
         al_bells_add(bells, al_process_give(place, worker, job));

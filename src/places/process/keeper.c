@@ -224,7 +224,7 @@ static void *keep(void *of)
         int64_t now_ns = al_clock_now_ns();
         if (busy)
             busy_ns = now_ns;
-        bool idle = nap_ns || now_ns - busy_ns > SPIN_NS;
+        bool idle = nap_ns || now_ns - busy_ns > SPIN_NS || !al_process_expects_answers(place, SPIN_NS);
         if (idle || now_ns - looked_ns > LOOK_NS) {
             if (idle)
                 nap_or_sleep(place, nap_ns);

@@ -104,10 +104,10 @@ struct al_worker {
         bool stale; /* the copy is gone */
     } arrays[AL_ARRAYS_MAX];
     uint64_t uses;
-    uint32_t party;     /* its number among those who use sync objects; 0: it has asked for none */
-    int64_t kill_ns;    /* when SIGKILL is due; INT64_MAX: never */
-    int64_t typical_ns; /* what a call took lately; 0: there was none */
-    bool surprised;     /* the last one took much longer */
+    uint32_t party;             /* its number among those who use sync objects; 0: it has asked for none */
+    int64_t kill_ns;            /* when SIGKILL is due; INT64_MAX: never */
+    _Atomic int64_t typical_ns; /* what a call took lately; 0: there was none. Changed under the lock */
+    bool surprised;             /* the last one took much longer */
 };
 
 typedef struct al_job_queue {
@@ -179,7 +179,9 @@ struct al_process {
     int start_failures;  /* in a row */
     int64_t pause_ns;    /* after the last of them */
     int64_t retry_ns;    /* no worker is started before */
-    cpu_set_t cpus;      /* the mask for workers */
+    int64_t hungry;      /* processes killed for want of memory, by the kernel's count; -1: it has none */
+    bool hungry_known;
+    cpu_set_t cpus; /* the mask for workers */
     bool cpus_known;
 };
 
@@ -217,6 +219,9 @@ void al_process_pump(al_process *place);
 
 /* The keeper: whether there are any. */
 bool al_process_sees_answers(al_process *place);
+
+/* The keeper: false if calls are out and none of them is expected to be done within that time. */
+bool al_process_expects_answers(const al_process *place, int64_t within_ns);
 
 /* Sets up the place's collector, for threads that wait. */
 void al_process_collector_init(al_collector *collector);
@@ -276,6 +281,11 @@ al_task *al_process_fetch(al_process *place);
 
 /* A worker that can take a job now, better one that is awake; NULL if there is none. */
 al_worker *al_process_free_worker(al_process *place);
+
+static inline int64_t al_worker_typical_ns(const al_worker *worker)
+{
+    return atomic_load_explicit(&worker->typical_ns, memory_order_relaxed);
+}
 
 /* Notes whether it had to be woken for what it was given, and has not answered since. */
 static inline void al_worker_note_rung(al_process *place, al_worker *worker, bool rung)

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PART_BYTES ((size_t)2 << 20)
+#define FINER_MOST 4
+
 /* ---- Messages ---- */
 
 static bool tell(al_worker *worker, const al_wire_message *message, int fd)
@@ -206,10 +209,21 @@ static allot_status share_accumulators(al_process *place, al_split *split, al_la
     return status;
 }
 
+/* A launch that moves much is cut finer: its end waits for the last part, and what one costs beyond its work
+ * is nothing beside that of moving PART_BYTES. */
+static size_t parts_of(const al_launch *launch, size_t workers)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < launch->arg_count; i++)
+        bytes += al_argument_is_array(&launch->args[i]) ? launch->args[i].end - launch->args[i].begin : 0;
+    size_t finer = bytes / (al_launch_parts(launch, workers) * PART_BYTES);
+    return al_launch_parts(launch, workers * (finer < 1 ? 1 : finer < FINER_MOST ? finer : FINER_MOST));
+}
+
 al_split *al_split_create(al_process *place, al_job *job, allot_status *status, al_failure *failure)
 {
     al_launch *launch = al_task_launch(job->task);
-    size_t parts = al_launch_parts(launch, (size_t)place->limit);
+    size_t parts = parts_of(launch, (size_t)place->limit);
     al_split *split = calloc(1, sizeof *split + parts * sizeof split->jobs[0]);
     *status = ALLOT_NO_MEMORY;
     if (!split)
@@ -256,7 +270,8 @@ void al_split_write(const al_job *job, al_worker *worker, al_slot *slot, al_slot
     const al_split *split = job->split;
     const al_launch *launch = al_task_launch(split->launch->task);
     al_slot_part *part = (al_slot_part *)body->bytes;
-    slot->kind = AL_SLOT_PART;
+    const al_job *before = job->turn > worker->tail ? worker->jobs[(job->turn - 1) % AL_SLOTS] : NULL;
+    slot->kind = before && before->split == split ? AL_SLOT_NEXT_PART : AL_SLOT_PART;
     slot->in_parcel = 0;
     part->type = launch->type;
     part->range = launch->range;

@@ -20,7 +20,9 @@
  * Who sleeps how: the worker says so (worker_sleeps), looks at its slot once more, and sleeps on `bell`; the
  * parent publishes a call, then looks whether it sleeps. The parent's threads set a bit in `notify`, look at
  * the slots once more, and sleep: the keeper on the socket, others on `notify`. The worker publishes DONE,
- * then takes all bits down if any is up, and sends a message or wakes them. */
+ * then takes all bits down if any is up, and sends a message or wakes them. While more parts of the same
+ * launch lie ahead of it, nobody gains by hearing of one: it may leave that to the next, but must not sleep
+ * before it has done it, as what lay ahead may have been taken back. */
 #ifndef AL_PLACES_PROCESS_SLOT_H
 #define AL_PLACES_PROCESS_SLOT_H
 
@@ -45,8 +47,9 @@ typedef enum al_slot_state {
 } al_slot_state;
 
 typedef enum al_slot_kind {
-    AL_SLOT_CALL, /* a plain function: arguments, then the result */
-    AL_SLOT_PART, /* a part of a launch: an al_slot_part */
+    AL_SLOT_CALL,      /* a plain function: arguments, then the result */
+    AL_SLOT_PART,      /* a part of a launch: an al_slot_part */
+    AL_SLOT_NEXT_PART, /* the same, of the launch that the turn before is a part of */
     AL_SLOT_CHUNK /* the same as a call, but of a chunk of a map (core/chunk.h): the function is its items' */
 } al_slot_kind;
 

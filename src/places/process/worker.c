@@ -1,6 +1,7 @@
 #include "places/process/worker.h"
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/yield.h"
 #include "core/call.h"
 #include "core/chunk.h"
 #include "core/kernel.h"
@@ -22,14 +23,17 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define SPIN_NS 50000      /* how long it looks for the next call before it sleeps: about what a wake costs */
-#define DOZE_NS 5000000000 /* how often it looks whether the parent is still there */
-#define LAST_S  10         /* for what is done last by one that ends without being asked */
+#define SPIN_NS  50000 /* how long it looks for the next call before it sleeps: about what a wake costs */
+#define ALONE_NS 1500  /* of that, how long without letting others have this CPU */
+#define DOZE_NS  5000000000 /* how often it looks whether the parent is still there */
+#define LAST_S   10         /* for what is done last by one that ends without being asked */
 
 /* A module that the parent told of. */
 typedef struct module {
     bool known;
+    char *path;          /* NULL: not known, or memory was out */
     allot_status status; /* not OK: it could not be loaded, and `failure` says why */
+    bool outdated;       /* since an older build of it is loaded here: a new process could load it */
     uintptr_t base;
     al_failure failure;
 } module;
@@ -45,6 +49,7 @@ typedef struct worker {
     uint64_t turn;    /* of the next call */
     uint32_t mail;    /* messages read */
     int64_t ended_ns; /* of the call before, where the next one follows at once; 0: it does not */
+    bool owes_notice; /* of a part that was done while more of its launch lay ahead */
     module modules[AL_MODULES_MAX];
     mapping arrays[AL_ARRAYS_MAX];
     mapping parcel;
@@ -84,14 +89,29 @@ static void map(mapping *to, int fd, size_t bytes, int rights)
         *to = (mapping){ address, bytes };
 }
 
+/* Libraries stay loaded, for their functions may be called any time: so does one that the host has let go of
+ * and loaded anew from another file of that name. */
+static bool has_older_build(const worker *self, const char *path)
+{
+    for (size_t i = 0; path && i < AL_MODULES_MAX; i++)
+        if (self->modules[i].path && self->modules[i].status == ALLOT_OK &&
+            strcmp(self->modules[i].path, path) == 0)
+            return true;
+    return false;
+}
+
 static void learn_module(worker *self, const al_wire_message *message)
 {
     if (message->index >= AL_MODULES_MAX)
         return;
     module *to = &self->modules[message->index];
     al_failure_fini(&to->failure);
+    free(to->path);
+    to->path = NULL;
     to->known = true;
     to->status = al_module_load(message, &to->base, &to->failure);
+    to->outdated = to->status != ALLOT_OK && !message->is_program && has_older_build(self, message->path);
+    to->path = strdup(message->path);
 }
 
 static void take_message(worker *self, const al_wire_message *message, int fd)
@@ -231,8 +251,21 @@ static allot_status run_part(worker *self, al_code code, allot_call *call)
     return ((allot_cpu_variant)code)(call, &what);
 }
 
-static void notify(worker *self, uint32_t whom)
+/* Two, so that there is still work while the parent, woken after the first, gives more. */
+static bool has_parts_ahead(worker *self)
 {
+    for (uint64_t turn = self->turn + 1; turn <= self->turn + 2; turn++) {
+        al_slot *slot = al_page_slot(self->page, turn);
+        if (atomic_load(&slot->word) != al_slot_word(turn, AL_SLOT_QUEUED) || slot->kind != AL_SLOT_NEXT_PART)
+            return false;
+    }
+    return true;
+}
+
+static void notify(worker *self)
+{
+    uint32_t whom = atomic_load(&self->page->notify) ? atomic_exchange(&self->page->notify, 0) : 0;
+    self->owes_notice = false;
     if (whom & AL_NOTIFY_KEEPER)
         al_wire_signal(self->door.socket, AL_WIRE_WAKE);
     if (whom & AL_NOTIFY_WAITERS) {
@@ -255,16 +288,17 @@ static _Noreturn void decline(worker *self, al_slot *slot)
 
 static void run(worker *self, al_slot *slot)
 {
-    allot_call call = { &slot->stopping, "process", 0, 0, { 0 } };
+    allot_call call = { .stopping = &slot->stopping, .place = "process" };
     al_code code = NULL;
     atomic_store_explicit(&current_stopping, &slot->stopping, memory_order_relaxed);
     al_borrow_begin(&slot->stopping);
     int64_t start_ns = self->ended_ns ? self->ended_ns : al_clock_now_ns();
     al_limits_call(&self->limits, true);
     allot_status status = find_code(self, (al_symbol){ slot->module, slot->offset }, &code, &call.failure);
-    if (status == ALLOT_OK && !al_seal_admits(code))
+    bool is_part = slot->kind == AL_SLOT_PART || slot->kind == AL_SLOT_NEXT_PART;
+    if (status == ALLOT_OK ? !al_seal_admits(code) : self->modules[slot->module % AL_MODULES_MAX].outdated)
         decline(self, slot);
-    if (status == ALLOT_OK && slot->kind == AL_SLOT_PART)
+    if (status == ALLOT_OK && is_part)
         status = run_part(self, code, &call);
     else if (status == ALLOT_OK)
         status = run_function(self, slot, code, &call);
@@ -282,8 +316,10 @@ static void run(worker *self, al_slot *slot)
         _exit(EXIT_SUCCESS); /* being killed: the parent has given the task up */
     /* seq_cst, as the change before: either the parent sees the slot before it sleeps, or we see that it
      * does. */
-    if (atomic_load(&self->page->notify))
-        notify(self, atomic_exchange(&self->page->notify, 0));
+    if (is_part && status == ALLOT_OK && has_parts_ahead(self))
+        self->owes_notice = true;
+    else
+        notify(self);
     if (al_limits_grown(&self->limits))
         al_wire_signal(self->door.socket, AL_WIRE_GROWN);
 }
@@ -300,7 +336,7 @@ static allot_status call_once(worker *self, al_symbol symbol, al_failure *failur
 {
     const al_setup *setup = setup_of(self);
     static const _Atomic uint32_t never;
-    allot_call call = { &never, "process", setup->data_size, 0, { 0 } };
+    allot_call call = { .stopping = &never, .in_size = setup->data_size, .place = "process" };
     al_code code = NULL;
     void *data = setup->data_size ? malloc(setup->data_size) : NULL;
     if (setup->data_size && !data)
@@ -386,16 +422,20 @@ static bool is_over(worker *self)
     return atomic_load(&self->page->closing) && !has_turn(self);
 }
 
+/* Who is at work elsewhere calls again at once. If it has not, it may want this very CPU. */
 static bool spin(worker *self)
 {
-    int64_t end_ns = al_clock_now_ns() + SPIN_NS;
-    do {
+    int64_t start_ns = al_clock_now_ns(), now_ns = start_ns;
+    while (now_ns - start_ns < SPIN_NS) {
         for (int i = 0; i < 32; i++) {
             if (called(self))
                 return true;
             al_pause();
         }
-    } while (al_clock_now_ns() < end_ns);
+        now_ns = al_clock_now_ns();
+        if (now_ns - start_ns > ALONE_NS)
+            now_ns = al_yield(now_ns);
+    }
     return false;
 }
 
@@ -449,6 +489,8 @@ _Noreturn void al_worker_main(const al_door *door)
     while (!is_over(&self)) {
         if (!called(&self)) {
             self.ended_ns = 0;
+            if (self.owes_notice)
+                notify(&self);
             if (!spin(&self))
                 sleep_until_called(&self);
         }

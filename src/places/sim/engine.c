@@ -102,29 +102,54 @@ static al_sim_device *take_touched(al_sim *sim)
     return device;
 }
 
-/* With the lock held, which it gives up meanwhile. All that ends at one moment ends before anything begins
- * then, and all that can begin does before time passes. False: there is nothing to do. */
+static void set_now(al_sim *sim, int64_t now_ns)
+{
+    if (now_ns > al_sim_now(sim))
+        atomic_store_explicit(&sim->now_ns, now_ns, memory_order_relaxed);
+}
+
+/* Rings at that moment, which is not before now; with the lock held, which it gives up meanwhile. */
+static bool ring(al_sim *sim, int64_t at_ns)
+{
+    set_now(sim, at_ns);
+    pthread_mutex_unlock(&sim->lock);
+    sim->ring(sim->alarms_of, al_sim_now(sim));
+    pthread_mutex_lock(&sim->lock);
+    return true;
+}
+
+/* With the lock held, which it gives up meanwhile. */
+static bool run_device(al_sim *sim, al_sim_device *device, void (*does)(al_sim_device *device))
+{
+    pthread_mutex_unlock(&sim->lock);
+    does(device);
+    pthread_mutex_lock(&sim->lock);
+    return true;
+}
+
+/* With the lock held, which it gives up meanwhile. All that ends at one moment ends before alarms ring, these
+ * ring before anything begins then, and all that can begin does before time passes. False: there is nothing
+ * to do. */
 static bool step(al_sim *sim)
 {
     al_sim_device *next = sim->event_count ? sim->events[0] : NULL;
-    void (*does)(al_sim_device * device) = al_sim_device_event;
     if (next && next->event_ns <= al_sim_now(sim)) {
         al_sim_clear_event(next);
-    } else if (sim->may_pass && !sim->may_pass(sim->may_pass_of)) {
-        return false;
-    } else if (sim->touched) {
-        next = take_touched(sim);
-        does = al_sim_device_go;
-    } else if (next) {
-        atomic_store_explicit(&sim->now_ns, next->event_ns, memory_order_relaxed);
-        al_sim_clear_event(next);
-    } else {
-        return false;
+        return run_device(sim, next, al_sim_device_event);
     }
-    pthread_mutex_unlock(&sim->lock);
-    does(next);
-    pthread_mutex_lock(&sim->lock);
-    return true;
+    if (sim->may_pass && !sim->may_pass(sim->may_pass_of))
+        return false;
+    int64_t alarm_ns = sim->next_alarm_ns ? sim->next_alarm_ns(sim->alarms_of) : INT64_MAX;
+    if (alarm_ns <= al_sim_now(sim))
+        return ring(sim, alarm_ns);
+    if (sim->touched)
+        return run_device(sim, take_touched(sim), al_sim_device_go);
+    if (next && next->event_ns <= alarm_ns) {
+        set_now(sim, next->event_ns);
+        al_sim_clear_event(next);
+        return run_device(sim, next, al_sim_device_event);
+    }
+    return alarm_ns != INT64_MAX && ring(sim, alarm_ns);
 }
 
 /* Lets time pass until something happens that somebody may wait for. True if anything was done. */

@@ -137,7 +137,10 @@ struct al_sim {
     size_t device_count, open_count; /* open_count: not closed yet */
     al_sim_node *nodes;
 
-    pthread_mutex_t lock; /* guards all below and what is said above */
+    pthread_mutex_t lock;               /* guards all below and what is said above */
+    int64_t (*next_alarm_ns)(void *of); /* NULL: there are no alarms */
+    void (*ring)(void *of, int64_t now_ns);
+    void *alarms_of;
     bool stepping;
     pthread_t stepper;
     unsigned depth;         /* the stepper's steps that are not over: code that it runs may wait */

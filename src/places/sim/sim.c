@@ -215,3 +215,13 @@ void al_sim_hold_time(al_sim *sim, bool (*may_pass)(void *of), void *of)
     sim->may_pass = may_pass;
     sim->may_pass_of = of;
 }
+
+void al_sim_set_alarms(al_sim *sim, int64_t (*next_ns)(void *of), void (*ring)(void *of, int64_t now_ns),
+                       void *of)
+{
+    pthread_mutex_lock(&sim->lock);
+    sim->next_alarm_ns = next_ns;
+    sim->ring = ring;
+    sim->alarms_of = of;
+    pthread_mutex_unlock(&sim->lock);
+}

@@ -28,4 +28,10 @@ const _Atomic int64_t *al_sim_clock(const al_sim *sim);
 /* Time passes only while may_pass(of) says so: the executor has more to do than waiting threads show. */
 void al_sim_hold_time(al_sim *sim, bool (*may_pass)(void *of), void *of);
 
+/* Moments that matter though nothing happens then on a device: time does not pass beyond the next one
+ * (INT64_MAX: there is none) before ring(of) has been called at it. Both are called by who lets time pass;
+ * `ring` with no lock held. */
+void al_sim_set_alarms(al_sim *sim, int64_t (*next_ns)(void *of), void (*ring)(void *of, int64_t now_ns),
+                       void *of);
+
 #endif

@@ -8,7 +8,6 @@
 
 #define IDLE_NS    INT64_C(1000000000)
 #define STACK_LEFT (256u << 10) /* of a worker's stack that tasks taken up in a wait leave free */
-#define SPIN_NS    30000
 
 _Thread_local al_worker *al_worker_mine __attribute__((tls_model("initial-exec")));
 
@@ -141,7 +140,7 @@ static al_worker *create_worker(al_pool *pool, int index)
     worker->pool = pool;
     worker->index = index;
     worker->first_victim = (uint32_t)index + 1;
-    worker->spin_ns = SPIN_NS;
+    al_park_init_worker(worker);
     find_home(worker);
     atomic_store_explicit(&pool->workers[index], worker, memory_order_release);
     if (index >= atomic_load(&pool->slots))

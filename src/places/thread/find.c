@@ -13,21 +13,36 @@
 
 /* The task that a task waits for is most often the one that it queued last. That it waits for it holds it, so
  * that starting it may be what lays claim to it. */
-bool al_find_reclaim(al_worker *worker, al_task *task)
+static inline bool lay_claim(al_worker *worker, al_task *task)
 {
-    al_place *place = &worker->pool->base;
-    if (task->more || !task->function || !al_deque_reclaim_begin(&worker->deque, task))
+    if (!al_deque_reclaim_begin(&worker->deque, task))
         return false;
-    if (atomic_load_explicit(&task->place, memory_order_relaxed) != place || !al_task_reclaim(task)) {
+    if (__builtin_expect(atomic_load_explicit(&task->place, memory_order_relaxed) != &worker->pool->base ||
+                             !al_task_reclaim(task),
+                         false)) {
         al_deque_reclaim_undo(&worker->deque);
         return false;
     }
-    if (!al_deque_reclaim_end(&worker->deque))
+    if (__builtin_expect(!al_deque_reclaim_end(&worker->deque), false))
         allot_hold(&task->future); /* a thief has it, and will drop the reference that came with it */
-    al_place_count(place, AL_STARTED, 1);
-    al_failure failure = { 0 };
-    allot_status status = al_task_call(task, &failure);
-    al_place_complete(place, task, status, &failure, 0);
+    return true;
+}
+
+bool al_find_reclaim(al_worker *worker, al_task *task)
+{
+    al_place *place = &worker->pool->base;
+    bool small = al_task_is_small(task);
+    if ((!small && (task->more || !task->function)) || !lay_claim(worker, task))
+        return false;
+    unsigned lane = al_lane_here()->number;
+    al_place_count_at(place, lane, AL_STARTED, 1);
+    allot_call call;
+    allot_status status = al_task_call_under(task, &call);
+    al_place_count_at(place, lane, status == ALLOT_OK ? AL_SUCCEEDED : AL_FAILED, 1);
+    if (small)
+        al_task_complete_small(task, lane, status, &call.failure);
+    else
+        al_task_complete(task, status, &call.failure);
     return true;
 }
 
@@ -149,6 +164,7 @@ bool al_find_and_run(al_worker *worker, bool waits)
     if (!team && !task)
         return false;
     al_park_found(worker);
+    worker->after_team = team != NULL;
     if (task) {
         run(worker, task, waits);
         return true;

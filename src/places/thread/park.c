@@ -6,8 +6,11 @@
 #include "places/thread/pool.h"
 #include "topology/topology.h"
 
-#define SPIN_NS       30000 /* at most, before a worker sleeps: about what waking it again would cost */
-#define SPIN_MIN_NS   2000
+#define SPIN_NS     30000 /* at most, before a worker sleeps: about what waking it again would cost */
+#define SPIN_MIN_NS 2000
+#define TEAM_SPIN_NS                                                                                         \
+    100000              /* the same after a team's work: its other members come to an end later than this    \
+                           one, for CPUs are seldom equally fast, and only then does the next loop begin */
 #define QUICK_LOOKS   4 /* work that comes after so few looks comes at once; */
 #define QUICK_FINDS   8 /* so often in a row, it is a stream */
 #define GATHER_PAUSES 16
@@ -16,6 +19,12 @@
 #define SOON_NS       10000   /* what follows the last task so soon is part of a stream */
 #define STREAM_LOOK   16      /* one task in so many of a stream asks how many wait */
 #define STREAM_MOST   64      /* and wakes somebody if there are so many */
+
+void al_park_init_worker(al_worker *worker)
+{
+    worker->spin_ns = SPIN_NS;
+    worker->team_spin_ns = TEAM_SPIN_NS;
+}
 
 void al_park_init(al_pool *pool)
 {
@@ -163,7 +172,8 @@ static bool spin(al_worker *worker)
     al_pool *pool = worker->pool;
     if (worker->quick_finds >= QUICK_FINDS)
         let_gather(worker);
-    int64_t now_ns = al_clock_now_ns(), end_ns = now_ns + worker->spin_ns;
+    int64_t *patience_ns = worker->after_team ? &worker->team_spin_ns : &worker->spin_ns;
+    int64_t now_ns = al_clock_now_ns(), end_ns = now_ns + *patience_ns;
     unsigned looks = 0;
     bool found = false;
     while (!found && now_ns < end_ns && !atomic_load_explicit(&pool->closing, memory_order_relaxed)) {
@@ -175,7 +185,10 @@ static bool spin(al_worker *worker)
     }
     if (worker->quick_finds < QUICK_FINDS || !found)
         worker->quick_finds = found && looks < QUICK_LOOKS ? worker->quick_finds + 1 : 0;
-    worker->spin_ns = found ? SPIN_NS : worker->spin_ns / 2 > SPIN_MIN_NS ? worker->spin_ns / 2 : SPIN_MIN_NS;
+    if (found)
+        *patience_ns = worker->after_team ? TEAM_SPIN_NS : SPIN_NS;
+    else
+        *patience_ns = *patience_ns / 2 > SPIN_MIN_NS ? *patience_ns / 2 : SPIN_MIN_NS;
     return found;
 }
 

@@ -36,7 +36,10 @@ typedef struct al_worker {
     int64_t busy_since_ns;
     unsigned quick_finds; /* how often in a row work came as soon as it was looked for */
     bool searching;       /* counted among the pool's searchers */
-    int64_t spin_ns; /* how long it spins before it sleeps: more while that pays, less while it does not */
+    bool after_team;      /* the last work that it found was a team's */
+    /* How long it spins before it sleeps, after a task and after a team: more while that pays, less while it
+     * does not. */
+    int64_t spin_ns, team_spin_ns;
     const char *stack_end; /* below this it takes up no more work while it waits */
     uint16_t *order;       /* the other workers of the layout, near before far; NULL: any order */
     int node;              /* of memory, as an index of mailboxes */
@@ -122,6 +125,7 @@ void al_pool_push_many(al_pool *pool, al_task *const *tasks, size_t count);
 
 void al_park_init(al_pool *pool);
 void al_park_fini(al_pool *pool);
+void al_park_init_worker(al_worker *worker);
 /* Looks for work for a while, then sleeps until there is some, or until the crew wants to see the worker.
  * True if it slept longer than the pool's idle_ns. */
 bool al_park(al_worker *worker);

@@ -1,0 +1,260 @@
+/* Programs built in the background, while another place runs the first launches. What holds a build up here
+ * is the kernel's self-test, which is a part of it: its C variant waits at a gate. */
+#include "support.h"
+#include <allot/policy.h>
+#include <string.h>
+
+enum {
+    N = 1000,
+    TRIAL = 77 /* elements of the self-test */
+};
+
+static test_gate gate;
+
+static allot_status plus_one(allot_call *call, const allot_part *part)
+{
+    (void)call;
+    if (part->range.size[0] == TRIAL)
+        gate_pass(gate.key);
+    for (size_t i = part->begin; i < part->end; i++)
+        ((float *)part->args[1].data)[i] = ((const float *)part->args[0].data)[i] + 1;
+    return ALLOT_OK;
+}
+
+static const allot_param params[] = {
+    { .name = "x", .access = ALLOT_READ, .distribution = ALLOT_SLICED },
+    { .name = "y", .access = ALLOT_WRITE, .distribution = ALLOT_SLICED },
+};
+static const double trial_values[TRIAL] = { 1, 2, 3 };
+static const allot_selftest_arg trial_args[] = { { .shape = { TRIAL }, .values = trial_values },
+                                                 { .shape = { TRIAL } } };
+static const allot_selftest trial = { .range = { 1, { TRIAL } }, .args = trial_args };
+static const allot_type types[] = { ALLOT_F32, ALLOT_NO_TYPE };
+
+#define TEXT                                                                                                 \
+    "kernel void plus(global const T *x, global T *y) { y[get_global_id(0)] = x[get_global_id(0)] + 1; }"
+#define WRONG "kernel void plus(global const T *x, global T *y) { y[get_global_id(0)] = nothing_like_it; }"
+
+/* Tries a device wherever there is one, and else takes the first place. */
+static void try_devices(const allot_snapshot *snapshot, void *user, allot_choice *choice)
+{
+    (void)user;
+    for (size_t i = snapshot->candidate_count; i-- > 0;) {
+        const allot_candidate *candidate = &snapshot->candidates[i];
+        if (!candidate->possible || (choice->chosen >= 0 && candidate->kind != ALLOT_OPENCL))
+            continue;
+        choice->chosen = (int)i;
+        choice->explores = candidate->kind == ALLOT_OPENCL;
+    }
+}
+
+typedef struct fixture {
+    allot_executor *executor;
+    allot_kernel *kernel;
+    allot_array *x, *y;
+    char *text, *name;
+} fixture;
+
+/* The texts are the fixture's own, to be let go of early. */
+static void begin(fixture *it, const char *text)
+{
+    gate = gate_create();
+    it->executor = allot_open(
+        ALLOT_OPTIONS(.threads = 1, .places = ALLOT_KIND_BIT(ALLOT_THREAD) | ALLOT_KIND_BIT(ALLOT_OPENCL),
+                      .policy = "tries-devices"));
+    REQUIRE(it->executor != NULL);
+    REQUIRE(has_place(it->executor, ALLOT_OPENCL));
+    it->text = strdup(text);
+    it->name = strdup("plus");
+    it->kernel =
+        allot_kernel_create(ALLOT_KERNEL(.name = it->name, .params = params, .param_count = 2, .types = types,
+                                         .cpu = plus_one, .opencl_source = it->text, .selftest = &trial));
+    REQUIRE(it->kernel != NULL);
+    it->x = allot_array_full(it->executor, ALLOT_F32, N, 2);
+    it->y = allot_array_full(it->executor, ALLOT_F32, N, 0);
+}
+
+static void let_go_of_kernel(fixture *it)
+{
+    allot_kernel_release(it->kernel);
+    memset(it->text, 'x', strlen(it->text));
+    memset(it->name, 'x', strlen(it->name));
+    free(it->text);
+    free(it->name);
+    it->kernel = NULL;
+    it->text = it->name = NULL;
+}
+
+static void end(fixture *it)
+{
+    allot_array_release(it->x);
+    allot_array_release(it->y);
+    CHECK_STATUS(allot_close(it->executor), ALLOT_OK);
+    if (it->kernel)
+        let_go_of_kernel(it);
+    gate_destroy(&gate);
+}
+
+static allot_future *start(fixture *it, allot_kind kind)
+{
+    return allot_launch(it->executor, it->kernel, allot_range(N),
+                        ALLOT_ARGS(allot_in(it->x), allot_out(it->y)), ALLOT_HINTS(.place = kind));
+}
+
+/* Where it ran; *reason receives why the first device was left out, or "". */
+static allot_kind run(fixture *it, char reason[256])
+{
+    allot_future *future = start(it, ALLOT_ANYWHERE);
+    CHECK_STATUS(allot_wait(future, ALLOT_FOREVER), ALLOT_OK);
+    CHECK_STATUS(allot_future_status(future), ALLOT_OK);
+    const allot_decision *decision = allot_future_decision(future);
+    REQUIRE(decision != NULL);
+    allot_kind kind = decision->candidates[decision->chosen].kind;
+    reason[0] = '\0';
+    for (size_t i = 0; i < decision->candidate_count && !reason[0]; i++)
+        if (decision->candidates[i].kind == ALLOT_OPENCL)
+            snprintf(reason, 256, "%s", decision->candidates[i].reason);
+    allot_release(future);
+    return kind;
+}
+
+static void check_runs_beside(fixture *it)
+{
+    char reason[256];
+    for (int i = 0; i < 5; i++) {
+        CHECK(run(it, reason) == ALLOT_THREAD);
+        CU_ASSERT_STRING_EQUAL(reason, "compiling in the background");
+        CHECK(all_are(it->y, N, 3));
+    }
+}
+
+/* ---- Facts ---- */
+
+static void others_run_meanwhile(void)
+{
+    fixture it;
+    char reason[256];
+    begin(&it, TEXT);
+    check_runs_beside(&it);
+    gate_await(&gate, 1); /* it is being built */
+    check_runs_beside(&it);
+    gate_open(&gate);
+    while (run(&it, reason) != ALLOT_OPENCL)
+        CU_ASSERT_STRING_EQUAL(reason, "compiling in the background");
+    CHECK(all_are(it.y, N, 3));
+    CHECK(run(&it, reason) == ALLOT_OPENCL); /* and so it stays */
+    end(&it);
+}
+
+static void kernel_may_go_meanwhile(void)
+{
+    fixture it;
+    char reason[256];
+    begin(&it, TEXT);
+    CHECK(run(&it, reason) == ALLOT_THREAD);
+    gate_await(&gate, 1);
+    let_go_of_kernel(&it);
+    gate_open(&gate);
+    end(&it);
+}
+
+static void *close_it(void *of)
+{
+    fixture *it = of;
+    CHECK_STATUS(allot_close(it->executor), ALLOT_OK);
+    return NULL;
+}
+
+static void closing_waits_for_it(void)
+{
+    fixture it;
+    char reason[256];
+    pthread_t thread;
+    begin(&it, TEXT);
+    CHECK(run(&it, reason) == ALLOT_THREAD);
+    gate_await(&gate, 1);
+    allot_array_release(it.x);
+    allot_array_release(it.y);
+    REQUIRE(pthread_create(&thread, NULL, close_it, &it) == 0);
+    gate_open(&gate);
+    pthread_join(thread, NULL);
+    let_go_of_kernel(&it);
+    gate_destroy(&gate);
+}
+
+static void closing_right_away_is_fine(void)
+{
+    for (int i = 0; i < ROUNDS(10); i++) {
+        fixture it;
+        char reason[256];
+        begin(&it, TEXT);
+        gate_open(&gate);
+        CHECK(run(&it, reason) == ALLOT_THREAD);
+        end(&it);
+    }
+}
+
+static void who_asks_for_it_waits(void)
+{
+    fixture it;
+    char reason[256];
+    begin(&it, TEXT);
+    CHECK(run(&it, reason) == ALLOT_THREAD);
+    gate_await(&gate, 1);
+    allot_future *future = start(&it, ALLOT_OPENCL);
+    CHECK(!allot_done(future));
+    gate_open(&gate);
+    CHECK_STATUS(finish(future), ALLOT_OK);
+    CHECK(gate.page->arrived == 1); /* it was built once */
+    CHECK(run(&it, reason) == ALLOT_OPENCL);
+    end(&it);
+}
+
+static void failure_is_remembered(void)
+{
+    fixture it;
+    char reason[256];
+    begin(&it, WRONG);
+    gate_open(&gate);
+    CHECK(run(&it, reason) == ALLOT_THREAD);
+    while (!strstr(reason, "does not build"))
+        CHECK(run(&it, reason) == ALLOT_THREAD);
+    for (int i = 0; i < 5; i++) {
+        CHECK(run(&it, reason) == ALLOT_THREAD);
+        CHECK(strstr(reason, "plus: its OpenCL program does not build") != NULL);
+    }
+    allot_future *future = start(&it, ALLOT_OPENCL); /* who asks for it hears the compiler */
+    CHECK_STATUS(allot_wait(future, ALLOT_FOREVER), ALLOT_OK);
+    CHECK_STATUS(allot_future_status(future), ALLOT_BUILD);
+    CHECK(strstr(allot_future_error(future), "nothing_like_it") != NULL);
+    allot_release(future);
+    end(&it);
+}
+
+int main(int argc, char **argv)
+{
+    static const test_fact facts[] = {
+        { "while a program is built in the background, others run its launches", others_run_meanwhile },
+        { "a kernel and its texts may go while its program is built", kernel_may_go_meanwhile },
+        { "closing waits for what is being built", closing_waits_for_it },
+        { "closing right after a build has begun neither hangs nor leaks", closing_right_away_is_fine },
+        { "who asks for the device waits for the program, which is built once", who_asks_for_it_waits },
+        { "a program that does not build is remembered, and decisions say why", failure_is_remembered },
+        { NULL, NULL },
+    };
+    setenv("ALLOT_PROGRAMS", "off", 1);
+    unsetenv("ALLOT_SELFTEST");
+    setenv("TEST_WATCHDOG_S", "120", 0);
+    const allot_policy_info policy = { .size = sizeof policy,
+                                       .name = "tries-devices",
+                                       .says = "a device wherever there is one",
+                                       .choose = try_devices };
+    if (allot_policy_register(&policy) != ALLOT_OK)
+        return EXIT_FAILURE;
+    allot_executor *executor = allot_open(NULL);
+    bool there = executor && has_place(executor, ALLOT_OPENCL);
+    allot_close(executor);
+    if (!there)
+        return test_skip("no OpenCL device");
+    return watched_main(argc, argv, &(const watched_suite){ "built ahead", facts, NULL }, 1);
+}
