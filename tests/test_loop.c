@@ -3,6 +3,7 @@
 
 #include <allot/allot.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #define LONGEST 1000
 #define LOOPS   20000 /* among so many some find the other workers asleep */
@@ -56,12 +57,38 @@ static void runs_each_index_once_in_chunks(void)
     run_with(ALLOT_DYNAMIC);
 }
 
+/* Whatever the caller took for his share: the loop is not run by him alone the next time. */
+static _Atomic uint32_t blocks;
+
+static allot_status take_long(allot_call *call, const allot_block *block, void *user)
+{
+    struct timespec pause = { 0, 100000 };
+    (void)call, (void)block, (void)user;
+    atomic_fetch_add(&blocks, 1);
+    nanosleep(&pause, NULL);
+    return ALLOT_OK;
+}
+
+static void shares_what_takes_long_each_time(void)
+{
+    allot_executor *executor = allot_open(ALLOT_OPTIONS(.threads = 2));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(executor);
+    for (uint32_t i = 1; i <= 100; i++) {
+        CU_ASSERT_EQUAL(allot_parallel_for(executor, allot_range(LONGEST), take_long, NULL,
+                                           ALLOT_LOOP(.schedule = ALLOT_STATIC)),
+                        ALLOT_OK);
+        CU_ASSERT_EQUAL(atomic_load(&blocks), 2 * i);
+    }
+    CU_ASSERT_EQUAL(allot_close(executor), ALLOT_OK);
+}
+
 int main(void)
 {
     static const test_fact facts[] = {
         { "runs each index once by default", runs_each_index_once_by_default },
         { "runs each index once in shares", runs_each_index_once_in_shares },
         { "runs each index once in chunks", runs_each_index_once_in_chunks },
+        { "shares what takes long each time", shares_what_takes_long_each_time },
         { NULL, NULL },
     };
     return test_main("loop", facts);

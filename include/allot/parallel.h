@@ -24,7 +24,8 @@ typedef struct allot_block {
 typedef enum allot_schedule {
     ALLOT_AUTO,    /* the library chooses: guided */
     ALLOT_STATIC,  /* one share of equal length for each worker, the same one each time if it comes in time:
-                      for  loops that run over the same data again and again */
+                      for loops that run over the same data again and again. Where the same body, user pointer
+                      and length took less than a microsecond the last time the caller runs it all */
     ALLOT_DYNAMIC, /* chunks of `grain`, first come, first served */
     ALLOT_GUIDED   /* chunks that shrink with what is left, down to `grain` */
 } allot_schedule;

@@ -154,7 +154,9 @@ allot_status allot_parallel_for(allot_executor *executor, allot_ndrange range, a
                         .grain = loop.grain,
                         .workers = loop.workers,
                         .run = run_for,
-                        .of = &self };
+                        .of = &self,
+                        .body = (uintptr_t)body,
+                        .user = (uintptr_t)user };
     if (status == ALLOT_OK)
         status = run(executor, &job, &failure);
     return report(status, &failure);
@@ -236,7 +238,9 @@ static allot_status reduce(allot_executor *executor, allot_ndrange range, reduct
                         .grain = loop->grain,
                         .workers = loop->workers,
                         .run = reduce_member,
-                        .of = self };
+                        .of = self,
+                        .body = (uintptr_t)self->body,
+                        .user = (uintptr_t)self->user };
     al_pool *pool = executor->kinds & ALLOT_KIND_BIT(ALLOT_THREAD) ? al_pool_from(executor->places[0]) : NULL;
     self->count = al_loop_members(pool, loop->workers);
     job.workers = (int)self->count; /* each has an accumulator, even if the pool grows meanwhile */

@@ -1,6 +1,7 @@
 #include "places/process/worker.h"
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/yield.h"
 #include "core/call.h"
 #include "core/chunk.h"
 #include "core/kernel.h"
@@ -22,9 +23,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define SPIN_NS 50000      /* how long it looks for the next call before it sleeps: about what a wake costs */
-#define DOZE_NS 5000000000 /* how often it looks whether the parent is still there */
-#define LAST_S  10         /* for what is done last by one that ends without being asked */
+#define SPIN_NS  50000 /* how long it looks for the next call before it sleeps: about what a wake costs */
+#define ALONE_NS 1500  /* of that, how long without letting others have this CPU */
+#define DOZE_NS  5000000000 /* how often it looks whether the parent is still there */
+#define LAST_S   10         /* for what is done last by one that ends without being asked */
 
 /* A module that the parent told of. */
 typedef struct module {
@@ -420,16 +422,20 @@ static bool is_over(worker *self)
     return atomic_load(&self->page->closing) && !has_turn(self);
 }
 
+/* Who is at work elsewhere calls again at once. If it has not, it may want this very CPU. */
 static bool spin(worker *self)
 {
-    int64_t end_ns = al_clock_now_ns() + SPIN_NS;
-    do {
+    int64_t start_ns = al_clock_now_ns(), now_ns = start_ns;
+    while (now_ns - start_ns < SPIN_NS) {
         for (int i = 0; i < 32; i++) {
             if (called(self))
                 return true;
             al_pause();
         }
-    } while (al_clock_now_ns() < end_ns);
+        now_ns = al_clock_now_ns();
+        if (now_ns - start_ns > ALONE_NS)
+            now_ns = al_yield(now_ns);
+    }
     return false;
 }
 

@@ -3,6 +3,7 @@
 #include "base/futex.h"
 #include "base/part.h"
 #include "base/yield.h"
+#include "places/thread/brief.h"
 #include "places/thread/pool.h"
 
 #define CALL_FOR_HELP_NS 20000 /* what is left must be worth waking a sleeping worker */
@@ -22,6 +23,7 @@ typedef struct loop {
     unsigned cut;                     /* how many of the first dimensions are cut together */
     size_t items;                     /* their product */
     size_t grain, shares;             /* shares: of a static one */
+    int64_t share_ns;                 /* what the first member took for one; 0: not known */
     _Alignas(64) _Atomic size_t next; /* item, or share, that nobody has taken */
     _Atomic uint64_t claimed;         /* static, up to 64 shares: a bit each */
     _Atomic uint32_t members;
@@ -114,8 +116,12 @@ static void work_static(loop *self, unsigned member, size_t preferred)
 {
     for (size_t i = 0; i < self->shares && self->shares <= 64; i++) {
         size_t share = (preferred + i) % self->shares;
-        if (claim(self, share))
-            run_items(self, member, share_start(self, share), share_start(self, share + 1));
+        int64_t start_ns = member ? 0 : al_clock_now_ns();
+        if (!claim(self, share))
+            continue;
+        run_items(self, member, share_start(self, share), share_start(self, share + 1));
+        if (start_ns && !self->share_ns)
+            self->share_ns = al_clock_now_ns() - start_ns;
     }
     size_t share;
     while (self->shares > 64 &&
@@ -277,17 +283,35 @@ static void run_together(loop *self, struct al_pool *pool)
         let_others_through();
 }
 
+/* In shares, one a member; by the caller alone if that is over sooner. */
+static void run_static(loop *self, struct al_pool *pool)
+{
+    const al_brief key = { .body = self->job->body, .user = self->job->user, .items = self->items };
+    if (al_brief_is(&key)) {
+        int64_t start_ns = al_clock_now_ns();
+        run_items(self, 0, 0, self->items);
+        al_brief_tell(&key, al_clock_now_ns() - start_ns);
+        return;
+    }
+    run_together(self, pool);
+    if (self->share_ns)
+        al_brief_tell(&key, self->share_ns * (int64_t)self->shares);
+}
+
 allot_status al_loop_run(struct al_pool *pool, const al_loop_job *job, al_failure *failure)
 {
     loop self = { 0 };
     set_up(&self, pool, job);
     bool together =
         self.team.members_max > 1 && self.items > 1 && (self.shares > 1 || job->schedule != ALLOT_STATIC);
+    bool in_shares = job->schedule == ALLOT_STATIC && !job->by_part;
     /* Nobody asleep: who looks for work joins at once, and need not be called. */
     bool sleepers = together && atomic_load_explicit(&pool->attention, memory_order_relaxed) != 0;
     if (sleepers && job->schedule != ALLOT_STATIC && !job->by_part)
         together = try_alone(&self);
-    if (together)
+    if (together && in_shares)
+        run_static(&self, pool);
+    else if (together)
         run_together(&self, pool);
     else if (atomic_load_explicit(&self.next, memory_order_relaxed) < self.items)
         run_items(&self, 0, atomic_load_explicit(&self.next, memory_order_relaxed), self.items);

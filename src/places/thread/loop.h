@@ -18,6 +18,7 @@ typedef struct al_loop_job {
     /* `member` tells those apart who run at once: 0 to workers - 1. */
     allot_status (*run)(allot_call *call, const allot_block *block, unsigned member, void *of);
     void *of;
+    uintptr_t body, user; /* the host's function and what goes with it: by these a loop is known again */
 } al_loop_job;
 
 /* How many members it may have at most. */
