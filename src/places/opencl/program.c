@@ -167,11 +167,16 @@ static al_opencl_program *obtain(al_opencl_programs *programs, const allot_kerne
     return program;
 }
 
+static bool is_lasting(const al_opencl_program *program)
+{
+    return program->wrong || (program->status != ALLOT_DEVICE && program->status != ALLOT_NO_MEMORY);
+}
+
 /* Puts back a program that cannot be used. An outcome that says nothing about the text (the device was out of
  * memory) is not remembered: the last to leave takes it out, and nobody comes to it any more. */
 static void put_bad(al_opencl_programs *programs, al_opencl_program *program)
 {
-    bool stays = program->wrong || (program->status != ALLOT_DEVICE && program->status != ALLOT_NO_MEMORY);
+    bool stays = is_lasting(program);
     pthread_mutex_lock(&programs->lock);
     al_opencl_program **link = &programs->first;
     while (*link && *link != program)
@@ -234,6 +239,8 @@ allot_status al_opencl_programs_look(al_opencl_programs *programs, const al_laun
     *untold_s = 0;
     pthread_mutex_lock(&programs->lock);
     al_opencl_program *found = find(programs, launch);
+    if (found && !is_lasting(found)) /* about to be forgotten */
+        found = NULL;
     allot_status status = found ? found->status : ALLOT_TIMEOUT;
     if (found && status == ALLOT_OK) {
         *untold_s = found->untold_s;
