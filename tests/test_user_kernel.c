@@ -114,6 +114,47 @@ static void checks_the_entry_by_name(void)
     allot_array_release(x);
 }
 
+/* Bits that mean something else are not right because they are as many. */
+static void checks_what_numbers_mean(void)
+{
+    static const char text[] = "kernel void mixed(global float *x, int much, global uint *y, float more)\n"
+                               "{ x[get_global_id(0)] = much + more + y[0]; }";
+    static const struct {
+        allot_type types[4];
+        const char *words; /* NULL: that is right */
+    } cases[] = {
+        { { ALLOT_F32, ALLOT_I32, ALLOT_U32, ALLOT_F32 }, NULL },
+        { { ALLOT_F32, ALLOT_U32, ALLOT_I32, ALLOT_F32 }, NULL }, /* signs are the kernel's own affair */
+        { { ALLOT_I32, ALLOT_I32, ALLOT_U32, ALLOT_F32 },
+          "parameter x: it is an array of i32, and entry mixed has" },
+        { { ALLOT_F32, ALLOT_F32, ALLOT_U32, ALLOT_F32 }, "parameter much: it is a number of type f32" },
+        { { ALLOT_F32, ALLOT_I32, ALLOT_F32, ALLOT_F32 }, "parameter y: it is an array of f32" },
+        { { ALLOT_F32, ALLOT_I32, ALLOT_U32, ALLOT_I32 }, "parameter more: it is a number of type i32" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const allot_type *types = cases[i].types;
+        const allot_param params[] = { { .name = "x", .type = types[0], .access = ALLOT_WRITE },
+                                       { .name = "much", .type = types[1] },
+                                       { .name = "y", .type = types[2], .access = ALLOT_READ },
+                                       { .name = "more", .type = types[3] } };
+        allot_array *x = allot_array_full(executor, types[0], 4, 0),
+                    *y = allot_array_full(executor, types[2], 4, 0);
+        allot_kernel *kernel = allot_kernel_create(
+            ALLOT_KERNEL(.name = "mixed", .params = params, .param_count = 4, .opencl_source = text));
+        allot_arg much = types[1] == ALLOT_F32 ? allot_f32(1) : allot_i64(1),
+                  more = types[3] == ALLOT_F32 ? allot_f32(1) : allot_i64(1);
+        allot_future *future =
+            launch(kernel, allot_range(4), ALLOT_ARGS(allot_out(x), much, allot_in(y), more));
+        if (cases[i].words)
+            expect_refused(future, ALLOT_INVALID, cases[i].words);
+        else
+            CHECK_STATUS(finish(future), ALLOT_OK);
+        allot_kernel_release(kernel);
+        allot_array_release(x);
+        allot_array_release(y);
+    }
+}
+
 static const char numbers_text[] = "kernel void number(global uint *out) { size_t i = get_global_id(0);\n"
                                    "    out[i + 100 * get_global_id(1)] = 1 + i + 1000 * get_global_id(1); }";
 static const allot_param numbers_params[] = {
@@ -228,6 +269,7 @@ static const test_fact facts[] = {
     { "gives structs by value and local memory", gives_structs_and_local_memory },
     { "refuses arguments that do not fit, by name", refuses_arguments_that_do_not_fit },
     { "checks the program's entry before it runs", checks_the_entry_by_name },
+    { "checks what its numbers mean", checks_what_numbers_mean },
     { "counts from an offset", counts_from_an_offset },
     { "refuses offsets without meaning", refuses_offsets_without_meaning },
     { "refuses what is no program", refuses_what_is_no_program },

@@ -200,7 +200,7 @@ static void record_outcome(const al_task *task, allot_status status)
     decision->work_group_from = launch->work_group_from ? launch->work_group_from : "";
     if (launch->work_group_from)
         memcpy(decision->work_group, launch->work_group, sizeof decision->work_group);
-    more->ended_ns = al_task_now_ns(task);
+    more->ended_ns = more->ended_ns ? more->ended_ns : al_task_now_ns(task);
     decision->regret_s = regret_s(decision, seconds(more->ended_ns - more->decided_ns));
     decision->done = true;
 }

@@ -112,6 +112,8 @@ void al_arm_unlist(al_terms *terms)
 static void unlink_arming(al_terms *terms)
 {
     allot_executor *executor = terms->task->gate->executor;
+    if (terms->at_once)
+        return;
     pthread_mutex_lock(&executor->lock);
     if (terms->listed)
         al_arm_unlist(terms);
@@ -222,6 +224,14 @@ static bool link_arming(al_terms *terms)
     return cancelling;
 }
 
+/* It waits for nobody, and nobody else will let it go: what cancels everything finds it at its place, or is
+ * seen by who takes it there. */
+static bool goes_at_once(al_terms *terms)
+{
+    return !terms->after_count && atomic_load_explicit(&terms->node.waiting, memory_order_relaxed) == 1 &&
+           al_devices_known(terms->task->gate->executor);
+}
+
 static void want_rank(al_terms *terms)
 {
     const al_task *task = terms->task;
@@ -249,7 +259,8 @@ void al_arm(al_terms *terms, const allot_hints *hints)
         return;
     }
     allot_future *future = allot_hold(&terms->task->future);
-    bool cancelling = link_arming(terms);
+    terms->at_once = goes_at_once(terms);
+    bool cancelling = !terms->at_once && link_arming(terms);
     for (size_t i = 0; i < terms->after_count; i++)
         wait_for(terms, &terms->after[i], hints->after[i]);
     if (terms->deadline_ns != INT64_MAX)

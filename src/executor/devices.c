@@ -38,6 +38,13 @@ static void discover_slow(allot_executor *executor)
     memcpy(executor->devices_message, message, sizeof message);
 }
 
+/* With the lock held. */
+static void know(allot_executor *executor)
+{
+    executor->devices = AL_DEVICES_KNOWN;
+    atomic_store_explicit(&executor->devices_known, true, memory_order_release);
+}
+
 static void *search(void *of)
 {
     allot_executor *executor = of;
@@ -45,7 +52,7 @@ static void *search(void *of)
     discover_slow(executor);
     al_loading_end();
     pthread_mutex_lock(&executor->lock);
-    executor->devices = AL_DEVICES_KNOWN;
+    know(executor);
     al_terms *waiting = executor->for_devices;
     executor->for_devices = NULL;
     pthread_cond_broadcast(&executor->changed);
@@ -93,11 +100,16 @@ static void search_locked(allot_executor *executor)
     else
         snprintf(executor->devices_message, sizeof executor->devices_message,
                  "this executor uses no devices: they are left out of this build or of its options");
-    executor->devices = searching ? AL_DEVICES_SEARCHING : AL_DEVICES_KNOWN;
+    if (searching)
+        executor->devices = AL_DEVICES_SEARCHING;
+    else
+        know(executor);
 }
 
 bool al_devices_search(allot_executor *executor)
 {
+    if (al_devices_known(executor))
+        return true;
     pthread_mutex_lock(&executor->lock);
     search_locked(executor);
     bool known = executor->devices == AL_DEVICES_KNOWN;
@@ -107,6 +119,8 @@ bool al_devices_search(allot_executor *executor)
 
 bool al_devices_searching(allot_executor *executor)
 {
+    if (al_devices_known(executor))
+        return false;
     pthread_mutex_lock(&executor->lock);
     bool searching = executor->devices == AL_DEVICES_SEARCHING;
     pthread_mutex_unlock(&executor->lock);
@@ -125,6 +139,8 @@ void al_devices_wait(allot_executor *executor)
 
 bool al_devices_await(allot_executor *executor, al_terms *terms)
 {
+    if (al_devices_known(executor))
+        return false;
     pthread_mutex_lock(&executor->lock);
     search_locked(executor);
     bool waits = executor->devices != AL_DEVICES_KNOWN;

@@ -48,7 +48,8 @@ struct allot_executor {
     _Atomic bool cancelling; /* shut down with ALLOT_CANCEL_PENDING or ALLOT_KILL; set under the lock */
     al_terms *arming;        /* tasks that wait for dependencies */
     al_devices devices;
-    al_terms *for_devices; /* tasks that wait for the search */
+    _Atomic bool devices_known; /* released when `devices` comes to say so */
+    al_terms *for_devices;      /* tasks that wait for the search */
     pthread_t search;
     bool search_started;
     char devices_message[512];
@@ -81,6 +82,11 @@ static inline bool al_executor_ensure_open(allot_executor *executor, al_place *p
 bool al_devices_search(allot_executor *executor);
 /* True while the search runs. */
 bool al_devices_searching(allot_executor *executor);
+/* True once they are known; costs one load. */
+static inline bool al_devices_known(allot_executor *executor)
+{
+    return atomic_load_explicit(&executor->devices_known, memory_order_acquire);
+}
 /* Starts the search unless it was, and waits for its end. */
 void al_devices_wait(allot_executor *executor);
 /* Queues a task for the end of the search; false if it has ended. */

@@ -48,7 +48,7 @@ void al_price_begin(al_price *price, allot_executor *executor, const al_task *ta
     price->launch = launch;
     price->size = al_size_of(launch->work);
     price->page = al_book_page(&executor->book, launch->kernel->desc.name, launch->type);
-    price->now_ns = al_task_now_ns(task);
+    price->now_ns = al_terms_of(task)->at_once ? task->more->submitted_ns : al_task_now_ns(task);
     price->return_bytes = price->return_bytes_unshared = price->read_bytes = 0;
     price->read_count = 0;
     for (size_t i = 0; i < launch->arg_count; i++) {

@@ -52,6 +52,7 @@ struct al_terms {
     bool explores;
     al_terms *next, *previous; /* the executor's list of arming tasks, guarded by its lock */
     bool listed;               /* in that list */
+    bool at_once;              /* it never was: nothing was to be waited for */
     al_terms *next_for_devices;
     al_terms *next_in_journal; /* of the decision log, while it holds the task */
     size_t after_count;

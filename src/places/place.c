@@ -97,7 +97,8 @@ void al_place_discharge(al_place *place, al_task *task)
         return;
     int64_t charged_ns = atomic_load_explicit(&task->more->charged_ns, memory_order_relaxed);
     if (charged_ns && atomic_compare_exchange_strong(&task->more->charged_ns, &charged_ns, 0))
-        al_load_discharge(place->load, charged_ns, task->more->charged_workers, al_task_now_ns(task));
+        al_load_discharge(place->load, charged_ns, task->more->charged_workers,
+                          task->more->ended_ns ? task->more->ended_ns : al_task_now_ns(task));
 }
 
 void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure,

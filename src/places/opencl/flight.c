@@ -34,7 +34,7 @@ static void fill(al_opencl_flight *flight, al_task *task)
     flight->launch = (al_launch *)((unsigned char *)flight + padded(sizeof *flight));
     al_launch_copy(flight->launch, al_task_launch(task));
     al_opencl_room_pin(flight->launch);
-    flight->began_ns = al_clock_now_ns();
+    flight->began_ns = task->more->started_ns ? task->more->started_ns : al_clock_now_ns();
     flight->allowed_ns = al_opencl_health_allows(flight->self, charged_ns);
     atomic_store_explicit(&flight->claimed, false, memory_order_release); /* pairs with claiming it */
 }

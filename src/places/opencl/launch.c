@@ -55,25 +55,26 @@ static allot_status check_local_memory(const al_opencl *self, const al_launch *l
 
 /* The launch's share of an in-order queue's time: it began when it was enqueued, when its data was there, or
  * when the one before it ended. */
-static int64_t measure(const al_opencl_flight *flight)
+static int64_t measure(const al_opencl_flight *flight, int64_t now_ns)
 {
-    int64_t now_ns = al_clock_now_ns();
     int64_t before_ns = atomic_exchange_explicit(&flight->self->ended_ns, now_ns, memory_order_relaxed);
     int64_t ready_ns = flight->sent_ns > flight->enqueued_ns ? flight->sent_ns : flight->enqueued_ns;
     int64_t began_ns = before_ns > ready_ns ? before_ns : ready_ns;
     return now_ns > began_ns ? now_ns - began_ns : 0;
 }
 
-static void complete(al_opencl_flight *flight, cl_int code, int64_t ran_ns)
+static void complete(al_opencl_flight *flight, cl_int code, int64_t ran_ns, int64_t now_ns)
 {
     al_opencl *self = flight->self;
     al_launch *launch = flight->launch;
     al_failure failure = { 0 };
     allot_status status = ALLOT_OK;
     launch->ran_ns = ran_ns;
-    if (code == CL_COMPLETE)
+    if (code == CL_COMPLETE) {
         al_launch_publish(launch, &self->memory.base);
-    else
+        if (!launch->kernel->reduces) /* else that may have taken a while */
+            flight->task->more->ended_ns = now_ns;
+    } else
         status =
             al_failure_set(&failure, ALLOT_DEVICE, "%s ended with %s (%d) on %s", launch->kernel->desc.name,
                            al_opencl_error_name(code), (int)code, self->device.name);
@@ -83,13 +84,13 @@ static void complete(al_opencl_flight *flight, cl_int code, int64_t ran_ns)
 
 void al_opencl_launch_over(al_opencl_flight *flight, cl_int code)
 {
-    int64_t ran_ns = measure(flight);
+    int64_t now_ns = al_clock_now_ns(), ran_ns = measure(flight, now_ns);
     al_opencl_pick_end(&flight->self->programs, flight->program, &flight->trial,
                        code == CL_COMPLETE ? ran_ns : -1);
     al_opencl_programs_put(&flight->self->programs, flight->program,
                            code == CL_COMPLETE && !flight->warm ? &flight->shape : NULL);
     if (al_opencl_flight_claim(flight))
-        complete(flight, code < 0 ? code : CL_COMPLETE, ran_ns);
+        complete(flight, code < 0 ? code : CL_COMPLETE, ran_ns, now_ns);
     al_opencl_flight_release(flight);
 }
 

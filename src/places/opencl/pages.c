@@ -36,18 +36,34 @@ cl_int al_opencl_pages_announce(al_opencl_device *device, cl_mem buffer, size_t 
     return CL_SUCCESS;
 }
 
+static cl_int await(cl_event event)
+{
+    cl_int code = clWaitForEvents(1, &event), state = CL_COMPLETE;
+    if (code == CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST &&
+        clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL) == CL_SUCCESS &&
+        state < CL_COMPLETE)
+        code = state;
+    return code;
+}
+
+/* Both are with the driver before the first is waited for: its thread is woken once. */
 cl_int al_opencl_pages_reveal(al_opencl_device *device, cl_mem buffer, size_t begin, size_t end,
                               const char **call)
 {
-    cl_int code;
+    cl_int code, unmapped;
+    cl_event mapped;
     *call = "clEnqueueMapBuffer";
-    void *at = clEnqueueMapBuffer(device->download, buffer, CL_TRUE, CL_MAP_READ, begin, end - begin, 0, NULL,
-                                  NULL, &code);
+    void *at = clEnqueueMapBuffer(device->download, buffer, CL_FALSE, CL_MAP_READ, begin, end - begin, 0,
+                                  NULL, &mapped, &code);
     if (code != CL_SUCCESS)
         return code;
+    unmapped = unmap(device->download, buffer, at, NULL, NULL);
+    code = await(mapped);
+    clReleaseEvent(mapped);
+    if (code != CL_SUCCESS || unmapped == CL_SUCCESS)
+        return code;
     *call = "clEnqueueUnmapMemObject";
-    code = unmap(device->download, buffer, at, NULL, NULL);
-    return code == CL_SUCCESS ? clFlush(device->download) : code;
+    return unmapped;
 }
 
 /* ---- The trial ----

@@ -63,6 +63,8 @@ void al_opencl_programs_fini(al_opencl_programs *programs);
 
 /* Looks what earlier runs found out. */
 void al_opencl_programs_recall(al_opencl_programs *programs);
+/* Remembers that something computes wrongly here. */
+void al_opencl_programs_add_wrong(al_opencl_programs *programs, const char *what);
 /* Which kernels compute wrongly here, as far as is known, in words. */
 void al_opencl_programs_tell_wrong(al_opencl_programs *programs, char *text, size_t size);
 

@@ -89,6 +89,17 @@ static size_t scalar_bytes(const char *name, size_t length)
     return 0;
 }
 
+/* False for whole numbers that would be read as floating ones, or the reverse. Numbers of 16 bits may be
+ * both: devices without arithmetic on halves take them as they lie in memory. */
+static bool is_alike(const char *name, size_t length, allot_type type)
+{
+    static const char *const floating[] = { "float", "double", "float2", "double2" };
+    bool found = false;
+    for (size_t i = 0; i < sizeof floating / sizeof floating[0]; i++)
+        found = found || (strlen(floating[i]) == length && memcmp(floating[i], name, length) == 0);
+    return allot_type_size(type) == 2 || !scalar_bytes(name, length) || found == (type >= ALLOT_F16);
+}
+
 typedef struct checker {
     cl_kernel entry;
     const allot_kernel *kernel;
@@ -108,8 +119,16 @@ static allot_status refuse(const checker *check, const char *what, const char *h
                           check->kernel->desc.opencl_entry, has);
 }
 
-/* An array of scalars may be taken as vectors ("float4*"): only another scalar of another size is surely
- * wrong. */
+static allot_status refuse_type(const checker *check, const char *what, allot_type type,
+                                const char *type_name)
+{
+    char is[40];
+    snprintf(is, sizeof is, "it is %s%s", what, allot_type_name(type));
+    return refuse(check, is, type_name);
+}
+
+/* An array of scalars may be taken as vectors ("float4*"): only a scalar of another size, or one that is not
+ * alike, is surely wrong. */
 static allot_status check_array(const checker *check, cl_kernel_arg_address_qualifier where,
                                 const char *type_name, allot_type type)
 {
@@ -123,7 +142,7 @@ static allot_status check_array(const checker *check, cl_kernel_arg_address_qual
     if (bytes && bytes != allot_type_size(type) &&
         !(complex_as_scalars && bytes * 2 == allot_type_size(type)))
         return refuse(check, "its elements have another size", type_name);
-    return ALLOT_OK;
+    return is_alike(type_name, length, type) ? ALLOT_OK : refuse_type(check, "an array of ", type, type_name);
 }
 
 static allot_status check_scalar(const checker *check, cl_kernel_arg_address_qualifier where,
@@ -134,7 +153,9 @@ static allot_status check_scalar(const checker *check, cl_kernel_arg_address_qua
     size_t bytes = scalar_bytes(type_name, strlen(type_name));
     if (bytes && bytes != allot_type_size(type))
         return refuse(check, "it is a scalar of another size", type_name);
-    return ALLOT_OK;
+    return is_alike(type_name, strlen(type_name), type)
+               ? ALLOT_OK
+               : refuse_type(check, "a number of type ", type, type_name);
 }
 
 static allot_status check_local(const checker *check, cl_kernel_arg_address_qualifier where,
