@@ -16,7 +16,7 @@ static const bench_answerer answerers[] = {
     { NULL, NULL, NULL },
 };
 
-/* The last number is how many tiles or places, where a question ends in one. */
+/* The last number is how many tiles, places or nodes of nine places each, where a question ends in one. */
 #define REAL      "allot oracle dmda auto_tune random always_thread always_opencl:0"
 #define SIMULATED "allot oracle dmda auto_tune random always_cpu always_dsp always_gpu"
 #define LEARNING  "allot dmda auto_tune"
@@ -34,6 +34,9 @@ static const bench_asked questions[] = {
     { "decision_ns", "_64", "allot dmda", 2, 64, false },
     { "decision_ns", "_512", "allot", 2, 512, false },
     { "decision_ns", "_8192", "allot", 2, 8192, false },
+    { "decision_ns_nodes", "_1", "allot", 2, 1, false },
+    { "decision_ns_nodes", "_32", "allot", 2, 32, false },
+    { "decision_ns_nodes", "_1024", "allot", 2, 1024, false },
     { "graph_makespan_mirage", "_8", GRAPHS, 2, 8, false },
     { "graph_makespan_mirage", "_16", GRAPHS, 2, 16, false },
     { "graph_makespan_mirage", "_32", GRAPHS, 2, 32, false },

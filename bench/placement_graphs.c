@@ -26,6 +26,23 @@ static bool write_machine(const char *path, int places, int classes)
     return fclose(to) == 0;
 }
 
+/* So many nodes of a processor and eight devices with memories of their own. */
+static bool write_nodes(const char *path, int nodes)
+{
+    FILE *to = fopen(path, "we");
+    if (!to)
+        return false;
+    fprintf(
+        to,
+        "{ \"name\": \"nodes\", \"nodes\": %d, \"network\": { \"bytes_per_s\": 5e10, \"latency_s\": 2e-6 },"
+        " \"classes\": [ { \"name\": \"cpu\", \"flops_per_s\": 1e10, \"bytes_per_s\": 1e11 },"
+        " { \"name\": \"gpu\", \"kind\": \"opencl\", \"count\": 8, \"flops_per_s\": 2e10, "
+        "\"bytes_per_s\": 1e12, \"launch_s\": 1e-6, \"own_memory\": true, "
+        "\"to\": { \"bytes_per_s\": 5e10 }, \"from\": { \"bytes_per_s\": 5e10 } } ] }\n",
+        nodes);
+    return fclose(to) == 0;
+}
+
 static allot_status nothing(allot_call *call, const allot_part *part)
 {
     (void)call, (void)part;
@@ -63,12 +80,14 @@ static void launch_all(bench_round *round, allot_executor *executor, size_t coun
     free(futures);
 }
 
-/* As many places as producers are asked for; all unlike up to 64. */
+/* As many nodes or places as producers are asked for; places are all unlike up to 64. */
 void placement_decision(bench_round *round)
 {
     char path[] = "/tmp/allot-bench-XXXXXX";
-    int places = bench_producers(round), file = mkstemp(path);
-    if (file < 0 || !write_machine(path, places, places <= 64 ? places : 8)) {
+    int count = bench_producers(round), file = mkstemp(path);
+    bool nodes = strstr(bench_question(round), "nodes") != NULL;
+    if (file < 0 ||
+        !(nodes ? write_nodes(path, count) : write_machine(path, count, count <= 64 ? count : 8))) {
         bench_fail(round, "no temporary file");
         return;
     }
@@ -84,11 +103,11 @@ void placement_decision(bench_round *round)
     allot_metrics before = { .size = sizeof before }, after = { .size = sizeof after };
     launch_all(round, executor, 2000);
     allot_get_metrics(executor, &before);
-    size_t count = bench_count(round, LAUNCHES) / 64 * 64;
-    launch_all(round, executor, count);
+    size_t launches = bench_count(round, LAUNCHES) / 64 * 64;
+    launch_all(round, executor, launches);
     allot_get_metrics(executor, &after);
     allot_close(executor);
-    bench_record(round, "", (double)(after.deciding_ns - before.deciding_ns) / (double)count);
+    bench_record(round, "", (double)(after.deciding_ns - before.deciding_ns) / (double)launches);
 }
 
 /* ---- Graphs ---- */
@@ -125,10 +144,12 @@ static bool read_all(const char *line, char *text, size_t size)
 }
 
 /* Cholesky of as many tiles as producers are asked for, on the machine that the question's end names: the
- * last of three runs, so that kernels are known, as a ratio to what no schedule can beat. */
+ * last of three runs, so that kernels are known, as a ratio to what no schedule can beat. Each round has
+ * other noise, the same for all systems. */
 void placement_makespan(bench_round *round)
 {
     static char json[1 << 16];
+    static unsigned seed;
     char command[4096], line[5000];
     const char *machine = strstr(bench_question(round), "sirocco") ? "sirocco" : "mirage";
     const char *policy = strcmp(bench_system(round), "allot") != 0 ? bench_system(round) : "heft";
@@ -137,10 +158,10 @@ void placement_makespan(bench_round *round)
         return;
     }
     snprintf(line, sizeof line,
-             "ALLOT_MODEL=off '%s' simulate --json --repeat 3 --policy %s --tiles %d '%s/%s.json' "
+             "ALLOT_MODEL=off '%s' simulate --json --repeat 3 --seed %u --policy %s --tiles %d '%s/%s.json' "
              "'%s/../workloads/cholesky.json'",
-             command, policy, bench_quick(round) ? 4 : bench_producers(round), PLACEMENT_MACHINES, machine,
-             PLACEMENT_MACHINES);
+             command, ++seed, policy, bench_quick(round) ? 4 : bench_producers(round), PLACEMENT_MACHINES,
+             machine, PLACEMENT_MACHINES);
     if (!read_all(line, json, sizeof json) || number_of(json, "failed") != 0 ||
         !(number_of(json, "ratio") >= 0.5))
         bench_fail(round, "allot simulate failed: %.300s", json);
