@@ -1,5 +1,6 @@
 /* Programs built in the background, while another place runs the first launches. What holds a build up here
  * is the kernel's self-test, which is a part of it: its C variant waits at a gate. */
+#include "opencl_layer/layer.h"
 #include "support.h"
 #include <allot/policy.h>
 #include <string.h>
@@ -10,6 +11,7 @@ enum {
 };
 
 static test_gate gate;
+static const opencl_layer *layer; /* NULL: this loader takes none */
 
 static allot_status plus_one(allot_call *call, const allot_part *part)
 {
@@ -231,6 +233,30 @@ static void failure_is_remembered(void)
     end(&it);
 }
 
+/* The device was out of something: that says nothing about the text, which is built once more. */
+static void passing_failures_are_not(void)
+{
+    static const char *const calls[] = { "clCreateProgramWithSource", "clBuildProgram",     "clCreateKernel",
+                                         "clCreateCommandQueue",      "clCreateBuffer",     "clSetKernelArg",
+                                         "clEnqueueNDRangeKernel",    "clEnqueueReadBuffer" };
+    for (size_t i = 0; layer && i < sizeof calls / sizeof *calls; i++) {
+        fixture it;
+        char reason[256];
+        begin(&it, TEXT);
+        layer->reset();
+        layer->fail(calls[i], 1, CL_OUT_OF_RESOURCES);
+        gate_open(&gate);
+        while (run(&it, reason) != ALLOT_OPENCL)
+            CHECK(strcmp(reason, "compiling in the background") == 0);
+        CU_ASSERT_EQUAL(layer->injected(), 1);
+        CHECK(all_are(it.y, N, 3));
+        layer->reset();
+        end(&it);
+        CHECK(layer->live(LAYER_KINDS) == 0);
+        CHECK(layer->misuses() == 0);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const test_fact facts[] = {
@@ -240,8 +266,12 @@ int main(int argc, char **argv)
         { "closing right after a build has begun neither hangs nor leaks", closing_right_away_is_fine },
         { "who asks for the device waits for the program, which is built once", who_asks_for_it_waits },
         { "a program that does not build is remembered, and decisions say why", failure_is_remembered },
+        { "a build that fails for want of something is begun anew, and no launch knows",
+          passing_failures_are_not },
         { NULL, NULL },
     };
+    setenv("OPENCL_LAYERS", TEST_BINARY_DIR "/tests/libopencl_layer.so", 0);
+    layer = opencl_layer_find();
     setenv("ALLOT_PROGRAMS", "off", 1);
     unsetenv("ALLOT_SELFTEST");
     setenv("TEST_WATCHDOG_S", "120", 0);

@@ -28,7 +28,7 @@ typedef struct al_more {
      * owner: the task may be ended by somebody else while it is decided, and then has no outcome there. */
     allot_decision *_Atomic decision;
     int64_t submitted_ns, decided_ns, started_ns; /* 0 unless it is traced or decided, as the next */
-    int64_t ended_ns; /* its place may say so before it completes it with ALLOT_OK */
+    int64_t ended_ns;           /* its place may say so before it completes it with ALLOT_OK */
     _Atomic int64_t charged_ns; /* what its place's load carries for it; 0 once it has been taken off */
     int charged_workers;        /* of the load, that it is expected to keep busy */
     uint32_t begun_before;      /* launches that had begun on that load when it was charged */

@@ -49,7 +49,7 @@ struct allot_executor {
     al_terms *arming;        /* tasks that wait for dependencies */
     al_devices devices;
     _Atomic bool devices_known; /* released when `devices` comes to say so */
-    al_terms *for_devices; /* tasks that wait for the search */
+    al_terms *for_devices;      /* tasks that wait for the search */
     pthread_t search;
     bool search_started;
     char devices_message[512];
