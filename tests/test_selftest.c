@@ -78,12 +78,12 @@ static void end(fixture *it)
     CHECK_STATUS(allot_close(it->executor), ALLOT_OK);
 }
 
-/* Done, and still to be released. */
+/* Done, and still to be released. There may be more devices than the first one, which is that asked for. */
 static allot_future *launch(fixture *it, allot_kernel *kernel, allot_kind kind)
 {
     allot_future *future =
         allot_launch(it->executor, kernel, allot_range(N), ALLOT_ARGS(allot_in(it->x), allot_out(it->y)),
-                     ALLOT_HINTS(.place = kind));
+                     ALLOT_HINTS(.place = kind, .place_id = kind == ALLOT_OPENCL ? "opencl:0" : NULL));
     CHECK_STATUS(allot_wait(future, 60 * SECOND), ALLOT_OK);
     return future;
 }
@@ -161,9 +161,8 @@ static void what_is_wrong_runs_elsewhere(void)
     allot_future *second = launch(&it, kernel, ALLOT_ANYWHERE);
     const allot_decision *decision = allot_future_decision(second);
     CHECK_STATUS(allot_future_status(second), ALLOT_OK);
-    CU_ASSERT_STRING_EQUAL(decision->retried_on, "");
     for (size_t i = 0; i < decision->candidate_count; i++)
-        if (decision->candidates[i].kind == ALLOT_OPENCL)
+        if (strcmp(decision->candidates[i].place, "opencl:0") == 0)
             expect_text(decision->candidates[i].reason, "computes wrongly");
     allot_release(second);
     allot_kernel_release(kernel);

@@ -179,7 +179,11 @@ typedef const char *(*allot_check_function)(allot_type type, allot_ndrange range
  * get_global_linear_id, get_num_groups or get_group_id: then it is never cut. Its work-groups have one of a
  * few standard sizes; launches that happen anyway try others, if no result can depend on them (a text of its
  * own, without local memory, a barrier or a word about its group), and the fastest is kept, with the programs
- * on disk too. ALLOT_TUNE=off leaves that out; a deterministic launch has the standard size. */
+ * on disk too. ALLOT_TUNE=off leaves that out; a deterministic launch has the standard size.
+ *
+ * Before the first launch the entry's own arguments (clGetKernelArgInfo, of programs that keep them) are
+ * compared with the parameters: how many, arrays or numbers or local memory, how large, whole numbers (with
+ * or without sign) or floating ones. What does not fit is ALLOT_INVALID, and its name is in the message. */
 /* ---- Programs on disk ----
  * What a device's driver built from a text or a SPIR-V module is kept when the executor is closed, in
  * ~/.cache/allot/programs, and taken from there by later processes instead of being compiled: by text,

@@ -104,7 +104,8 @@ typedef struct allot_hints {
      * worker processes or an executor of their own do isolated kernels good. Drivers that start a linker
      * cannot build in workers with no_exec.
      *
-     * Not for ranges with an offset, specialisation constants and structs above 16 bytes. In records its name
+     * No self-test is made in a worker (allot_kernel_desc.selftest). Not for ranges with an offset,
+     * specialisation constants and structs above 16 bytes. In records its name
      * is followed by " (isolated)".
      *
      * Refused with ALLOT_UNSUPPORTED where `place` or `place_id` ask for another place, and for plain

@@ -5,6 +5,7 @@
 #include <allot/status.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #define AL_FAILURE_TEXT_MAX 4000 /* bytes of message or payload that are kept of a task's own */
 
@@ -16,6 +17,13 @@ typedef struct al_failure {
 
 /* All zero bytes are an empty failure. fini frees what it holds and empties it. */
 void al_failure_fini(al_failure *failure);
+
+/* The same where there is hardly ever anything to free. */
+static inline void al_failure_clear(al_failure *failure)
+{
+    if (__builtin_expect(failure->message || failure->payload, false))
+        al_failure_fini(failure);
+}
 
 /* Sets the message, printf-like, in place of an earlier one; returns `status`, so that callers can return it.
  * A failure of NULL is fine: the text is dropped. Compilers' logs may be long: nothing is cut here. */

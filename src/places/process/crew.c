@@ -20,13 +20,12 @@
 
 /* ---- Memory ---- */
 
-/* From when the first worker has been started, which does not wait for it. */
-static void count_hungry(al_process *place)
+void al_workers_count_hungry(al_process *place)
 {
     uint64_t ignored;
-    if (!place->hungry_known)
+    if (!place->hungry_known && place->workers)
         place->hungry = al_cgroup_memory_kills(&ignored);
-    place->hungry_known = true;
+    place->hungry_known |= place->workers != NULL;
 }
 
 /* Whether the kernel has killed this one for want of memory: one more than was known of. */
@@ -154,7 +153,6 @@ allot_status al_worker_start(al_process *place, al_failure *failure)
     if (place->staff < place->worker_count)
         place->staff = place->worker_count;
     pthread_mutex_unlock(&place->lock);
-    count_hungry(place);
     if (!send_setup(place, worker) || !watch_all(place, worker)) {
         status = al_failure_set(failure, ALLOT_SYSTEM, "cannot watch a worker process: %s", strerror(errno));
         al_spawned_signal(&worker->child, SIGKILL);

@@ -135,6 +135,7 @@ static int await(al_process *place, struct epoll_event *events, int64_t until_ns
 static void sleep_until(al_process *place, int64_t until_ns, long nap_ns, bool others)
 {
     struct epoll_event events[EVENTS];
+    al_workers_count_hungry(place); /* the first time while workers start, and before a death is heard of */
     atomic_store(&place->napping, others);
     atomic_store(&place->asleep, true); /* seq_cst: pairs with al_process_attend() */
     if (arm(place))

@@ -393,6 +393,10 @@ void al_worker_refuses(al_process *place, al_worker *worker, const al_wire_messa
 /* The worker has died: fails what it was running, puts back what it had not begun, frees it. */
 void al_worker_bury(al_process *place, al_worker *worker);
 
+/* The keeper: once there are workers, notes how many processes the kernel had killed for want of memory
+ * before any of them. Reads files, once. */
+void al_workers_count_hungry(al_process *place);
+
 /* ---- shift.c: the keeper, with no lock held but where said ---- */
 
 /* It has said something on its standard error. */

@@ -12,7 +12,7 @@ static inline allot_status call_branch(const allot_branch *branch, const char *p
                         .out_size = branch->out_size };
     allot_status status = branch->function(&call, branch->in, branch->out);
     if (__builtin_expect(status == ALLOT_OK, true))
-        al_failure_fini(&call.failure);
+        al_failure_clear(&call.failure);
     else
         *failure = call.failure;
     return status;

@@ -49,7 +49,7 @@ static allot_status call_body(loop *self, unsigned member, const allot_block *bl
     allot_status status = self->job->run(&call, block, member, self->job->of);
     al_task_here = outer;
     if (__builtin_expect(status == ALLOT_OK, true)) {
-        al_failure_fini(&call.failure);
+        al_failure_clear(&call.failure);
         return status;
     }
     int none = ALLOT_OK;
