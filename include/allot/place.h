@@ -157,6 +157,7 @@ typedef struct allot_place_info {
     bool shares_cpus;         /* runs on the CPUs that the thread place uses */
     bool shares_memory;       /* works on the host's pages: no copies */
     bool has_f64;             /* can compute in double precision */
+    int numa_node; /* memory node that a device is near, as the kernel numbers them; -1: unknown, or all */
 } allot_place_info;
 
 /* Finds every place, devices too (waits for that search: its first time in a process costs tens to hundreds

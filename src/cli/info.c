@@ -74,13 +74,14 @@ static json_t *topology_json(const allot_topology *t)
 
 static json_t *place_json(const allot_place_info *p)
 {
-    return json_pack("{so so so so so so si so so sb sb sb}", "id", al_json_text(p->id), "kind",
+    return json_pack("{so so so so so so si so so sb sb sb so}", "id", al_json_text(p->id), "kind",
                      al_json_text(allot_kind_name(p->kind)), "state",
                      al_json_text(al_place_state_text(p->state)), "name", al_json_text(p->name), "driver",
                      al_json_text(p->driver), "message", al_json_text(p->message), "workers", p->workers,
                      "memory_bytes", al_json_count(p->memory_bytes), "max_array_bytes",
                      al_json_count(p->max_array_bytes), "shares_cpus", (int)p->shares_cpus, "shares_memory",
-                     (int)p->shares_memory, "has_f64", (int)p->has_f64);
+                     (int)p->shares_memory, "has_f64", (int)p->has_f64, "numa_node",
+                     p->numa_node < 0 ? json_null() : json_integer(p->numa_node));
 }
 
 static const char *driver_state_text(allot_driver_state state)
@@ -175,8 +176,10 @@ static void print_places(const al_places *places)
         al_table_cell(table, text);
         al_table_cell(table, place->memory_bytes ? al_text_bytes(figure, (double)place->memory_bytes) : "-");
         al_table_cell(table, place->has_f64 ? "yes" : "no");
-        snprintf(text, sizeof text, "%s%s%s%s", place->name, place->driver[0] ? " (" : "", place->driver,
-                 place->driver[0] ? ")" : "");
+        int used = snprintf(text, sizeof text, "%s%s%s%s", place->name, place->driver[0] ? " (" : "",
+                            place->driver, place->driver[0] ? ")" : "");
+        if (place->numa_node >= 0 && used < (int)sizeof text)
+            snprintf(text + used, sizeof text - (size_t)used, ", near NUMA node %d", place->numa_node);
         al_table_cell(table, text);
     }
     puts("\nPlaces (a cold one starts with its first task)");

@@ -119,15 +119,16 @@ static double return_s(const al_price *price, const al_place *place)
     return bytes >= 1 ? al_class_link_s(place->alike, AL_FROM_PLACE, (uint64_t)bytes, 1) : 0;
 }
 
-/* What its reads cost more there because their node is another. */
-static double far_s(const al_price *price, const al_place *place)
+/* What its reads cost more there because their node is another: of a device the copies, which take moved_s,
+ * at most as many times longer as an access. */
+static double far_s(const al_price *price, const al_place *place, double moved_s)
 {
     const double node_bytes_per_s = 8e9; /* of one core, as the model's prior has it */
     int near = price->task->more->node;
     if (!place->node || near < 0 || near == place->node - 1)
         return 0;
     double ratio = al_distance_ratio(near, place->node - 1);
-    return (ratio - 1) * price->read_bytes / (node_bytes_per_s * place->width);
+    return (ratio - 1) * (place->memory ? moved_s : price->read_bytes / (node_bytes_per_s * place->width));
 }
 
 /* ---- A place ---- */
@@ -232,7 +233,8 @@ void al_price_of(const al_price *price, const al_place *place, al_sheet *sheet, 
     int64_t wait_ns = al_load_wait_ns(place->load, al_price_workers(price, place), price->now_ns);
     double begin_s = wait_ns ? 0 : launch_s; /* of those that queue it is hidden */
     candidate->ready_s = (double)wait_ns * 1e-9;
-    candidate->transfer_s = price->read_count ? transfer_s(price, place) + far_s(price, place) : 0;
+    candidate->transfer_s = price->read_count ? transfer_s(price, place) : 0;
+    candidate->transfer_s += far_s(price, place, candidate->transfer_s);
     candidate->return_s = price->return_bytes >= 1 ? return_s(price, place) : 0;
     candidate->usual_ratio =
         candidate->samples ? atomic_load_explicit(&place->alike->usual_ratio, memory_order_relaxed) : 0;

@@ -76,7 +76,7 @@ struct al_place {
                              DRIVER": they teach the cost model together. NULL: the id */
     al_memory *memory;    /* where this place's copies of arrays live; NULL: it works on the host's memory */
     bool shares_cpus;     /* runs on the CPUs that the thread place uses: one resource for placement */
-    int node;            /* of memory, where it computes, as the kernel numbers them, plus 1; 0: everywhere */
+    int node; /* of memory, that it is near, as the kernel numbers them, plus 1; 0: all, or unknown */
     bool only_by_name;   /* never a candidate unless the hints ask for it */
     int width;           /* how much it can do at once: configured workers, compute units. Never changes */
     double compile_s;    /* what building a kernel is known to take; 0: unknown, until one has been built */

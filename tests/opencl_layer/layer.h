@@ -50,6 +50,9 @@ typedef struct opencl_layer {
     size_t (*hanging)(void);                /* kernels that hang now */
     size_t (*live)(opencl_layer_kind kind); /* objects; LAYER_KINDS: all together */
     uint64_t (*misuses)(void);              /* of objects that had been released */
+    /* Devices say from now on where they are on PCI, when asked so: "khr", "nv", "nv without a domain",
+     * "amd"; NULL: what the driver says. From one thread, beside which nobody asks. */
+    void (*put_on_pci)(const char *way, unsigned domain, unsigned bus, unsigned device, unsigned function);
 } opencl_layer;
 
 /* The layer in this process; NULL: the loader knows none. Loads the OpenCL drivers. */

@@ -1,6 +1,7 @@
 #include "places/opencl/device.h"
 #include "places/opencl/error.h"
 #include "places/opencl/icd.h"
+#include "places/opencl/locality.h"
 #include "places/opencl/pages.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,7 @@ void al_opencl_device_describe(al_opencl_device *device, cl_platform_id platform
     /* llvmpipe says that it is a CPU too; a simulator says that it is everything. */
     device->on_cpu = (type & CL_DEVICE_TYPE_CPU) != 0;
     device->unified = device->unified || device->on_cpu;
+    device->node = device->on_cpu ? -1 : al_opencl_node_of(id);
     atomic_init(&device->shares_pages, device->unified);
     device->has_f64 = has_extension(id, "cl_khr_fp64");
     device->has_f16 = has_extension(id, "cl_khr_fp16");

@@ -19,6 +19,7 @@ typedef struct al_opencl_device {
     cl_platform_id platform;
     char name[128], driver[128];
     bool is_part; /* of a device: released with its place */
+    int node;     /* of memory, that it is near; -1: unknown, and for what runs on the CPUs */
     bool on_cpu;  /* its kernels run on the host's CPUs */
     bool unified; /* it may be able to work on the host's pages */
     bool has_f64, has_f16;

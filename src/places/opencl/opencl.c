@@ -33,6 +33,7 @@ static void describe(const al_place *place, allot_place_info *info)
                               ? device->shares_pages
                               : device->unified;
     info->has_f64 = device->has_f64;
+    info->numa_node = device->node;
     al_opencl_programs_tell_wrong(&((al_opencl *)place)->programs, info->message, sizeof info->message);
 }
 
@@ -569,6 +570,7 @@ al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, al_opencl_w
     self->place.memory = &self->memory.base;
     self->place.shares_cpus = self->device.on_cpu;
     self->place.width = (int)self->device.compute_units;
+    self->place.node = self->device.node + 1;
     self->place.prepare = al_opencl_ahead_prepare;
     atomic_init(&self->place.workers, self->device.compute_units);
     return &self->place;
