@@ -7,7 +7,7 @@ page=$top/docs/conformance.md
 
 # "file.c: ROW words" or "file.c: words", one a line: what the last column of each row names.
 named() {
-    awk -F' *[|] *' '/^\| [A-IPT][0-9]/ { count = split($5, items, "; "); for (i = 1; i <= count; i++) if (items[i] ~ /^[a-z_]+\.c/) print items[i] }' "$page"
+    awk -F' *[|] *' '/^\| [A-ILOPT][0-9]/ { count = split($5, items, "; "); for (i = 1; i <= count; i++) if (items[i] ~ /^[a-z_]+\.c/) print items[i] }' "$page"
 }
 
 # A fact of the file that begins with the same row, or the same words.
