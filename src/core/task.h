@@ -212,10 +212,6 @@ void al_task_drop(al_task *task);
  * or ALLOT_DEADLINE. Call with no lock held. */
 void al_task_complete(al_task *task, allot_status status, al_failure *failure);
 
-/* The task whose code runs in this thread; NULL outside. Places set it around launches; al_task_call does it
- * itself. */
-extern _Thread_local al_task *al_task_here __attribute__((tls_model("initial-exec")));
-
 /* The same for a small task that the caller holds beside its owner. `number`: of this thread's lane. */
 static inline void al_task_complete_small(al_task *task, unsigned number, allot_status status,
                                           al_failure *failure)
@@ -229,6 +225,10 @@ static inline void al_task_complete_small(al_task *task, unsigned number, allot_
     else
         al_task_complete(task, status, failure);
 }
+
+/* The task whose code runs in this thread; NULL outside. Places set it around launches; al_task_call does it
+ * itself. */
+extern _Thread_local al_task *al_task_here __attribute__((tls_model("initial-exec")));
 
 /* Calls a plain function task's function in this thread and returns its status: what inline and thread places
  * do with one that they started. `call` receives what it said. */

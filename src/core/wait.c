@@ -200,8 +200,6 @@ static bool wait_outside(allot_future *future, int64_t deadline_ns)
 static bool wait_helping(allot_future *future, int64_t deadline_ns)
 {
     al_helper *helper = al_helper_here;
-    if (helper->reclaim(helper, future))
-        return true;
     do {
         if (al_future_state_is_done(al_future_state_of(future)))
             return true;
@@ -213,7 +211,7 @@ static bool wait_helping(allot_future *future, int64_t deadline_ns)
 
 static allot_status wait_one(allot_future *future, int64_t timeout_ns, int64_t deadline_ns)
 {
-    if (al_future_state_is_done(al_future_state_of(future)))
+    if (al_future_done_here(future, timeout_ns))
         return ALLOT_OK;
     if (al_forked())
         return ALLOT_FORKED;
@@ -229,7 +227,7 @@ allot_status allot_wait(allot_future *future, int64_t timeout_ns)
 {
     if (!future)
         return ALLOT_INVALID;
-    if (al_future_done_here(future, timeout_ns))
+    if (al_future_state_is_done(al_future_state_of(future)))
         return ALLOT_OK;
     return wait_one(future, timeout_ns, al_clock_deadline_ns(timeout_ns));
 }

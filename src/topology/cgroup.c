@@ -116,35 +116,44 @@ static const char *path_below(const cgroup_mount *mount, const char *group)
     return strncmp(group + length, "/..", 3) == 0 ? "" : group + length;
 }
 
-/* The quota of one group in CPUs; 0: none, as for a group that has no such file (the root has none). */
-static double quota_of(const char *folder)
+/* What one group's file says; 0: nothing, as for a group that has no such file (the root has none). */
+typedef double group_figure(const char *folder, const char *file);
+
+static double least_up_from(const cgroup_mount *mount, const char *group, group_figure *of, const char *file)
 {
-    char path[2 * PATH_MAX + 16];
-    snprintf(path, sizeof path, "%s/cpu.max", folder);
-    FILE *file = fopen(path, "re");
+    char folder[2 * PATH_MAX];
+    snprintf(folder, sizeof folder, "%s%s", mount->point, path_below(mount, group));
+    size_t top = strlen(mount->point);
+    double least = 0;
+    for (;;) {
+        double figure = of(folder, file);
+        if (figure > 0 && (least == 0 || figure < least))
+            least = figure;
+        char *last = strrchr(folder, '/');
+        if (strlen(folder) <= top || !last)
+            return least;
+        *last = '\0';
+    }
+}
+
+static FILE *open_in(const char *folder, const char *file)
+{
+    char path[2 * PATH_MAX + 40];
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    return fopen(path, "re");
+}
+
+/* ---- CPUs ---- */
+
+static double quota_of(const char *folder, const char *name)
+{
+    FILE *file = open_in(folder, name);
     if (!file)
         return 0;
     double quota_us = 0, period_us = 0;
     bool limited = fscanf(file, "%lf %lf", &quota_us, &period_us) == 2 && quota_us > 0 && period_us > 0;
     fclose(file);
     return limited ? quota_us / period_us : 0;
-}
-
-static double quota_up_from(const cgroup_mount *mount, const char *below)
-{
-    char folder[2 * PATH_MAX];
-    snprintf(folder, sizeof folder, "%s%s", mount->point, below);
-    size_t top = strlen(mount->point);
-    double least = 0;
-    for (;;) {
-        double quota = quota_of(folder);
-        if (quota > 0 && (least == 0 || quota < least))
-            least = quota;
-        char *last = strrchr(folder, '/');
-        if (strlen(folder) <= top || !last)
-            return least;
-        *last = '\0';
-    }
 }
 
 static double quota_from(FILE *mountinfo, FILE *self_cgroup)
@@ -154,7 +163,7 @@ static double quota_from(FILE *mountinfo, FILE *self_cgroup)
     if (!mountinfo || !self_cgroup || !find_mount(mountinfo, NULL, &mount) ||
         !find_group(self_cgroup, NULL, group))
         return 0;
-    return quota_up_from(&mount, path_below(&mount, group));
+    return least_up_from(&mount, group, quota_of, "cpu.max");
 }
 
 /* ---- Memory ---- */
@@ -162,9 +171,8 @@ static double quota_from(FILE *mountinfo, FILE *self_cgroup)
 /* The number behind a word (NULL: the first of all) in a file of the folder. False if there is none. */
 static bool read_number(const char *folder, const char *name, const char *word, uint64_t *number)
 {
-    char path[2 * PATH_MAX + 40], key[64];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "re");
+    char key[64];
+    FILE *file = open_in(folder, name);
     bool found = false;
     if (!file)
         return false;
@@ -176,17 +184,10 @@ static bool read_number(const char *folder, const char *name, const char *word, 
     return found;
 }
 
-static uint64_t limit_up_from(char *folder, size_t top, const char *name)
+static double limit_of(const char *folder, const char *name)
 {
-    uint64_t least = NO_LIMIT, limit;
-    for (;;) {
-        if (read_number(folder, name, NULL, &limit) && limit < least)
-            least = limit;
-        char *last = strrchr(folder, '/');
-        if (strlen(folder) <= top || !last)
-            return least == NO_LIMIT ? 0 : least;
-        *last = '\0';
-    }
+    uint64_t limit;
+    return read_number(folder, name, NULL, &limit) && limit < NO_LIMIT ? (double)limit : 0;
 }
 
 /* Where memory is counted: in version 1 where that has the controller, else in version 2. */
@@ -210,7 +211,7 @@ static int64_t kills_from(FILE *mountinfo, FILE *self_cgroup, uint64_t *limit_by
     if (!read_number(folder, controller ? "memory.oom_control" : "memory.events", "oom_kill", &kills))
         return -1;
     *limit_bytes =
-        limit_up_from(folder, strlen(mount.point), controller ? "memory.limit_in_bytes" : "memory.max");
+        (uint64_t)least_up_from(&mount, group, limit_of, controller ? "memory.limit_in_bytes" : "memory.max");
     return (int64_t)kills;
 }
 

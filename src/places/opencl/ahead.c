@@ -22,36 +22,32 @@ static void *build(void *of)
 }
 
 /* With the place's lock held. The thread before this one is through. */
-static bool start(al_opencl *self, allot_kernel *kernel, allot_type type)
+static void start(al_opencl *self, const al_launch *launch)
 {
     al_opencl_ahead *ahead = &self->ahead;
-    if (ahead->started)
-        pthread_join(ahead->thread, NULL);
-    ahead->started = false;
-    if (!al_loading_begin())
-        return false;
-    ahead->kernel = kernel;
-    ahead->type = type;
+    al_opencl_ahead_join(self);
+    ahead->kernel = al_kernel_copy(launch->kernel);
+    if (!ahead->kernel || !al_loading_begin()) {
+        allot_kernel_release(ahead->kernel);
+        return;
+    }
+    ahead->type = launch->type;
     ahead->until_ns = al_clock_deadline_ns(self->watchdog_ns);
     ahead->started = ahead->building = al_thread_start(&ahead->thread, "allot-build", build, self) == 0;
-    if (!ahead->started)
+    if (!ahead->started) {
         al_loading_end();
-    return ahead->started;
+        allot_kernel_release(ahead->kernel);
+    }
 }
 
 /* True if something is being built. */
 static bool begin(al_opencl *self, const al_launch *launch)
 {
-    allot_kernel *kernel = al_kernel_copy(launch->kernel);
-    if (!kernel)
-        return false;
     pthread_mutex_lock(&self->lock);
-    bool may = !self->ahead.building && !self->ahead.probing && !self->closing && !self->probe_ns;
-    bool begun = may && start(self, kernel, launch->type);
+    if (!self->ahead.building && !self->ahead.probing && !self->closing && !self->probe_ns)
+        start(self, launch);
     bool building = self->ahead.building;
     pthread_mutex_unlock(&self->lock);
-    if (!begun)
-        allot_kernel_release(kernel);
     return building;
 }
 

@@ -116,11 +116,11 @@ static void work_static(loop *self, unsigned member, size_t preferred)
 {
     for (size_t i = 0; i < self->shares && self->shares <= 64; i++) {
         size_t share = (preferred + i) % self->shares;
-        int64_t start_ns = member ? 0 : al_clock_now_ns();
         if (!claim(self, share))
             continue;
+        int64_t start_ns = member || self->share_ns ? 0 : al_clock_now_ns();
         run_items(self, member, share_start(self, share), share_start(self, share + 1));
-        if (start_ns && !self->share_ns)
+        if (start_ns)
             self->share_ns = al_clock_now_ns() - start_ns;
     }
     size_t share;
