@@ -59,6 +59,7 @@ static void take_descriptor(struct msghdr *record, int *fd)
     }
 }
 
+/* Who ends with mail unread resets the connection; the kernel tells that once, before what it sent last. */
 al_wire_result al_wire_receive(int socket, al_wire_message *message, int *fd, bool wait)
 {
     struct iovec part = { message, sizeof *message };
@@ -72,7 +73,7 @@ al_wire_result al_wire_receive(int socket, al_wire_message *message, int *fd, bo
     ssize_t got;
     do
         got = recvmsg(socket, &record, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-    while (got < 0 && errno == EINTR);
+    while (got < 0 && (errno == EINTR || errno == ECONNRESET));
     if (got < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK ? AL_WIRE_EMPTY : AL_WIRE_END;
     take_descriptor(&record, fd);
