@@ -5,7 +5,8 @@
 
 place_rig contract_rig;
 
-#define SLOW_ROUNDS 100000000u /* some tenths of a second on any device of today */
+#define SLOW_ROUNDS      100000000u /* some tenths of a second on any device of today */
+#define SIMULATED_ROUNDS 20000u     /* the same on oclgrind, which simulates one instruction at a time */
 
 int contract_rounds(int count)
 {
@@ -169,7 +170,8 @@ allot_future *job_running(allot_executor *executor, test_gate *gate, const allot
 {
     allot_future *future;
     if (contract_rig.device)
-        future = launch(executor, PROBE_SLOW, ALLOT_U32, allot_u32(SLOW_ROUNDS), hints);
+        future = launch(executor, PROBE_SLOW, ALLOT_U32,
+                        allot_u32(contract_rig.simulated ? SIMULATED_ROUNDS : SLOW_ROUNDS), hints);
     else if (contract_rig.launches)
         future = launch(executor, PROBE_PATIENT, ALLOT_F32, allot_u64(gate->key), hints);
     else
@@ -239,7 +241,7 @@ static size_t add_rigs(size_t count, const allot_place_info *info)
     if (info->kind == ALLOT_PROCESS)
         base.cost = 10;
     if (info->kind == ALLOT_OPENCL)
-        base.cost = 50, base.device = true;
+        base.cost = 50, base.device = true, base.simulated = strstr(info->name, "Oclgrind") != NULL;
     if (!base.device && count < RIGS_MAX)
         rigs[count++] = base;
     base.launches = true;

@@ -13,6 +13,7 @@ typedef struct place_rig {
     const char *place_id; /* NULL: the only one of its kind */
     bool launches;        /* jobs are launches of kernels, else plain functions */
     bool device;          /* runs OpenCL C alone: its code cannot wait at a gate */
+    bool simulated;       /* a device whose every instruction is simulated: thousands of times slower */
     int workers;          /* that contract_open() asks for */
     int cost;             /* divides repeat counts: 1 for threads */
     const char *machine;  /* a simulated one; NULL: this */

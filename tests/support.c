@@ -432,3 +432,15 @@ bool has_place(allot_executor *executor, allot_kind kind)
             return true;
     return false;
 }
+
+bool has_simulator(allot_executor *executor)
+{
+    allot_place_info infos[16];
+    for (size_t i = 0; i < 16; i++)
+        infos[i].size = sizeof infos[i];
+    size_t count = allot_places(executor, infos, 16);
+    for (size_t i = 0; i < count && i < 16; i++)
+        if (infos[i].kind == ALLOT_OPENCL && strstr(infos[i].name, "Oclgrind"))
+            return true;
+    return false;
+}

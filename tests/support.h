@@ -116,5 +116,8 @@ allot_status finish(allot_future *future);
 bool all_are(allot_array *array, size_t count, float expected);
 /* True if the executor has a place of that kind that is not aside. */
 bool has_place(allot_executor *executor, allot_kind kind);
+/* True if a device is oclgrind, which simulates one instruction at a time: what is to last a moment need not
+ * have many. */
+bool has_simulator(allot_executor *executor);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define TEST_SKIPPED 77
@@ -39,6 +40,14 @@ static inline const char *test_program(void)
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     path[length > 0 ? length : 0] = '\0';
     return path;
+}
+
+/* True under Valgrind, which loads a library of its own into every program: what a driver compiles takes
+ * minutes there, and no spawn fails. */
+static inline bool under_valgrind(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+    return preloaded && strstr(preloaded, "vgpreload");
 }
 
 /* Says why and ends the program as skipped. */

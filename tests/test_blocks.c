@@ -23,7 +23,7 @@ static void are_as_large_as_asked(void)
                 CHECK(blocks[i][k] == i + 1);
         al_blocks_give(blocks[i]);
     }
-    CHECK(al_blocks_take(SIZE_MAX) == NULL);
+    CHECK(al_blocks_take(PTRDIFF_MAX) == NULL);
     al_blocks_give(NULL);
 }
 

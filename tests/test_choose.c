@@ -145,6 +145,35 @@ static void the_way_back_counts_once_the_host_is_known_to_read(void)
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
 }
 
+static allot_status do_nothing(allot_call *call, const allot_part *part)
+{
+    (void)call, (void)part;
+    return ALLOT_OK;
+}
+
+static void a_type_is_named_only_where_the_kernel_has_one(void)
+{
+    static const allot_param params[] = { { .name = "y", .type = ALLOT_F64, .access = ALLOT_WRITE } };
+    allot_executor *executor = open_machine(1, NULL);
+    allot_kernel *kernel = allot_kernel_create(
+        ALLOT_KERNEL(.name = "plain", .params = params, .param_count = 1, .cpu = do_nothing));
+    allot_array *x = allot_array_full(executor, ALLOT_F32, COUNT, 1),
+                *y = allot_array_full(executor, ALLOT_F32, COUNT, 1),
+                *z = allot_array_full(executor, ALLOT_F64, COUNT, 1);
+    allot_future *futures[] = { axpy(executor, x, y, NULL), allot_launch(executor, kernel, allot_range(COUNT),
+                                                                         ALLOT_ARGS(allot_out(z)), NULL) };
+    CHECK_STATUS(allot_wait_all(futures, 2, ALLOT_FOREVER), ALLOT_OK);
+    for (int i = 0; i < 2; i++) {
+        const allot_decision *decision = allot_future_decision(futures[i]);
+        REQUIRE(decision != NULL);
+        CU_ASSERT_STRING_EQUAL(decision->type, i ? "" : "f32");
+    }
+    allot_release_all(futures, 2);
+    allot_array_release(x), allot_array_release(y), allot_array_release(z);
+    allot_kernel_release(kernel);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
 /* ---- Ranks ---- */
 
 static uint64_t number_of(const allot_future *future)
@@ -543,6 +572,7 @@ int main(int argc, char **argv)
         { "those submitted at once are spread", those_submitted_at_once_are_spread },
         { "the way back counts once the host is known to read",
           the_way_back_counts_once_the_host_is_known_to_read },
+        { "a type is named only where the kernel has one", a_type_is_named_only_where_the_kernel_has_one },
         { "those with more behind them go first", those_with_more_behind_them_go_first },
         { "those of higher priority are decided first", those_of_higher_priority_are_decided_first },
         { "who builds nothing is thought to build nothing", who_builds_nothing_is_thought_to_build_nothing },

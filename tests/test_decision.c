@@ -159,6 +159,31 @@ static void says_that_no_place_was_possible(void)
                "  Chosen: none (no place can run it).\n");
 }
 
+static void says_how_many_the_hints_leave_out(void)
+{
+    const allot_candidate one = { .place = "opencl:0", .possible = true, .alike_count = 1 };
+    allot_decision decision = { .task = "axpy",
+                                .candidate_count = 1,
+                                .candidates = &one,
+                                .why = "asked for",
+                                .left_out = 3,
+                                .left_out_why = "the hints ask for opencl:0" };
+    const char *const expected[] = { "    3 others  no: the hints ask for opencl:0\n",
+                                     "    1 other   no: the hints ask for opencl:0\n", "asked for" };
+    for (int i = 0; i < 3; i++) {
+        char *text = NULL;
+        size_t size = 0;
+        decision.left_out = i == 1 ? 1 : i == 2 ? 0 : 3;
+        FILE *stream = open_memstream(&text, &size);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
+        al_decision_print(&decision, stream);
+        fclose(stream);
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, expected[i]));
+        CU_ASSERT((strstr(text, "other") != NULL) == (i < 2));
+        free(text);
+    }
+}
+
 static void bears_any_figures(void)
 {
     const allot_candidate odd = { .place = "thread",
@@ -192,6 +217,7 @@ int main(void)
         { "says that it did not succeed", says_that_it_did_not_succeed },
         { "says for how many alike a place stands", says_for_how_many_a_place_stands },
         { "says that no place was possible", says_that_no_place_was_possible },
+        { "says how many the hints leave out", says_how_many_the_hints_leave_out },
         { "bears any figures", bears_any_figures },
         { NULL, NULL },
     };

@@ -110,6 +110,31 @@ static void a_launch_that_waits_outside_delays_no_other(void)
     gate_destroy(&gate);
 }
 
+static void only_what_is_asked_for_is_a_candidate(void)
+{
+    allot_executor *executor = open_with(ALLOT_OPTIONS(.threads = 1, .processes = 1));
+    allot_future *by_kind = launch(executor, PROBE_SQUARE, ALLOT_HINTS(.place = ALLOT_THREAD)),
+                 *by_name = launch(executor, PROBE_SQUARE, ALLOT_HINTS(.place_id = "thread")),
+                 *free_choice = launch(executor, PROBE_SQUARE, NULL);
+    CHECK_STATUS(allot_wait(by_kind, ALLOT_FOREVER), ALLOT_OK);
+    CHECK_STATUS(allot_wait(by_name, ALLOT_FOREVER), ALLOT_OK);
+    CHECK_STATUS(allot_wait(free_choice, ALLOT_FOREVER), ALLOT_OK);
+    allot_future *const asked[] = { by_kind, by_name };
+    for (int i = 0; i < 2; i++) {
+        const allot_decision *decision = allot_future_decision(asked[i]);
+        REQUIRE(decision != NULL && decision->candidate_count == 1);
+        CHECK(decision->candidates[0].kind == ALLOT_THREAD && decision->left_out >= 1);
+        CU_ASSERT_PTR_NOT_NULL(strstr(decision->left_out_why, "the hints ask for "));
+        CU_ASSERT_STRING_EQUAL(decision->why, "asked for");
+    }
+    const allot_decision *decision = allot_future_decision(free_choice);
+    REQUIRE(decision != NULL);
+    CHECK(decision->left_out == 0 && decision->candidate_count >= 2);
+    CU_ASSERT_STRING_EQUAL(decision->left_out_why, "");
+    allot_release(by_kind), allot_release(by_name), allot_release(free_choice);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+}
+
 /* ---- memory_bytes ---- */
 
 static void a_place_with_too_little_memory_is_impossible(void)
@@ -186,6 +211,7 @@ int main(int argc, char **argv)
         { "a task that waits outside leaves its worker to others",
           a_task_that_waits_outside_leaves_its_worker_to_others },
         { "a launch that waits outside delays no other", a_launch_that_waits_outside_delays_no_other },
+        { "only what is asked for is a candidate", only_what_is_asked_for_is_a_candidate },
         { "a place with too little memory is impossible", a_place_with_too_little_memory_is_impossible },
         { "the caller's account takes the kernel's place", the_callers_account_takes_the_kernels_place },
         { "figures that make no sense are refused", figures_that_make_no_sense_are_refused },

@@ -204,6 +204,11 @@ static void a_crash_costs_the_worker_alone(void)
     char error[1000];
     allot_executor *executor = open_executor();
     const allot_hints *hints = ALLOT_HINTS(.isolate = true);
+    if (has_simulator(executor)) {
+        printf("not on oclgrind, where no kernel crashes ");
+        allot_close(executor);
+        return;
+    }
     CHECK_STATUS(run(executor,
                      TEXT("((volatile __global T *)(x[0] == 3 ? (size_t)16 : (size_t)y))[0] = 1;\n"), hints,
                      0, error, sizeof error),

@@ -504,6 +504,52 @@ static void launching_is_learned_apart_from_running(void)
     al_model_destroy(model);
 }
 
+/* A compiler that runs beside three launches is not what launches take; what many take is. */
+static void launches_that_were_held_up_are_hardly_believed(void)
+{
+    al_model *model = made();
+    al_model_entry *entry = al_model_find(model, &on_threads);
+    al_size size = al_size_of(work_of(1e6));
+    al_prediction prediction;
+    for (int i = 0; i < 20; i++)
+        al_entry_learn(entry, &size, &(al_run){ 400 * US, 0, 5 * US });
+    for (int i = 0; i < 3; i++)
+        al_entry_learn(entry, &size, &(al_run){ 400 * US, 0, 4 * MS });
+    al_entry_predict(entry, &size, &prediction);
+    CU_ASSERT_TRUE(prediction.launch_s <= 10.1 * US);
+    for (int i = 0; i < 50; i++)
+        al_entry_learn(entry, &size, &(al_run){ 400 * US, 0, 4 * MS });
+    al_entry_predict(entry, &size, &prediction);
+    CU_ASSERT_TRUE(near(prediction.launch_s, 4 * MS, 0.1));
+    for (int i = 0; i < 5; i++)
+        al_entry_learn(entry, &size, &(al_run){ 400 * US, 0, 5 * US });
+    al_entry_predict(entry, &size, &prediction);
+    CU_ASSERT_TRUE(near(prediction.launch_s, 5 * US, 0.1));
+    al_model_destroy(model);
+}
+
+/* Two of them say of a device what a hundred launches would have to. */
+static void probes_tell_what_a_class_is_like(void)
+{
+    al_model *model = made();
+    al_model_key probe = on_device, other = on_device;
+    static const char *const names[] = { AL_PROBE_PREFIX "one", AL_PROBE_PREFIX "two" };
+    al_prediction before = predict(model, &on_device, 1e8);
+    CU_ASSERT_FALSE(al_entry_class_known(al_model_find(model, &on_device)));
+    for (size_t i = 0; i < 2; i++) {
+        probe.kernel = names[i];
+        learn(model, &probe, 1e8, 50 * before.run_s, 1);
+    }
+    CU_ASSERT_TRUE(al_entry_class_known(al_model_find(model, &on_device)));
+    al_prediction after = predict(model, &on_device, 1e8);
+    CU_ASSERT_EQUAL(after.samples, 0);
+    CU_ASSERT_TRUE(after.run_s > 15 * before.run_s && after.run_s < 60 * before.run_s);
+    CU_ASSERT_TRUE(after.sigma < before.sigma);
+    other.kernel = "dot";
+    CU_ASSERT_TRUE(near(predict(model, &other, 1e8).run_s, after.run_s, 0.01));
+    al_model_destroy(model);
+}
+
 static void measured_rates_are_the_prior_of_what_did_not_run(void)
 {
     al_model *model = made();
@@ -550,6 +596,42 @@ static void sizes_asked_in_turn_get_their_own_answers(void)
             fresh = made();
         }
     al_model_destroy(fresh);
+    al_model_destroy(model);
+}
+
+/* A place that is hardly ever chosen, and an answer about it that is kept as long as its marks allow. */
+static void an_answer_kept_holds_as_long_as_its_marks_say(void)
+{
+    al_model *model = made();
+    al_model_entry *rare = al_model_find(model, &on_device), *usual = al_model_find(model, &on_threads);
+    al_size size = al_size_of(work_of(1e5));
+    al_prediction kept = { 0 }, now;
+    al_entry_marks marks = { 0 };
+    uint64_t changes = 0, asked = 0, runs = 0;
+    uint32_t draw = 20261123;
+    for (int i = 0; i < 20000; i++) {
+        draw = draw * 1664525 + 1013904223;
+        bool often = i < 100 || draw >> 16 < 20;
+        al_entry_learn(often ? rare : usual, &size, &(al_run){ MS * (1 + (draw >> 20) / 4096.0), 0, -1 });
+        runs++;
+        bool holds =
+            marks.runs && atomic_load(marks.changes) == changes && atomic_load(marks.runs) < marks.until;
+        al_entry_predict(rare, &size, &now);
+        if (!holds) {
+            marks = al_entry_marks_of(rare);
+            changes = atomic_load(marks.changes);
+            kept = now;
+            asked++;
+            CU_ASSERT_TRUE(marks.until >= runs + 32);
+        }
+        bool same = fabs(log(now.run_s / kept.run_s)) < 0.02 &&
+                    now.sigma * now.sigma <= 1.25 * kept.sigma * kept.sigma + 0.02;
+        if (!same)
+            printf("[seed 20261123, run %d: %g, not %g, by %g, not %g] ", i, now.run_s, kept.run_s, now.sigma,
+                   kept.sigma);
+        CU_ASSERT_TRUE_FATAL(same);
+    }
+    CU_ASSERT_TRUE(asked < 1000);
     al_model_destroy(model);
 }
 
@@ -687,11 +769,16 @@ int main(void)
         { "places of one class share runs but not builds", places_of_one_class_share_runs_but_not_builds },
         { "runs of another source are a hint", runs_of_another_source_are_a_hint },
         { "launching is learned apart from running", launching_is_learned_apart_from_running },
+        { "launches that something held up are hardly believed, unless many are, and quick ones at once",
+          launches_that_were_held_up_are_hardly_believed },
+        { "probes tell what a class of places is like before any kernel has run there",
+          probes_tell_what_a_class_is_like },
         { "measured rates are the prior of what did not run",
           measured_rates_are_the_prior_of_what_did_not_run },
         { "what never ran is told anew when others teach its place",
           what_never_ran_is_told_anew_when_others_teach_its_place },
         { "sizes asked in turn get their own answers", sizes_asked_in_turn_get_their_own_answers },
+        { "an answer kept holds as long as its marks say", an_answer_kept_holds_as_long_as_its_marks_say },
         { "an entry answers in no time", an_entry_answers_in_no_time },
         { "several threads may use it", several_threads_may_use_it },
         { "destroying nothing is fine", destroying_nothing_is_fine },

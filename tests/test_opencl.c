@@ -453,6 +453,39 @@ static void runs_what_has_no_parameters(void)
 }
 
 /* Also where that is of no use. */
+/* Sends `count` floats of memory that no device shares; what is known then of uploads of that many bytes. */
+static bool upload_is_known(al_place *place, allot_kernel *axpy, float *memory, size_t count)
+{
+    allot_array *x = allot_array_wrap(NOBODY, ALLOT_F32, count, memory + 1, NULL, NULL),
+                *y = allot_array_full(NOBODY, ALLOT_F32, count, 0);
+    CU_ASSERT(
+        ends(send(place, axpy, allot_range(count), ALLOT_ARGS(allot_f32(1), allot_in(x), allot_inout(y))),
+             ALLOT_OK, ""));
+    allot_array_release(x);
+    allot_array_release(y);
+    return atomic_load(al_opencl_memory_rate(&opencl(place)->memory, count * sizeof *memory)) != 0;
+}
+
+static void uploads_are_learned_by_size(void)
+{
+    enum {
+        SMALL = 64,
+        LARGE = 1 << 18
+    };
+    allot_kernel *axpy = make_axpy();
+    float *memory = calloc(LARGE + 1, sizeof *memory);
+    EACH_PLACE(place)
+    {
+        _Atomic uint64_t *large = al_opencl_memory_rate(&opencl(place)->memory, LARGE * sizeof *memory);
+        atomic_store(large, 0);
+        CU_ASSERT(upload_is_known(place, axpy, memory, SMALL));
+        CU_ASSERT(atomic_load(large) == 0 || !opencl(place)->device.shares_pages);
+        CU_ASSERT(upload_is_known(place, axpy, memory, LARGE));
+    }
+    free(memory);
+    allot_kernel_release(axpy);
+}
+
 static void copies_from_pinned_pages(void)
 {
     enum {
@@ -1134,6 +1167,7 @@ static const test_fact facts[] = {
     { "wrapped memory works at any address", wrapped_memory_works },
     { "runs what has no parameters", runs_what_has_no_parameters },
     { "copies from and to pinned pages", copies_from_pinned_pages },
+    { "what an upload takes is learned by its size", uploads_are_learned_by_size },
     { "I1 a syntax error brings the build log, once", a_syntax_error_brings_the_log },
     { "I2 what the entry takes is checked by name", what_the_entry_takes_is_checked },
     { "I3 work-groups must fit", work_groups_must_fit },

@@ -363,6 +363,10 @@ static void what_a_device_gets_wrong_is_right_in_the_end(void)
 {
     static uint32_t right[N];
     rig it;
+    if (has_simulator(executor)) {
+        printf("not on oclgrind, which reports the race that it is ");
+        return;
+    }
     allot_array *x = allot_array_new(executor, ALLOT_U32, N), *y = allot_array_new(executor, ALLOT_U32, N);
     memcpy(allot_array_map(x, ALLOT_WRITE), keys, sizeof keys);
     allot_array_unmap(x);

@@ -65,7 +65,7 @@ static allot_future *launch(size_t param_count, const char *entry, const allot_c
     const allot_arg args[] = { allot_in(x), allot_out(y), allot_u32(1) };
     allot_future *future =
         allot_launch(executor, kernel, allot_range(N), args, param_count, ALLOT_HINTS(.place = ALLOT_OPENCL));
-    CHECK_STATUS(allot_wait(future, 60 * SECOND), ALLOT_OK);
+    CHECK_STATUS(allot_wait(future, 600 * SECOND), ALLOT_OK);
     allot_array_release(x);
     allot_kernel_release(kernel);
     return future;

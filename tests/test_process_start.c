@@ -166,6 +166,10 @@ static void reports_workers_that_cannot_start(
     void) /* H14, by a program that is not there: as root no limit on processes binds */
 {
     char text[256];
+    if (under_valgrind()) {
+        printf("not under Valgrind, where no spawn fails ");
+        return;
+    }
     CU_ASSERT_EQUAL(run_with_program("/nonexistent", text, sizeof text), ALLOT_SYSTEM);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "/nonexistent: No such file or directory"));
 }

@@ -55,7 +55,8 @@ typedef enum allot_model_subject {
 typedef struct allot_model_row {
     size_t size; /* sizeof(allot_model_row), set by the caller */
     allot_model_subject subject;
-    char kernel[64];       /* "" where the subject has none */
+    char kernel[64];       /* "" where the subject has none; "allot_probe_...": the library's own, by which
+                              the pace of a new device was taken */
     char type[8];          /* "f32"; "" where the subject has none */
     char place_class[288]; /* what places alike share: "thread", "opencl:NAME, DRIVER" */
     int workers;           /* of such a place; 0 for transfers */

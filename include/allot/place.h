@@ -277,10 +277,11 @@ typedef struct allot_candidate {
 typedef struct allot_decision {
     size_t size;         /* sizeof(allot_decision) as the library knows it */
     const char *task;    /* the kernel's or the task's name */
-    const char *type;    /* "f32" */
+    const char *type;    /* "f32"; "" where all of the kernel's parameters have types of their own */
     double flops, bytes; /* the account of the work: the kernel's own, or the hints' */
     size_t candidate_count;
-    const allot_candidate *candidates; /* those of one class together, else as allot_places() lists them */
+    const allot_candidate *candidates; /* those of one class together, else as allot_places() lists them; of
+                                          hints that ask for a place or a kind only these: see left_out */
     int chosen;                        /* index of the candidate; -1: none */
     const char *why;    /* "lowest predicted cost", "explored: ...", "asked for", "the only one" */
     bool explores;      /* tried although another looked cheaper */
@@ -307,6 +308,10 @@ typedef struct allot_decision {
      * "" with no size for other runs; NULL until the task is done. */
     size_t work_group[3];
     const char *work_group_from;
+    /* Places that are no candidates since the hints ask for another place, or for places of another kind: how
+     * many, and "the hints ask for opencl:0"; 0 and "". */
+    size_t left_out;
+    const char *left_out_why;
 } allot_decision;
 
 /* The decision behind a launch. NULL for a plain function, which is not decided but goes where its hints say

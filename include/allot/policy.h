@@ -16,7 +16,7 @@ extern "C" {
 typedef struct allot_snapshot {
     size_t size;         /* sizeof(allot_snapshot), set by whoever fills it: what it lacks is 0 */
     const char *task;    /* the kernel's name */
-    const char *type;    /* "f32" */
+    const char *type;    /* "f32"; "" where all of the kernel's parameters have types of their own */
     double flops, bytes; /* the account of the work: the kernel's own, or the hints' */
     size_t candidate_count;
     const allot_candidate *candidates; /* see allot_candidate: of many places that are alike only those worth

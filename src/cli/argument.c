@@ -211,7 +211,7 @@ static bool take_local(al_argument_spec *argument, const char *at, const char *t
 static const char *take_name(al_argument_spec *argument, size_t index, const char *text)
 {
     size_t length = strcspn(text, "=:");
-    snprintf(argument->name, sizeof argument->name, "argument %zu", index);
+    snprintf(argument->name, sizeof argument->name, "arg%zu", index);
     if (text[length] != '=' || !length || length >= sizeof argument->name)
         return text;
     snprintf(argument->name, sizeof argument->name, "%.*s", (int)length, text);

@@ -17,7 +17,7 @@
     "before any of them names it in messages."
 
 typedef struct al_argument_spec {
-    char name[64];       /* "argument 2", or what the user calls it */
+    char name[64];       /* "arg2", or what the user calls it */
     allot_access access; /* of an array; 0 of all else */
     allot_type type;
     size_t rank, shape[3]; /* of an array that no file gives */

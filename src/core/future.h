@@ -82,6 +82,16 @@ static inline _Atomic uint32_t *al_future_futex(allot_future *future)
     return (_Atomic uint32_t *)&future->word + (little ? 0 : 1);
 }
 
+/* Of a future that nobody else has yet: one more reference, and its first continuation. */
+static inline void al_future_follow_new(allot_future *future, al_continuation *first)
+{
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+    first->next = NULL;
+    atomic_store_explicit(&future->continuations, first, memory_order_relaxed);
+    atomic_store_explicit(&future->word, (word | AL_FUTURE_CONTINUED) + AL_FUTURE_REFERENCE,
+                          memory_order_relaxed);
+}
+
 /* Sets a new future to PENDING with so many references. */
 static inline void al_future_init(allot_future *future, uint32_t references)
 {

@@ -120,6 +120,15 @@ static bool reduces(const allot_kernel_desc *desc)
     return any;
 }
 
+static bool has_type(const allot_kernel_desc *desc)
+{
+    bool any = desc->types != NULL;
+    for (size_t i = 0; i < desc->param_count; i++)
+        any |= desc->params[i].type == ALLOT_T &&
+               (desc->params[i].access || al_param_is_number(&desc->params[i]));
+    return any;
+}
+
 allot_kernel *allot_kernel_create(const allot_kernel_desc *desc)
 {
     static _Atomic uint64_t ids;
@@ -138,6 +147,7 @@ allot_kernel *allot_kernel_create(const allot_kernel_desc *desc)
     kernel->id = atomic_fetch_add(&ids, 1) + 1;
     kernel->splits = splits(&kernel->desc);
     kernel->reduces = reduces(&kernel->desc);
+    kernel->has_type = has_type(&kernel->desc);
     if (!kernel->desc.grain)
         kernel->desc.grain = 1;
     if (!kernel->desc.opencl_entry)

@@ -13,6 +13,7 @@ struct allot_kernel {
     allot_kernel_desc desc; /* defaults filled in; texts and params still the caller's */
     bool splits;            /* its range may be split: no parameter writes an ALLOT_WHOLE array */
     bool reduces;           /* it has an ALLOT_REDUCED parameter */
+    bool has_type;          /* T says something of it: it lists types, or a parameter is of it */
     void *owned;            /* freed with it: texts and params of a kernel that the library made itself */
 };
 

@@ -116,6 +116,7 @@ allot_kernel *al_kernel_copy(const allot_kernel *kernel)
     copy->id = kernel->id;
     copy->splits = kernel->splits;
     copy->reduces = kernel->reduces;
+    copy->has_type = kernel->has_type;
     copy->owned = room.bytes;
     return copy;
 }

@@ -89,7 +89,6 @@ void al_launch_copy(al_launch *copy, const al_launch *launch)
     size_t bytes = bytes_without_blocks(launch);
     unsigned char *block = (unsigned char *)copy + bytes;
     memcpy(copy, launch, bytes);
-    allot_kernel_hold((allot_kernel *)copy->kernel);
     for (size_t i = 0; i < copy->arg_count; i++) {
         al_argument *argument = &copy->args[i];
         argument->own = (al_accumulators){ 0 };

@@ -46,8 +46,8 @@ void al_launch_destroy(al_launch *launch);
 void al_launch_shapes(const al_launch *launch, allot_value *values);
 
 /* For a place whose foreign code may come back after the launch was given up: a launch of its own to work on.
- * The copy, in al_launch_bytes() of room, holds kernel and arrays, and has no accumulators;
- * al_launch_release_arrays(), allot_kernel_release() and the room's own end are its end. */
+ * The copy, in al_launch_bytes() of room, holds the arrays but not the kernel, and has no accumulators;
+ * al_launch_release_arrays() and the room's own end are its end. */
 size_t al_launch_bytes(const al_launch *launch);
 void al_launch_copy(al_launch *copy, const al_launch *launch);
 /* The other way: what the place found out of it. */

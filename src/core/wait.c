@@ -110,11 +110,13 @@ static bool may_spin(void)
 
 /* This thread's patience: whole again when a spin paid, halved when it did not. Waiter and worker may have
  * come to wake each other by turns, each of them asleep by the time the other one is up: this ends only if
- * one stays awake for as long as a wake takes. So that is tried now and then. */
+ * one stays awake for as long as a wake takes. So that is tried now and then, and at once where a look back
+ * says that it would have paid. */
 typedef struct patience {
     int64_t ns;
     unsigned in_vain, trial; /* spins since the last trial; after how many the next one is due */
     bool trying;
+    int64_t began_ns; /* the last one */
 } patience;
 static _Thread_local patience mine
     __attribute__((tls_model("initial-exec"))) = { .ns = SPIN_NS, .trial = TRIAL_FIRST };
@@ -136,6 +138,16 @@ static void spun(bool paid)
         mine.ns = SPIN_MOST_NS;
         mine.in_vain = 0;
     }
+}
+
+/* After a sleep: all of it, the wake too, may have taken no longer than the longest spin. */
+static void look_back(void)
+{
+    if (al_clock_now_ns() - mine.began_ns >= SPIN_MOST_NS)
+        return;
+    mine.trying = true;
+    mine.ns = SPIN_MOST_NS;
+    mine.in_vain = 0;
 }
 
 /* Instead of spinning, where that would take too long. */
@@ -160,6 +172,7 @@ static bool spin(allot_future *future, int64_t deadline_ns)
     sleep_and_collect(&collecting, future, deadline_ns);
     int64_t most_ns = collecting.count ? COLLECT_NS : mine.ns, now_ns = al_clock_now_ns(),
             end_ns = now_ns + most_ns;
+    mine.began_ns = now_ns;
     if (deadline_ns < end_ns)
         end_ns = deadline_ns;
     bool done, yielded = false;
@@ -183,6 +196,7 @@ static bool spin(allot_future *future, int64_t deadline_ns)
 /* For a thread that does not help: spins a little, then sleeps on the state word itself. */
 static bool wait_outside(allot_future *future, int64_t deadline_ns)
 {
+    mine.began_ns = 0;
     if (spin(future, deadline_ns))
         return true;
     while (al_future_flag(future, AL_FUTURE_WAITED)) {
@@ -192,6 +206,7 @@ static bool wait_outside(allot_future *future, int64_t deadline_ns)
         if (!al_future_state_is_done((allot_state)(word & AL_FUTURE_STATE_MASK)))
             al_futex_wait(al_future_futex(future), (uint32_t)word, deadline_ns, AL_FUTEX_PRIVATE);
     }
+    look_back();
     al_part_count(true);
     return true;
 }

@@ -31,7 +31,7 @@ static double fastest_s(const al_record *record)
             continue;
         first = first ? first : candidate->alike;
         several = several || candidate->alike != first; /* interned, or the class's own */
-        least_s = fmin(least_s, candidate->run_s);
+        least_s = candidate->run_s < least_s ? candidate->run_s : least_s;
     }
     return several ? least_s : 0;
 }

@@ -133,12 +133,12 @@ static al_place *choose(al_task *task, allot_status *status, al_failure *failure
     return place;
 }
 
-/* Settled only after the place has the task, since the executor may go away with the last settlement; held
- * meanwhile, since the task may be over by then. */
+/* Settled only after the place has the task, since the executor may go away with the last settlement. The
+ * task may be over by then: arming's reference is let go last. */
 static void place_task(al_terms *terms)
 {
     al_task *task = terms->task;
-    allot_future *future = allot_hold(&task->future);
+    allot_future *future = &task->future;
     al_failure failure = { 0 };
     allot_status status = check_after(terms, &failure);
     release_after(terms);
@@ -172,6 +172,7 @@ void al_arm_go(al_terms *terms)
     release_after(terms);
     settle(terms);
     al_task_drop(task);
+    al_task_drop(task); /* arming's */
 }
 
 /* ---- Arming ---- */
@@ -244,21 +245,22 @@ static void want_rank(al_terms *terms)
 
 void al_arm(al_terms *terms, const allot_hints *hints)
 {
+    al_task *task = terms->task;
     terms->more.settle = settle_task;
     terms->end.run = ended;
-    al_future_add(&terms->task->future, &terms->end);
+    al_future_follow_new(&terms->task->future, &terms->end); /* the reference is arming's */
     terms->node.ready = ready;
     terms->node.priority = terms->more.priority;
     want_rank(terms);
     if (!al_graph_add(&terms->node)) {
         terms->node.access_count = 0; /* nothing to take out at the end */
         terms->node.rank.wanted = false;
-        al_task_start(terms->task);
+        al_task_start(task);
         settle(terms);
-        al_task_complete(terms->task, ALLOT_NO_MEMORY, NULL);
+        al_task_complete(task, ALLOT_NO_MEMORY, NULL);
+        al_task_drop(task);
         return;
     }
-    allot_future *future = allot_hold(&terms->task->future);
     terms->at_once = goes_at_once(terms);
     bool cancelling = !terms->at_once && link_arming(terms);
     for (size_t i = 0; i < terms->after_count; i++)
@@ -266,7 +268,6 @@ void al_arm(al_terms *terms, const allot_hints *hints)
     if (terms->deadline_ns != INT64_MAX)
         al_control_arm_deadline(terms);
     if (cancelling)
-        al_future_drop(future);
+        al_future_drop(&task->future);
     al_node_arrive(&terms->node);
-    allot_release(future);
 }

@@ -115,24 +115,66 @@ static void count_build(const al_price *price, const al_place *place, allot_cand
     candidate->compile_s = 0;
 }
 
+/* A place like none that is known has its pace taken before anything is tried there. */
+static void want_pace(const al_price *price, al_place *place)
+{
+    int known = AL_PACE_KNOWN;
+    if (!price->page || atomic_load_explicit(&place->paced, memory_order_relaxed) != known)
+        return;
+    al_model_entry *entry = al_page_entry(price->page, price->executor->model, place, price->launch->kernel);
+    if (entry && !al_entry_class_known(entry))
+        atomic_compare_exchange_strong(&place->paced, &known, AL_PACE_WANTED);
+}
+
+/* A single run that says something quite new would hardly be believed; but a pace is the least of several. */
+#define PACE_RUNS 3
+
+/* True if it was news: then what the launch was thought to take there holds no more. */
+static bool tell_pace(const al_price *price, al_place *place)
+{
+    int taken = AL_PACE_TAKEN;
+    if (atomic_load_explicit(&place->paced, memory_order_acquire) != taken ||
+        !atomic_compare_exchange_strong(&place->paced, &taken, AL_PACE_TOLD))
+        return false;
+    for (size_t i = 0; i < AL_PACES; i++) {
+        al_model_key key = { .kernel = place->paces[i].kernel,
+                             .type = ALLOT_F32,
+                             .place = place->id,
+                             .kind = place->kind,
+                             .workers = place->width,
+                             .place_class = place->class_id };
+        for (int times = 0; times < PACE_RUNS; times++)
+            al_model_learn(price->executor->model, &key, place->paces[i].work, place->paces[i].run_s, 0);
+    }
+    return true;
+}
+
 /* Nobody waits for a compiler only to try a place that may be better: meanwhile another one takes what comes.
  * NULL: it may go there; else why not now. */
 static const char *not_yet(const al_price *price, al_place *place, const allot_choice *choice,
                            allot_candidate *candidate, char room[AL_REASON_MAX])
 {
     double built_s = 0;
+    want_pace(price, place);
     const char *why = place->prepare(place, price->launch, !choice->explores, &built_s, room, AL_REASON_MAX);
     if (built_s > 0)
         count_build(price, place, candidate, built_s);
-    return why;
+    return !why && tell_pace(price, place) ? "how fast it is has just been measured" : why;
+}
+
+/* From when it is wanted until it is told. */
+static bool is_paced(const al_place *place)
+{
+    int paced = atomic_load_explicit(&place->paced, memory_order_relaxed);
+    return paced == AL_PACE_WANTED || paced == AL_PACE_TAKEN;
 }
 
 static bool may_wait(const al_price *price, const al_place *place, const al_record *record,
                      const allot_candidate *candidate)
 {
     const al_terms *terms = al_terms_of(price->task);
-    return place->prepare && candidate->compile_s > 0 && terms->kind == ALLOT_ANYWHERE && !terms->place_id &&
-           !is_one_possible(record);
+    return place->prepare && (candidate->compile_s > 0 || (candidate->samples == 0 && is_paced(place))) &&
+           terms->kind == ALLOT_ANYWHERE && !terms->place_id && !is_one_possible(record);
 }
 
 /* One that cannot be brought up is set aside, one that compiles is left out, and the policy asked again. */
@@ -183,7 +225,7 @@ static al_place *choose_for_launch(allot_executor *executor, al_task *task, allo
     record->decision.explores = choice.explores;
     if (place)
         charge(&price, task, record, &choice);
-    task->more->decided_ns = al_task_now_ns(task);
+    task->more->decided_ns = price.now_ns; /* what deciding took is part of what the launch takes */
     atomic_store_explicit(&task->more->decision, &record->decision, memory_order_release);
     return place;
 }

@@ -13,7 +13,9 @@
 typedef struct al_class {
     const char *name;
     al_place *first;      /* member; never changes */
-    _Atomic size_t count; /* written, like all of the next two, with ready.lock held */
+    _Atomic size_t count; /* written, like capacity and members, with ready.lock held */
+    double watts;
+    _Atomic double usual_ratio; /* taken_s to fastest_s; 0: not known */
     size_t capacity;
     al_place **members; /* in the order in which they were listed, which is that of their slots */
     al_ready ready;
@@ -24,9 +26,7 @@ typedef struct al_class {
     _Atomic uint64_t answers[AL_CLASS_ANSWERS];
     _Atomic double taken_s, fastest_s; /* affinity.h: what launches would have taken here, and where each is
                                           fastest */
-    _Atomic double usual_ratio;        /* the one to the other; 0: not known */
     uint64_t memory_bytes;
-    double watts;
 } al_class;
 
 /* Lists one more place, which is complete: from now on it can be chosen. Called by one thread at a time.

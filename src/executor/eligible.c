@@ -47,6 +47,13 @@ static const char *hints_against(const al_place *place, const al_terms *terms)
     return NULL;
 }
 
+const char *al_eligible_asks_for(const al_terms *terms)
+{
+    if (terms->place_id)
+        return terms->names_other;
+    return terms->kind != ALLOT_ANYWHERE ? asks_for_kind(terms->kind) : NULL;
+}
+
 bool al_eligible_names_device(const al_terms *terms)
 {
     return terms->kind == ALLOT_OPENCL || (terms->place_id && strncmp(terms->place_id, "opencl", 6) == 0);
@@ -103,6 +110,13 @@ const char *al_eligible_not(const al_place *place, const al_task *task, char roo
     if (!place->ops->can_run(place, task, room, AL_REASON_MAX))
         return room[0] ? room : "it cannot run it";
     return strays(place, task) ? "a deterministic launch leaves the CPU's places only when asked to" : NULL;
+}
+
+al_eligible_launch al_eligible_begin(const al_task *task)
+{
+    char room[AL_REASON_MAX];
+    bool leaves_all = !al_terms_of(task)->narrows && !al_task_launch(task)->deterministic;
+    return (al_eligible_launch){ leaves_all, al_place_runs_c(NULL, task, room, sizeof room) };
 }
 
 /* ---- What is wrong if nobody can ---- */

@@ -33,7 +33,7 @@ static _Thread_local struct {
     al_node *first, *last;
     bool running;
     bool unsorted; /* some have a priority or a rank, and came since they were sorted */
-} pending;
+} pending __attribute__((tls_model("initial-exec")));
 
 static bool goes_before(const al_node *one, const al_node *other)
 {
@@ -97,8 +97,9 @@ static void run_pending(void)
 
 void al_node_arrive(al_node *node)
 {
-    /* acq_rel: what released predecessors did happens before ready(). */
-    if (atomic_fetch_sub_explicit(&node->waiting, 1, memory_order_acq_rel) != 1)
+    /* acquire and acq_rel: what released predecessors did happens before ready(). The last one is alone. */
+    if (atomic_load_explicit(&node->waiting, memory_order_acquire) != 1 &&
+        atomic_fetch_sub_explicit(&node->waiting, 1, memory_order_acq_rel) != 1)
         return;
     node->next_ready = NULL;
     pending.unsorted = pending.unsorted || node->rank.wanted || node->priority != 0;
@@ -254,12 +255,14 @@ static bool is_counted(const al_node *node)
 bool al_graph_add(al_node *node)
 {
     bool added = true;
+    if (!is_counted(node))
+        return true;
     al_graph_lock();
     for (size_t i = 0; added && i < node->access_count; i++)
         added = wait_for_conflicts(&node->accesses[i]);
     for (size_t i = 0; i < node->access_count; i++)
         (added ? take_turn : take_back)(&node->accesses[i]);
-    if (added && is_counted(node)) {
+    if (added) {
         graph_size.added++;
         graph_size.inside++;
     }

@@ -43,7 +43,7 @@ static void count_time(allot_executor *executor, const al_terms *terms, int64_t 
 
 static bool is_old_news(const al_task *task, const allot_decision *decision)
 {
-    static _Thread_local unsigned passed;
+    static _Thread_local unsigned passed __attribute__((tls_model("initial-exec")));
     const al_launch *launch = al_task_launch(task);
     const allot_candidate *chosen = &decision->candidates[decision->chosen];
     if (launch->ran_ns > SHORT_NS || launch->compiled_ns || launch->moved.bytes || task->gate->clock)
@@ -57,10 +57,11 @@ static void learn_run(allot_executor *executor, const al_task *task)
     const al_terms *terms = al_terms_of(task);
     const al_launch *launch = al_task_launch(task);
     const allot_decision *decision = atomic_load_explicit(&task->more->decision, memory_order_relaxed);
-    al_size size = al_size_of(launch->work);
     al_run run = { seconds(launch->ran_ns), seconds(launch->compiled_ns), launch_s(task) };
-    if (terms->entry && !is_old_news(task, decision))
+    if (terms->entry && !is_old_news(task, decision)) {
+        al_size size = al_size_of(launch->work);
         al_entry_learn(terms->entry, &size, &run);
+    }
     double whole_s = run.run_s + run.compile_s + seconds((int64_t)launch->moved.ns);
     allot_policy_learn(executor->policy, decision->snapshot, decision->chosen, run.run_s, whole_s);
     count_time(executor, terms, launch->ran_ns + launch->compiled_ns);

@@ -61,6 +61,8 @@ static void print(const allot_decision *decision, bool done, FILE *stream)
 {
     allot_decision shown = { 0 };
     memcpy(&shown, decision, done ? sizeof shown : offsetof(allot_decision, done));
+    shown.left_out = decision->left_out;
+    shown.left_out_why = decision->left_out_why;
     al_decision_print(&shown, stream);
 }
 

@@ -60,6 +60,7 @@ void al_price_begin(al_price *price, allot_executor *executor, const al_task *ta
         if (argument->access & ALLOT_WRITE)
             add_written(price, argument);
     }
+    price->returns = price->return_bytes >= 1;
 }
 
 /* ---- Transfers ---- */
@@ -110,7 +111,7 @@ static double transfer_s(const al_price *price, const al_place *place)
     return seconds;
 }
 
-static double return_s(const al_price *price, const al_place *place)
+double al_price_return_s(const al_price *price, const al_place *place)
 {
     if (!place->memory)
         return 0;
@@ -125,18 +126,22 @@ static double far_s(const al_price *price, const al_place *place, double moved_s
 {
     const double node_bytes_per_s = 8e9; /* of one core, as the model's prior has it */
     int near = price->task->more->node;
-    if (!place->node || near < 0 || near == place->node - 1)
+    if (near < 0 || !place->node || near == place->node - 1)
         return 0;
     double ratio = al_distance_ratio(near, place->node - 1);
     return (ratio - 1) * (place->memory ? moved_s : price->read_bytes / (node_bytes_per_s * place->width));
 }
 
+double al_price_moving_s(const al_price *price, const al_place *place)
+{
+    double moved_s = transfer_s(price, place);
+    return moved_s + far_s(price, place, moved_s);
+}
+
 /* ---- A place ---- */
 
-int al_price_workers(const al_price *price, const al_place *place)
+int al_price_shared_workers(const al_price *price, const al_place *place)
 {
-    if (!place->shares_cpus)
-        return 1;
     if (al_terms_of(price->task)->bound == ALLOT_IO_BOUND)
         return 0;
     int most = place->load->width;
@@ -177,73 +182,43 @@ al_sheet *al_price_sheet(const al_price *price)
     return price->page ? al_sheet_take(&price->page->sheets, &price->size, classes * AL_CLASS_FEW) : NULL;
 }
 
-/* Returns the prediction's launch_s. */
-static double describe(const al_price *price, const al_place *place, al_model_entry *entry,
-                       allot_candidate *candidate)
-{
-    al_prediction prediction;
-    predict(price, place, entry, &prediction);
-    *candidate = (allot_candidate){ .place = place->id,
-                                    .index = place->index,
-                                    .reason = "",
-                                    .alike = place->alike->name,
-                                    .kind = place->kind,
-                                    .possible = true,
-                                    .shares_cpus = place->shares_cpus,
-                                    .samples = prediction.samples,
-                                    .compile_s = prediction.compile_s,
-                                    .run_s = prediction.run_s,
-                                    .low_s = prediction.low_s,
-                                    .high_s = prediction.high_s,
-                                    .spread = prediction.spread,
-                                    .watts = place->alike->watts,
-                                    .history_ms = -1 };
-    return prediction.launch_s;
-}
-
+/* `sheet` NULL: it is kept in none. */
 static void fill_row(const al_price *price, const al_place *place, al_sheet *sheet, al_sheet_row *row)
 {
     al_model_entry *entry = entry_of(price, place);
-    row->place = entry ? place : NULL;
-    if (entry) {
-        row->marks = al_entry_marks_of(entry);
-        row->changes = atomic_load_explicit(row->marks.changes, memory_order_acquire);
-        row->moment = sheet->moment;
-        sheet->runs = row->marks.runs;
-    }
-    row->launch_s = describe(price, place, entry, &row->candidate);
-}
-
-/* Returns the prediction's launch_s. */
-static double begin_candidate(const al_price *price, const al_place *place, al_sheet *sheet,
-                              al_sheet_row *row, allot_candidate *candidate)
-{
-    if (!row)
-        return describe(price, place, entry_of(price, place), candidate);
-    if (!al_sheet_holds(sheet, row, place))
-        fill_row(price, place, sheet, row);
-    *candidate = row->candidate;
-    return row->launch_s;
+    al_entry_marks marks = entry ? al_entry_marks_of(entry) : (al_entry_marks){ 0 };
+    uint64_t changes = entry ? atomic_load_explicit(marks.changes, memory_order_acquire) : 0;
+    al_prediction prediction;
+    predict(price, place, entry, &prediction);
+    *row = (al_sheet_row){ .place = entry ? place : NULL,
+                           .mark = marks.changes,
+                           .changes = changes,
+                           .until = marks.until,
+                           .samples = prediction.samples,
+                           .run_s = prediction.run_s,
+                           .low_s = prediction.low_s,
+                           .high_s = prediction.high_s,
+                           .spread = prediction.spread,
+                           .compile_s = prediction.compile_s,
+                           .launch_s = prediction.launch_s,
+                           .id = place->id,
+                           .alike = place->alike->name,
+                           .index = place->index,
+                           .watts = place->alike->watts,
+                           .kind = place->kind };
+    if (sheet && entry)
+        sheet->runs = marks.runs;
 }
 
 void al_price_of(const al_price *price, const al_place *place, al_sheet *sheet, al_sheet_row *row,
                  allot_candidate *candidate)
 {
-    double launch_s = begin_candidate(price, place, sheet, row, candidate);
-    int64_t wait_ns = al_load_wait_ns(place->load, al_price_workers(price, place), price->now_ns);
-    double begin_s = wait_ns ? 0 : launch_s; /* of those that queue it is hidden */
-    candidate->ready_s = (double)wait_ns * 1e-9;
-    candidate->transfer_s = price->read_count ? transfer_s(price, place) : 0;
-    candidate->transfer_s += far_s(price, place, candidate->transfer_s);
-    candidate->return_s = price->return_bytes >= 1 ? return_s(price, place) : 0;
-    candidate->usual_ratio =
-        candidate->samples ? atomic_load_explicit(&place->alike->usual_ratio, memory_order_relaxed) : 0;
-    candidate->run_s += begin_s;
-    candidate->low_s += begin_s;
-    candidate->high_s += begin_s;
-    double beside_s = candidate->ready_s + candidate->transfer_s + candidate->compile_s + candidate->return_s;
-    candidate->total_s = beside_s + candidate->run_s;
-    candidate->bound_s = beside_s + candidate->low_s;
+    al_sheet_row own;
+    if (!row)
+        fill_row(price, place, NULL, row = &own);
+    else if (!al_sheet_holds(sheet, row, place))
+        fill_row(price, place, sheet, row);
+    al_price_row(price, place, row, candidate);
 }
 
 size_t al_price_holders(const al_price *price, al_place **holders, size_t capacity)

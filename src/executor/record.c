@@ -18,6 +18,8 @@ typedef struct draft {
     al_sheet *sheet;   /* NULL: it is to be had by no one */
     al_record *record; /* NULL: memory was out */
     size_t count, capacity;
+    size_t rows; /* of the sheet, that are given out: one to each place looked at, in their order */
+    al_eligible_launch launch;
     size_t text_bytes;
     char texts[TEXTS_BYTES];
 } draft;
@@ -37,14 +39,14 @@ static void resize(draft *made, size_t capacity, size_t text_bytes)
     made->capacity = capacity;
 }
 
-/* Room for classes of one place each; others make more. */
-static void draft_init(draft *made, const al_price *price, size_t classes)
+static void draft_init(draft *made, const al_price *price, size_t room)
 {
     made->price = price;
     made->sheet = al_price_sheet(price);
+    made->launch = al_eligible_begin(price->task);
     made->record = NULL;
-    made->count = made->text_bytes = 0;
-    resize(made, classes > FIRST_CANDIDATES ? classes : FIRST_CANDIDATES, 0);
+    made->count = made->rows = made->text_bytes = 0;
+    resize(made, room, 0);
 }
 
 /* ---- One candidate ---- */
@@ -109,34 +111,111 @@ static void add_holders(draft *made, const al_class *alike, size_t first, size_t
             add(made, holders[i], NULL, alike_count);
 }
 
-static void add_class(draft *made, al_class *alike, size_t index)
+static al_sheet_row *next_row(draft *made)
 {
-    al_sheet_row *rows = made->sheet ? made->sheet->rows + index * AL_CLASS_FEW : NULL;
+    return made->sheet ? &made->sheet->rows[made->rows++] : NULL;
+}
+
+/* Of the classes the first ones that are what most are: one place that can run it and of which nothing new
+ * was learned. Returns how many, which are added. */
+static size_t add_plain(draft *made, al_class *const *classes, size_t count)
+{
+    char room[AL_REASON_MAX];
+    const al_price *price = made->price;
+    if (!made->sheet || !made->record)
+        return 0;
+    const al_sheet_row *row = made->sheet->rows + made->rows;
+    allot_candidate *candidate = made->record->candidates + made->count;
+    size_t added = 0, most = made->capacity - made->count < count ? made->capacity - made->count : count;
+    for (; added < most; added++, row++, candidate++) {
+        const al_place *place = classes[added]->first;
+        if (atomic_load_explicit(&classes[added]->count, memory_order_relaxed) != 1 ||
+            !al_sheet_holds(made->sheet, row, place) ||
+            !al_eligible_plainly(&made->launch, place, price->task, room))
+            break;
+        al_price_row(price, place, row, candidate);
+        candidate->alike_count = 1;
+    }
+    made->rows += added;
+    made->count += added;
+    return added;
+}
+
+static void add_class(draft *made, al_class *alike)
+{
     al_place *worth[AL_CLASS_FEW];
     size_t alike_count = atomic_load_explicit(&alike->count, memory_order_relaxed), first = made->count;
     if (alike_count == 1) {
-        add(made, alike->first, rows, 1);
+        add(made, alike->first, next_row(made), 1);
         return;
     }
     bool possible = false;
     size_t count = al_class_look(alike, worth, &alike_count);
     for (size_t i = 0; i < count; i++)
-        possible = add(made, worth[i], rows ? rows + i : NULL, alike_count) || possible;
+        possible = add(made, worth[i], next_row(made), alike_count) || possible;
     if (alike_count > AL_CLASS_FEW && possible)
         add_holders(made, alike, first, alike_count);
 }
 
-/* The one that the hints name, if it is one of many and not listed for its own sake. */
-static void add_named(draft *made)
+static void add_classes(draft *made, al_class *const *classes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        i += add_plain(made, classes + i, count - i);
+        if (i < count)
+            add_class(made, classes[i]);
+    }
+}
+
+/* The rows of classes that are left out are kept for when they are not. */
+static void add_kind(draft *made, al_class *const *classes, size_t count, allot_kind kind)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t members = atomic_load_explicit(&classes[i]->count, memory_order_relaxed);
+        if (classes[i]->first->kind == kind)
+            add_class(made, classes[i]);
+        else
+            made->rows += members > AL_CLASS_FEW ? 1 : members;
+    }
+}
+
+/* Where it would be if all classes had one place. */
+static al_sheet_row *row_of(draft *made, const al_class *alike, al_class *const *classes, size_t count)
+{
+    size_t index = 0;
+    while (index < count && classes[index] != alike)
+        index++;
+    return made->sheet && index < count ? &made->sheet->rows[index] : NULL;
+}
+
+/* The one that the hints name: none other can be chosen. */
+static void add_named(draft *made, al_class *const *classes, size_t count, const char *named)
 {
     const allot_executor *executor = made->price->executor;
-    const char *named = al_terms_of(made->price->task)->place_id;
-    size_t count = atomic_load_explicit(&executor->place_count, memory_order_acquire);
-    for (size_t i = 0; named && i < count; i++) {
+    size_t places = atomic_load_explicit(&executor->place_count, memory_order_acquire);
+    for (size_t i = 0; i < places; i++) {
         al_place *place = executor->places[i];
-        if (strcmp(place->id, named) == 0 && !is_listed(made, 0, place))
-            add(made, place, NULL, place->alike->count);
+        if (place->id[0] == named[0] && strcmp(place->id, named) == 0) {
+            add(made, place, row_of(made, place->alike, classes, count), place->alike->count);
+            return;
+        }
     }
+}
+
+/* All whom the hints do not leave out by asking for another place, or for places of another kind. */
+static void add_all(draft *made, const al_price *price)
+{
+    const al_terms *terms = al_terms_of(price->task);
+    size_t count = atomic_load_explicit(&price->executor->class_count, memory_order_acquire);
+    al_class *const *classes = price->executor->classes;
+    /* Room for classes of one place each; others make more. */
+    draft_init(made, price, terms->place_id ? 1 : count > FIRST_CANDIDATES ? count : FIRST_CANDIDATES);
+    if (terms->place_id)
+        add_named(made, classes, count, terms->place_id);
+    else if (terms->kind != ALLOT_ANYWHERE)
+        add_kind(made, classes, count, terms->kind);
+    else
+        add_classes(made, classes, count);
+    al_sheet_give(made->sheet);
 }
 
 /* ---- The block ---- */
@@ -165,6 +244,30 @@ static double left_s(int64_t deadline_ns, int64_t now_ns)
     return deadline_ns > now_ns ? (double)(deadline_ns - now_ns) * 1e-9 : 1e-9;
 }
 
+/* Those that would have been candidates had the hints not asked for others. */
+static size_t left_out(const al_price *price, const al_record *record)
+{
+    const al_terms *terms = al_terms_of(price->task);
+    const allot_executor *executor = price->executor;
+    if (terms->place_id)
+        return atomic_load_explicit(&executor->place_count, memory_order_relaxed) -
+               record->snapshot.candidate_count;
+    size_t classes = atomic_load_explicit(&executor->class_count, memory_order_acquire), count = 0;
+    for (size_t i = 0; i < classes && terms->kind != ALLOT_ANYWHERE; i++)
+        if (executor->classes[i]->first->kind != terms->kind)
+            count += atomic_load_explicit(&executor->classes[i]->count, memory_order_relaxed);
+    return count;
+}
+
+/* All of a decision that is 0 at first, which is not the whole of its texts. */
+static void clear(allot_decision *decision)
+{
+    const size_t texts_end = offsetof(allot_decision, retried_why) + sizeof decision->retried_why;
+    memset(decision, 0, offsetof(allot_decision, retried_on));
+    decision->retried_on[0] = decision->retried_why[0] = '\0';
+    memset((char *)decision + texts_end, 0, sizeof *decision - texts_end);
+}
+
 static void describe(al_record *record, const al_price *price, size_t count)
 {
     allot_executor *executor = price->executor;
@@ -173,7 +276,7 @@ static void describe(al_record *record, const al_price *price, size_t count)
     record->snapshot = (allot_snapshot){
         .size = sizeof record->snapshot,
         .task = al_task_name(price->task),
-        .type = allot_type_name(launch->type),
+        .type = launch->kernel->has_type ? allot_type_name(launch->type) : "",
         .flops = launch->work.flops,
         .bytes = launch->work.bytes,
         .candidate_count = count,
@@ -187,30 +290,27 @@ static void describe(al_record *record, const al_price *price, size_t count)
         .prefer = terms->prefer,
         .deterministic = launch->deterministic,
     };
-    record->decision = (allot_decision){
-        .size = sizeof record->decision,
-        .task = record->snapshot.task,
-        .type = record->snapshot.type,
-        .flops = launch->work.flops,
-        .bytes = launch->work.bytes,
-        .candidate_count = count,
-        .candidates = record->candidates,
-        .chosen = -1,
-        .why = "",
-        .policy = allot_policy_name(executor->policy),
-        .snapshot = &record->snapshot,
-    };
+    allot_decision *decision = &record->decision;
+    clear(decision);
+    decision->size = sizeof *decision;
+    decision->task = record->snapshot.task;
+    decision->type = record->snapshot.type;
+    decision->flops = launch->work.flops;
+    decision->bytes = launch->work.bytes;
+    decision->candidate_count = count;
+    decision->candidates = record->candidates;
+    decision->chosen = -1;
+    decision->why = "";
+    decision->policy = allot_policy_name(executor->policy);
+    decision->snapshot = &record->snapshot;
+    decision->left_out = left_out(price, record);
+    decision->left_out_why = decision->left_out ? al_eligible_asks_for(terms) : "";
 }
 
 al_record *al_record_create(const al_price *price)
 {
     draft made;
-    size_t classes = atomic_load_explicit(&price->executor->class_count, memory_order_acquire);
-    draft_init(&made, price, classes);
-    for (size_t i = 0; i < classes; i++)
-        add_class(&made, price->executor->classes[i], i);
-    al_sheet_give(made.sheet);
-    add_named(&made);
+    add_all(&made, price);
     al_record *record = settle(&made);
     if (!record)
         return NULL;

@@ -28,9 +28,10 @@ static bool reserve(al_sheet *sheet, size_t rows)
 {
     if (rows <= sheet->row_count)
         return true;
-    al_sheet_row *made = calloc(rows, sizeof *made); /* untouched pages of it cost nothing */
+    al_sheet_row *made = aligned_alloc(_Alignof(al_sheet_row), rows * sizeof *made);
     if (!made)
         return false;
+    memset(made, 0, rows * sizeof *made);
     free(sheet->rows);
     sheet->rows = made;
     sheet->row_count = rows;
@@ -50,7 +51,7 @@ al_sheet *al_sheet_take(al_sheets *sheets, const al_size *size, size_t rows)
         forget(sheet);
     sheet->work = size->work;
     if (sheet->runs)
-        sheet->moment = atomic_load_explicit(sheet->runs, memory_order_relaxed) / AL_ENTRY_MOMENT;
+        sheet->now = atomic_load_explicit(sheet->runs, memory_order_relaxed);
     return sheet;
 }
 

@@ -129,6 +129,17 @@ static void print_candidate(FILE *stream, const allot_candidate *candidate, int 
     fputc('\n', stream);
 }
 
+static void print_left_out(FILE *stream, const allot_decision *decision, int width)
+{
+    char others[32];
+    if (!decision->left_out)
+        return;
+    snprintf(others, sizeof others, "%zu other%s", decision->left_out, decision->left_out == 1 ? "" : "s");
+    fputs("    ", stream);
+    print_left(stream, others, width);
+    fprintf(stream, "  no: %s\n", decision->left_out_why ? decision->left_out_why : "");
+}
+
 /* ---- What happened ---- */
 
 static void print_error(FILE *stream, const char *what, double measured_s, double predicted_s)
@@ -236,6 +247,7 @@ void al_decision_print(const allot_decision *decision, FILE *stream)
     print_head(stream, width);
     for (size_t i = 0; i < decision->candidate_count; i++)
         print_candidate(stream, &decision->candidates[i], width, placed && i == (size_t)decision->chosen);
+    print_left_out(stream, decision, width);
     if (placed && decision->done)
         print_outcome(stream, decision, &decision->candidates[decision->chosen], width);
     print_alike(stream, decision);

@@ -3,6 +3,11 @@
 #include <math.h>
 #include <string.h>
 
+/* What a launch takes is told by the clock on the wall, and whatever else runs meanwhile, a compiler say,
+ * adds to it. One is believed to take no more than so many times what they took, so that the average rises
+ * only if many do; falling, it is believed at once. */
+#define LAUNCH_RISE 2.0
+
 /* Nine tenths of a normal distribution lie within so many deviations. */
 #define BOUND_DEVIATIONS 1.645
 /* The logarithms of what is a time at all: products of some of them are still finite. */
@@ -10,6 +15,11 @@
 
 /* A driver is thought to hide at most so many times the time of a build in the run that follows. */
 #define MOST_HIDDEN 2
+
+/* An answer holds for so many of the kernel's runs elsewhere, or for this share of those since it ran here.
+ */
+#define MOMENT    32
+#define AGE_SHARE 8
 
 /* A place that changed for one kernel makes the others doubtful by this share of it. */
 #define COMMON_DOUBT 0.5
@@ -43,6 +53,7 @@ al_belief al_known_belief(al_known_class *known)
 #define MEAN_KERNELS     1.0
 #define VARIANCE_KERNELS 2.0
 #define LEAST_VARIANCE   0.09
+#define PROBE_KERNELS    4.0 /* as so many counts a probe */
 
 /* Parametric empirical Bayes: the prior's mean and variance from all kernels' estimates. (Efron and Morris,
  * Stein's estimation rule and its competitors, JASA 68, 1973.) */
@@ -71,8 +82,9 @@ static void count_testimony(al_known_class *known, const al_testimony *testimony
 }
 
 /* Of each factor that share counts which the kernel's own runs decided, with what they alone would say. */
-static al_testimony testimony_of(const al_fit *fit, const al_belief *belief)
+static al_testimony testimony_of(const al_known_kernel *kernel, const al_belief *belief)
 {
+    const al_fit *fit = &kernel->curve.fit;
     const double least_share = 0.05;
     const double variance[2] = { fit->covariance[0], fit->covariance[2] };
     al_testimony testimony = { 0 };
@@ -80,7 +92,7 @@ static al_testimony testimony_of(const al_fit *fit, const al_belief *belief)
         double share = 1 - variance[i] / belief->variance[i];
         if (!(share > least_share))
             continue;
-        testimony.weight[i] = share;
+        testimony.weight[i] = kernel->is_probe ? PROBE_KERNELS * share : share;
         testimony.factor[i] = belief->mean[i] + (fit->factor[i] - belief->mean[i]) / share;
     }
     return testimony;
@@ -89,7 +101,7 @@ static al_testimony testimony_of(const al_fit *fit, const al_belief *belief)
 void al_known_testify(al_known_kernel *kernel, const al_belief *belief)
 {
     al_known_class *known = kernel->of;
-    al_testimony testimony = testimony_of(&kernel->curve.fit, belief);
+    al_testimony testimony = testimony_of(kernel, belief);
     al_spin_lock(&known->lock);
     /* Rates may have been measured since: then its factors are relative to others. */
     if (memcmp(&known->rates, &kernel->rates, sizeof known->rates) == 0) {
@@ -111,6 +123,12 @@ static double learn_time(al_bucket *bucket, double seconds, double pooled)
     return exp(bucket->log_time);
 }
 
+static double learn_launch(al_bucket *bucket, double seconds)
+{
+    double most_s = bucket->samples ? LAUNCH_RISE * exp(bucket->log_time) : seconds;
+    return learn_time(bucket, fmin(seconds, most_s), AL_LAUNCH_SPREAD);
+}
+
 static void learn_of_class(al_known_class *known, const al_run *run)
 {
     bool built = run->compile_s > 0 && isfinite(run->compile_s);
@@ -122,7 +140,7 @@ static void learn_of_class(al_known_class *known, const al_run *run)
         atomic_store_explicit(&known->build_s, learn_time(&known->build, run->compile_s, AL_BUILD_SPREAD),
                               memory_order_relaxed);
     if (launched)
-        atomic_store_explicit(&known->launch_s, learn_time(&known->launch, run->launch_s, AL_LAUNCH_SPREAD),
+        atomic_store_explicit(&known->launch_s, learn_launch(&known->launch, run->launch_s),
                               memory_order_relaxed);
     al_spin_unlock(&known->lock);
 }
@@ -215,7 +233,7 @@ static void keep_answer(al_known_kernel *kernel, const al_size *size, const al_a
 static void answer(al_known_kernel *kernel, const al_size *size, al_prediction *prediction)
 {
     uint64_t clock = al_known_clock(kernel);
-    uint64_t moment = kernel->curve.runs || kernel->curve.cold ? clock / AL_ENTRY_MOMENT : 0;
+    uint64_t moment = kernel->curve.runs || kernel->curve.cold ? clock / MOMENT : 0;
     hear(kernel);
     const al_answer *last = find_answer(kernel, size, moment);
     if (last) {
@@ -246,9 +264,14 @@ static double build_s(const al_known_kernel *kernel)
     return usual_s > 0 ? usual_s : thought_build_s(kernel);
 }
 
+/* What was not seen for so many runs changes little in an eighth as many. */
 al_entry_marks al_entry_marks_of(const al_model_entry *entry)
 {
-    return (al_entry_marks){ &entry->kernel->of->changes, &entry->kernel->family->runs };
+    al_known_kernel *kernel = entry->kernel;
+    uint64_t runs = atomic_load_explicit(&kernel->family->runs, memory_order_relaxed);
+    uint64_t last = atomic_load_explicit(&kernel->last, memory_order_relaxed);
+    uint64_t lasts = last < runs && (runs - last) / AGE_SHARE > MOMENT ? (runs - last) / AGE_SHARE : MOMENT;
+    return (al_entry_marks){ &kernel->of->changes, &kernel->family->runs, runs + lasts };
 }
 
 void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction *prediction)
@@ -266,7 +289,8 @@ void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction 
 /* With the kernel's lock held. Returns how far the place has changed. */
 static double learn(al_known_kernel *kernel, const al_size *size, double run_s, double compile_s)
 {
-    atomic_fetch_add_explicit(&kernel->family->runs, 1, memory_order_relaxed);
+    uint64_t before = atomic_fetch_add_explicit(&kernel->family->runs, 1, memory_order_relaxed);
+    atomic_store_explicit(&kernel->last, before + 1, memory_order_relaxed);
     kernel->runs++;
     uint64_t clock = al_known_clock(kernel);
     take_rates(kernel);
@@ -303,6 +327,15 @@ void al_entry_learn(al_model_entry *entry, const al_size *size, const al_run *ru
     atomic_store_explicit(&entry->built, true, memory_order_relaxed);
     learn_of_class(kernel->of, run);
     al_known_changed(kernel->of);
+}
+
+bool al_entry_class_known(al_model_entry *entry)
+{
+    al_known_class *known = entry->kernel->of;
+    al_spin_lock(&known->lock);
+    bool is_known = known->weight[0] > 0 || known->weight[1] > 0;
+    al_spin_unlock(&known->lock);
+    return is_known;
 }
 
 void al_entry_built(al_model_entry *entry, double compile_s)

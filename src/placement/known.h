@@ -63,12 +63,15 @@ typedef struct al_testimony {
 struct al_known_kernel {
     UT_hash_handle hh;
     al_known_class *of;
+    bool is_probe;
     al_family *family;
     al_model_entry *entries;          /* by place; guarded by the model's lock */
     al_spin lock;                     /* guards all below */
     uint64_t version;                 /* moves when anything below does */
     uint64_t epoch;                   /* the class's changes that it knows of */
     uint64_t runs;                    /* here, in this process */
+    _Atomic uint64_t last;            /* the family's runs when it ran here last; 0: it did not. Written with
+                                         the lock held */
     double apart_s;                   /* what a build took that no run has followed yet; 0: there is none */
     uint64_t code;                    /* of the source whose runs these are; 0: unknown */
     al_rates rates;                   /* the place's, when it first ran: sizes are told by them */

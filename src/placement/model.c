@@ -153,6 +153,7 @@ al_known_kernel *al_known_kernel_have(al_known_class *known, const char *name, a
     if (kernel || !family || !(kernel = with_text(sizeof *kernel, offsetof(al_known_kernel, name), name)))
         return kernel;
     kernel->of = known;
+    kernel->is_probe = strncmp(name, AL_PROBE_PREFIX, strlen(AL_PROBE_PREFIX)) == 0;
     kernel->family = family;
     kernel->version = 1;
     kernel->epoch = atomic_load_explicit(&known->epoch, memory_order_relaxed);

@@ -72,6 +72,10 @@ typedef struct al_run {
 
 typedef struct al_rates al_rates; /* prior.h */
 
+/* Kernels of such names are no program's, but were run to learn what a class of places is like: what they say
+ * of it counts for more than what others do. */
+#define AL_PROBE_PREFIX "allot_probe_"
+
 /* NULL when memory is out. */
 al_model *al_model_create(void);
 void al_model_destroy(al_model *model);
@@ -83,16 +87,19 @@ void al_model_set_rates(al_model *model, const al_rates *measured);
 /* The entry for a key, made if there is none: it has no samples then. Valid until the model is destroyed.
  * NULL when memory is out; predicting from NULL is the caller's mistake, al_model_predict() copes. */
 al_model_entry *al_model_find(al_model *model, const al_model_key *key);
-/* How to tell whether an answer kept still holds, without asking: it does while neither *changes (read with
- * acquire before it was asked for) nor *runs / AL_ENTRY_MOMENT has moved. Both live as long as the model. */
+/* How to tell whether an answer kept still holds, without asking: it does while *changes (read with acquire
+ * before it was asked for) has not moved and *runs is below `until`: it grows old as the kernel runs
+ * elsewhere, the slower the older it is. Both live as long as the model. */
 typedef struct al_entry_marks {
     const _Atomic uint64_t *changes; /* of the class */
     const _Atomic uint64_t *runs;    /* of the kernel and type, wherever: the same for all its entries */
+    uint64_t until;
 } al_entry_marks;
-#define AL_ENTRY_MOMENT 32
 al_entry_marks al_entry_marks_of(const al_model_entry *entry);
 void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction *prediction);
 void al_entry_learn(al_model_entry *entry, const al_size *size, const al_run *run);
+/* Whether any kernel's runs on places of its class say how far the class lies from the prior. */
+bool al_entry_class_known(al_model_entry *entry);
 /* It was compiled there, before its first run. */
 void al_entry_built(al_model_entry *entry, double compile_s);
 

@@ -247,7 +247,9 @@ void al_policy_pick(const allot_policy *policy, const allot_snapshot *snapshot, 
 
 void al_policy_recall(allot_policy *policy, const allot_snapshot *snapshot, allot_candidate *candidates)
 {
-    for (size_t i = 0; policy->history && i < snapshot->candidate_count; i++)
+    if (!policy->history)
+        return;
+    for (size_t i = 0; i < snapshot->candidate_count; i++)
         if (candidates[i].possible)
             al_history_recall(policy->history, snapshot, &candidates[i]);
 }

@@ -124,13 +124,15 @@ static void survey(const allot_snapshot *snapshot, contest *field)
 {
     const allot_candidate *candidate = snapshot->candidates, *end = candidate + snapshot->candidate_count;
     const allot_candidate *fastest = NULL, *best = NULL;
-    double best_s = INFINITY;
+    double best_s = INFINITY, fastest_s = INFINITY;
     for (; candidate < end; candidate++) {
         if (!counts(snapshot, field, candidate))
             continue;
-        if (candidate->samples && (!fastest || candidate->run_s < fastest->run_s))
+        if (candidate->samples && (candidate->run_s < fastest_s || !fastest)) {
             fastest = candidate;
-        if (!best || candidate->total_s < best_s) {
+            fastest_s = candidate->run_s;
+        }
+        if (candidate->total_s < best_s || !best) {
             best = candidate;
             best_s = al_cost(candidate->total_s);
         }

@@ -66,17 +66,6 @@ void al_load_discharge(al_load *load, int64_t predicted_ns, int workers, int64_t
     al_spin_unlock(&load->lock);
 }
 
-/* One that is late does not hide those behind it. */
-int64_t al_load_wait_ns(const al_load *load, int workers, int64_t now_ns)
-{
-    int busy = atomic_load_explicit((_Atomic int *)&load->busy, memory_order_relaxed);
-    if (busy + (workers > 0 ? workers : 1) <= load->width) /* what only waits needs one to begin it */
-        return 0;
-    int64_t wait_ns = get(&load->free_at_ns) - now_ns;
-    int64_t behind_ns = (get(&load->area_ns) - get(&load->running_ns)) / load->width;
-    return wait_ns > behind_ns ? wait_ns : behind_ns > 0 ? behind_ns : 0;
-}
-
 /* ---- Which of many is free first ---- */
 
 static size_t better(const al_ready *ready, size_t a, size_t b)

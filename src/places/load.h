@@ -15,14 +15,14 @@ typedef struct al_ready al_ready;
 
 typedef struct al_load {
     int width;               /* workers that launches share; 1: one launch after the other */
-    al_ready *ready;         /* NULL, or where this one competes with others like it */
-    size_t slot;             /* there */
-    al_spin lock;            /* guards all below; read without it where a moment's error does no harm */
     _Atomic int busy;        /* workers that the launches charged would keep busy at once */
     _Atomic int64_t area_ns; /* predicted time of the launches charged, times the workers that each takes */
+    _Atomic int64_t free_at_ns; /* when all of it is expected to be over */
     _Atomic int64_t running_ns; /* of it, the launch that began last */
     _Atomic uint32_t begun;     /* launches so far */
-    _Atomic int64_t free_at_ns; /* when all of it is expected to be over */
+    al_spin lock;    /* guards all above but width; read without it where a moment's error does no harm */
+    al_ready *ready; /* NULL, or where this one competes with others like it */
+    size_t slot;     /* there */
 } al_load;
 
 /* Charges a launch that is expected to keep `workers` of the resource busy for predicted_ns. */
@@ -31,8 +31,22 @@ void al_load_charge(al_load *load, int64_t predicted_ns, int workers, int64_t no
 uint32_t al_load_begin(al_load *load, int64_t predicted_ns, int workers);
 void al_load_discharge(al_load *load, int64_t predicted_ns, int workers, int64_t now_ns);
 
-/* How long a launch that wants so many workers is expected to wait. */
-int64_t al_load_wait_ns(const al_load *load, int workers, int64_t now_ns);
+/* How long a launch that wants so many workers is expected to wait. One that is late does not hide those
+ * behind it. */
+static inline int64_t al_load_wait_ns(const al_load *load, int workers, int64_t now_ns)
+{
+    al_load *own = (al_load *)load; /* to read atomics of */
+    int busy = atomic_load_explicit(&own->busy, memory_order_relaxed);
+    if (busy + (workers > 0 ? workers : 1) <= load->width) /* what only waits needs one to begin it */
+        return 0;
+    int64_t wait_ns = atomic_load_explicit(&own->free_at_ns, memory_order_relaxed) - now_ns;
+    int64_t behind_ns = atomic_load_explicit(&own->area_ns, memory_order_relaxed) -
+                        atomic_load_explicit(&own->running_ns, memory_order_relaxed);
+    if (wait_ns >= behind_ns) /* mostly; dividing takes a while */
+        return wait_ns > 0 ? wait_ns : 0;
+    behind_ns /= load->width;
+    return wait_ns > behind_ns ? wait_ns : behind_ns > 0 ? behind_ns : 0;
+}
 
 /* ---- Which of many is free first ----
  * A tournament: each change costs the logarithm of their number, the winner is at hand. */

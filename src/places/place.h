@@ -8,8 +8,10 @@
 #include "core/task.h"
 #include "places/load.h"
 #include "places/parts.h"
+#include <allot/kernel.h>
 #include <allot/observe.h>
 #include <allot/process.h>
+#include <stddef.h>
 
 typedef struct al_place al_place;
 
@@ -68,29 +70,51 @@ typedef struct al_counts {
     _Alignas(64) _Atomic uint64_t of[AL_COUNTS];
 } al_counts;
 
+/* What a kernel of the place's own took there. */
+typedef struct al_pace {
+    const char *kernel; /* its name */
+    allot_work work;
+    double run_s;
+} al_pace;
+
+enum {
+    AL_PACES = 4
+};
+
+typedef enum al_paced {
+    AL_PACE_KNOWN,  /* or is of no interest */
+    AL_PACE_WANTED, /* by the executor, to whom nothing is known of places like it */
+    AL_PACE_TAKEN,  /* by the place, if it can while it prepares something: its paces are filled */
+    AL_PACE_TOLD    /* to the cost model */
+} al_paced;
+
 struct al_place {
     const al_place_ops *ops;
     allot_kind kind;
+    int width;            /* how much it can do at once: configured workers, compute units. Never changes */
     const char *id;       /* interned */
     const char *class_id; /* interned: what it shares with places that are just like it, "opencl:NAME,
                              DRIVER": they teach the cost model together. NULL: the id */
     al_memory *memory;    /* where this place's copies of arrays live; NULL: it works on the host's memory */
-    bool shares_cpus;     /* runs on the CPUs that the thread place uses: one resource for placement */
-    int node; /* of memory, that it is near, as the kernel numbers them, plus 1; 0: all, or unknown */
-    bool only_by_name;   /* never a candidate unless the hints ask for it */
-    int width;           /* how much it can do at once: configured workers, compute units. Never changes */
-    double compile_s;    /* what building a kernel is known to take; 0: unknown, until one has been built */
+    double compile_s;     /* what building a kernel is known to take; 0: unknown, until one has been built */
+    struct al_class *alike; /* executor/classes.h; here only a name. This and what follows, but for what kinds
+                               fill, is kept by the executor, not by the place */
+    size_t index;           /* among the executor's places */
+    /* One line of the cache, which every decision looks at, of every place: */
+    _Alignas(
+        64) bool shares_cpus; /* runs on the CPUs that the thread place uses: one resource for placement */
+    bool only_by_name;        /* never a candidate unless the hints ask for it */
+    bool runs_all_c;     /* of launches can_run says what al_place_runs_c() does, which is the same for all
+                            places: it need not be asked */
+    _Atomic int state;   /* allot_place_state; below 0 while it is brought up */
     _Atomic int workers; /* threads or processes that it has now */
-    /* Kept by the executor, not by the place: */
-    _Atomic int state; /* allot_place_state; below 0 while it is brought up */
-    /* Takes a task that this place started and could not carry out, to run it elsewhere; false: nowhere.
-     * NULL: there is nobody to ask. May be called where user code must not run. */
-    bool (*elsewhere)(al_place *place, al_task *task, const al_failure *failure);
+    int node; /* of memory, that it is near, as the kernel numbers them, plus 1; 0: all, or unknown */
     al_load
         *load; /* of what it works with: its own, or the CPUs', which places share; NULL: not listed yet */
     al_load own_load;
-    struct al_class *alike; /* executor/classes.h; here only a name */
-    size_t index;           /* among the executor's places */
+    /* Takes a task that this place started and could not carry out, to run it elsewhere; false: nowhere.
+     * NULL: there is nobody to ask. May be called where user code must not run. */
+    bool (*elsewhere)(al_place *place, al_task *task, const al_failure *failure);
     /* Takes over a task whose attempt has failed, to enqueue it again later; false: it ends so. NULL: never.
      */
     bool (*retry)(al_place *place, al_task *task, allot_status status, al_failure *failure);
@@ -100,10 +124,13 @@ struct al_place {
      * beside other launches, once, else 0. NULL: there is nothing to prepare. */
     const char *(*prepare)(al_place *place, const al_launch *launch, bool waits, double *built_s, char *room,
                            size_t room_size);
-    /* Behind what every decision looks at: */
+    _Atomic int paced; /* al_paced */
+    al_pace paces[AL_PACES];
     char message[256]; /* why it is aside; read by al_place_message() */
     al_counts counts[AL_LANES];
 };
+_Static_assert(offsetof(al_place, own_load.running_ns) / 64 == offsetof(al_place, shares_cpus) / 64,
+               "one line of the cache");
 
 /* What an executor tells the kinds when it looks for places. */
 typedef struct al_place_config {
@@ -177,7 +204,8 @@ void al_place_fail(al_place *place, al_task *task, allot_status status, al_failu
 /* Fills the call that a launch's part runs under. */
 allot_call al_place_call(const al_place *place, al_task *task);
 
-/* The can_run of a place that runs C: plain functions, and launches that have a C variant. */
+/* The can_run of a place that runs C: plain functions, and launches that have a C variant. It does not look
+ * at `place`. */
 bool al_place_runs_c(const al_place *place, const al_task *task, char *why, size_t why_size);
 
 /* Charges a decided task that is expected to keep `workers` of the place's load busy for predicted_ns. */

@@ -1,10 +1,9 @@
 #include "layer.h"
+#include "../layers/entry.h"
 #include "answers.h"
 #include "faults.h"
 #include "gates.h"
 #include "objects.h"
-#include <CL/cl_icd.h>
-#include <CL/cl_layer.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -566,103 +565,77 @@ static void report(void)
 {
     static const char *const kinds[] = { "contexts",       "queues",   "programs", "kernels",
                                          "memory objects", "samplers", "events" };
-    fprintf(stderr, "opencl_layer: %llu calls, %llu faults, %llu uses after release; left:",
-            (unsigned long long)faults_calls(NULL), (unsigned long long)faults_injected(),
+    fprintf(stderr, "opencl_layer: %llu calls, %llu launches, %llu faults, %llu uses after release; left:",
+            (unsigned long long)faults_calls(NULL),
+            (unsigned long long)faults_calls("clEnqueueNDRangeKernel"), (unsigned long long)faults_injected(),
             (unsigned long long)objects_misuses());
     for (unsigned i = 0; i < LAYER_KINDS; i++)
         fprintf(stderr, " %zu %s%s", objects_live((opencl_layer_kind)i), kinds[i],
                 i + 1 < LAYER_KINDS ? "," : "\n");
 }
 
-static cl_icd_dispatch above;
-
 /* What is not watched goes straight to the driver. */
-static void fill_table(void)
+static void fill_table(cl_icd_dispatch *above)
 {
-    above = *driver;
-    above.clGetPlatformIDs = get_platform_ids;
-    above.clGetPlatformInfo = get_platform_info;
-    above.clGetDeviceIDs = get_device_ids;
-    above.clGetDeviceInfo = get_device_info;
-    above.clCreateContext = create_context;
-    above.clRetainContext = retain_context;
-    above.clReleaseContext = release_context;
-    above.clCreateCommandQueue = create_queue;
-    above.clCreateCommandQueueWithProperties = create_queue_with;
-    above.clRetainCommandQueue = retain_queue;
-    above.clReleaseCommandQueue = release_queue;
-    above.clCreateBuffer = create_buffer;
-    above.clCreateSubBuffer = create_sub_buffer;
-    above.clRetainMemObject = retain_memory;
-    above.clReleaseMemObject = release_memory;
-    above.clCreateSampler = create_sampler;
-    above.clRetainSampler = retain_sampler;
-    above.clReleaseSampler = release_sampler;
-    above.clCreateProgramWithSource = create_program;
-    above.clCreateProgramWithBinary = create_program_with_binary;
-    above.clCreateProgramWithIL = create_program_with_il;
-    above.clRetainProgram = retain_program;
-    above.clReleaseProgram = release_program;
-    above.clBuildProgram = build_program;
-    above.clGetProgramInfo = get_program_info;
-    above.clGetProgramBuildInfo = get_program_build_info;
-    above.clCreateKernel = create_kernel;
-    above.clRetainKernel = retain_kernel;
-    above.clReleaseKernel = release_kernel;
-    above.clGetKernelInfo = get_kernel_info;
-    above.clGetKernelArgInfo = get_kernel_arg_info;
-    above.clGetKernelWorkGroupInfo = get_kernel_work_group_info;
-    above.clSetKernelArg = set_kernel_arg;
-    above.clEnqueueNDRangeKernel = enqueue_kernel;
-    above.clEnqueueReadBuffer = enqueue_read;
-    above.clEnqueueWriteBuffer = enqueue_write;
-    above.clEnqueueCopyBuffer = enqueue_copy;
-    above.clEnqueueFillBuffer = enqueue_fill;
-    above.clEnqueueMapBuffer = enqueue_map;
-    above.clEnqueueUnmapMemObject = enqueue_unmap;
-    above.clEnqueueMarkerWithWaitList = enqueue_marker;
-    above.clFlush = flush;
-    above.clFinish = finish;
-    above.clCreateUserEvent = create_user_event;
-    above.clSetUserEventStatus = set_user_event_status;
-    above.clWaitForEvents = wait_for_events;
-    above.clGetEventInfo = get_event_info;
-    above.clSetEventCallback = set_event_callback;
-    above.clRetainEvent = retain_event;
-    above.clReleaseEvent = release_event;
+    *above = *driver;
+    above->clGetPlatformIDs = get_platform_ids;
+    above->clGetPlatformInfo = get_platform_info;
+    above->clGetDeviceIDs = get_device_ids;
+    above->clGetDeviceInfo = get_device_info;
+    above->clCreateContext = create_context;
+    above->clRetainContext = retain_context;
+    above->clReleaseContext = release_context;
+    above->clCreateCommandQueue = create_queue;
+    above->clCreateCommandQueueWithProperties = create_queue_with;
+    above->clRetainCommandQueue = retain_queue;
+    above->clReleaseCommandQueue = release_queue;
+    above->clCreateBuffer = create_buffer;
+    above->clCreateSubBuffer = create_sub_buffer;
+    above->clRetainMemObject = retain_memory;
+    above->clReleaseMemObject = release_memory;
+    above->clCreateSampler = create_sampler;
+    above->clRetainSampler = retain_sampler;
+    above->clReleaseSampler = release_sampler;
+    above->clCreateProgramWithSource = create_program;
+    above->clCreateProgramWithBinary = create_program_with_binary;
+    above->clCreateProgramWithIL = create_program_with_il;
+    above->clRetainProgram = retain_program;
+    above->clReleaseProgram = release_program;
+    above->clBuildProgram = build_program;
+    above->clGetProgramInfo = get_program_info;
+    above->clGetProgramBuildInfo = get_program_build_info;
+    above->clCreateKernel = create_kernel;
+    above->clRetainKernel = retain_kernel;
+    above->clReleaseKernel = release_kernel;
+    above->clGetKernelInfo = get_kernel_info;
+    above->clGetKernelArgInfo = get_kernel_arg_info;
+    above->clGetKernelWorkGroupInfo = get_kernel_work_group_info;
+    above->clSetKernelArg = set_kernel_arg;
+    above->clEnqueueNDRangeKernel = enqueue_kernel;
+    above->clEnqueueReadBuffer = enqueue_read;
+    above->clEnqueueWriteBuffer = enqueue_write;
+    above->clEnqueueCopyBuffer = enqueue_copy;
+    above->clEnqueueFillBuffer = enqueue_fill;
+    above->clEnqueueMapBuffer = enqueue_map;
+    above->clEnqueueUnmapMemObject = enqueue_unmap;
+    above->clEnqueueMarkerWithWaitList = enqueue_marker;
+    above->clFlush = flush;
+    above->clFinish = finish;
+    above->clCreateUserEvent = create_user_event;
+    above->clSetUserEventStatus = set_user_event_status;
+    above->clWaitForEvents = wait_for_events;
+    above->clGetEventInfo = get_event_info;
+    above->clSetEventCallback = set_event_callback;
+    above->clRetainEvent = retain_event;
+    above->clReleaseEvent = release_event;
 }
 
-__attribute__((visibility("default"))) cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t size,
-                                                                         void *value, size_t *needed)
+void layer_begin(cl_icd_dispatch *above, const cl_icd_dispatch *below)
 {
-    const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
-    const char name[] = "allot's faults";
-    const void *answer = what == CL_LAYER_API_VERSION ? (const void *)&version : name;
-    size_t bytes = what == CL_LAYER_API_VERSION ? sizeof version : sizeof name;
-    if ((what != CL_LAYER_API_VERSION && what != CL_LAYER_NAME) || (value && size < bytes))
-        return CL_INVALID_VALUE;
-    if (value)
-        memcpy(value, answer, bytes);
-    if (needed)
-        *needed = bytes;
-    return CL_SUCCESS;
-}
-
-__attribute__((visibility("default"))) cl_int CL_API_CALL clInitLayer(cl_uint count,
-                                                                      const cl_icd_dispatch *below,
-                                                                      cl_uint *filled,
-                                                                      const cl_icd_dispatch **table)
-{
-    size_t entries = sizeof above / sizeof(void *);
-    if (!below || !filled || !table || count < entries)
-        return CL_INVALID_VALUE;
     driver = below;
     gates_init(below);
-    fill_table();
+    fill_table(above);
     faults_read_environment();
     if (getenv("OPENCL_LAYER_REPORT"))
         atexit(report);
-    *filled = (cl_uint)entries;
-    *table = &above;
-    return CL_SUCCESS;
 }

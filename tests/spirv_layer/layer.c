@@ -2,10 +2,7 @@
  * (SPIR, a binary of LLVM's) by Debian's llvm-spirv-14, and with specialisation constants once more when it
  * is built. So a program in SPIR-V runs for real on machines whose drivers take none; all other devices are
  * left as they are. Not for many threads at once. */
-#define CL_TARGET_OPENCL_VERSION 300
-#include <CL/cl.h>
-#include <CL/cl_icd.h>
-#include <CL/cl_layer.h>
+#include "../layers/entry.h"
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -239,40 +236,15 @@ static cl_int CL_API_CALL release_program(cl_program program)
     return driver->clReleaseProgram(program);
 }
 
-/* ---- For the loader ---- */
-
-__attribute__((visibility("default"))) cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t size,
-                                                                         void *value, size_t *needed)
+void layer_begin(cl_icd_dispatch *above, const cl_icd_dispatch *below)
 {
-    const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
-    if (what != CL_LAYER_API_VERSION || (value && size < sizeof version))
-        return CL_INVALID_VALUE;
-    if (value)
-        memcpy(value, &version, sizeof version);
-    if (needed)
-        *needed = sizeof version;
-    return CL_SUCCESS;
-}
-
-__attribute__((visibility("default"))) cl_int CL_API_CALL clInitLayer(cl_uint count,
-                                                                      const cl_icd_dispatch *below,
-                                                                      cl_uint *filled,
-                                                                      const cl_icd_dispatch **table)
-{
-    static cl_icd_dispatch above;
-    size_t entries = sizeof above / sizeof(void *);
-    if (!below || !filled || !table || count < entries)
-        return CL_INVALID_VALUE;
     driver = below;
-    above.clGetDeviceInfo = get_device_info;
-    above.clCreateProgramWithIL = create_program_with_il;
-    above.clSetProgramSpecializationConstant = set_constant;
-    above.clBuildProgram = build_program;
-    above.clGetProgramInfo = get_program_info;
-    above.clGetProgramBuildInfo = get_program_build_info;
-    above.clCreateKernel = create_kernel;
-    above.clReleaseProgram = release_program;
-    *filled = (cl_uint)entries;
-    *table = &above;
-    return CL_SUCCESS;
+    above->clGetDeviceInfo = get_device_info;
+    above->clCreateProgramWithIL = create_program_with_il;
+    above->clSetProgramSpecializationConstant = set_constant;
+    above->clBuildProgram = build_program;
+    above->clGetProgramInfo = get_program_info;
+    above->clGetProgramBuildInfo = get_program_build_info;
+    above->clCreateKernel = create_kernel;
+    above->clReleaseProgram = release_program;
 }

@@ -167,7 +167,7 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     self->base.ops = &ops;
     self->base.kind = ALLOT_INLINE;
     self->base.id = al_intern("inline");
-    self->base.shares_cpus = true;
+    self->base.shares_cpus = self->base.runs_all_c = true;
     self->base.width = 1;
     self->base.only_by_name = true;
     pthread_mutex_init(&self->lock, NULL);

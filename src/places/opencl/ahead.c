@@ -4,6 +4,7 @@
 #include "core/kernel_copy.h"
 #include "core/loading.h"
 #include "places/opencl/opencl.h"
+#include "places/opencl/pace.h"
 #include <stdio.h>
 
 /* The kernel may be gone by the time: its double is built. */
@@ -12,6 +13,8 @@ static void *build(void *of)
     al_opencl *self = of;
     al_loading_here();
     al_opencl_programs_build(&self->programs, self->ahead.kernel, self->ahead.type);
+    if (atomic_load_explicit(&self->place.paced, memory_order_relaxed) == AL_PACE_WANTED)
+        al_opencl_pace_measure(self);
     allot_kernel_release(self->ahead.kernel);
     al_loading_end();
     pthread_mutex_lock(&self->lock);
@@ -51,13 +54,25 @@ static bool begin(al_opencl *self, const al_launch *launch)
     return building;
 }
 
+/* By the thread that has just built a program: it cannot be told before whether the device is worth a trial.
+ */
+static bool takes_pace(al_opencl *self)
+{
+    if (atomic_load_explicit(&self->place.paced, memory_order_relaxed) != AL_PACE_WANTED)
+        return false;
+    pthread_mutex_lock(&self->lock);
+    bool building = self->ahead.building;
+    pthread_mutex_unlock(&self->lock);
+    return building;
+}
+
 const char *al_opencl_ahead_prepare(al_place *place, const al_launch *launch, bool waits, double *built_s,
                                     char *room, size_t room_size)
 {
     al_opencl *self = (al_opencl *)place;
     allot_status known = al_opencl_programs_look(&self->programs, launch, built_s, room, room_size);
     if (known == ALLOT_OK)
-        return NULL;
+        return takes_pace(self) ? "how fast it is is being measured" : NULL;
     if (known != ALLOT_TIMEOUT)
         return room;
     return !waits && begin(self, launch) ? "compiling in the background" : NULL;

@@ -1,5 +1,5 @@
 /* Programs built ahead: while another place runs the first launches of a kernel, a thread builds its program
- * for this device, one at a time. */
+ * for this device, one at a time, and takes the device's pace the first time. */
 #ifndef AL_PLACES_OPENCL_AHEAD_H
 #define AL_PLACES_OPENCL_AHEAD_H
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local unsigned here;
+static _Thread_local unsigned here __attribute__((tls_model("initial-exec")));
 
 unsigned al_opencl_enter(unsigned what)
 {

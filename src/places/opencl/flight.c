@@ -7,6 +7,8 @@
 #define ROOM                                                                                                 \
     2048 /* bytes for a launch in a flight that is kept: several arguments; a multiple of its alignment */
 
+#define FETCHED_AHEAD 256 /* bytes of it: a small launch */
+
 /* ---- Life ---- */
 
 static size_t padded(size_t bytes)
@@ -34,6 +36,7 @@ static void fill(al_opencl_flight *flight, al_task *task)
     flight->launch = (al_launch *)((unsigned char *)flight + padded(sizeof *flight));
     al_launch_copy(flight->launch, al_task_launch(task));
     al_opencl_room_pin(flight->launch);
+    flight->pinned = true;
     flight->began_ns = task->more->started_ns ? task->more->started_ns : al_clock_now_ns();
     flight->allowed_ns = al_opencl_health_allows(flight->self, charged_ns);
     atomic_store_explicit(&flight->claimed, false, memory_order_release); /* pairs with claiming it */
@@ -64,6 +67,12 @@ bool al_opencl_flight_is_spare(const al_opencl_flight *flight)
 void al_opencl_flight_empty(al_opencl_flight *flight)
 {
     *flight = (al_opencl_flight){ .self = flight->self, .holders = 1, .claimed = true, .room = flight->room };
+}
+
+void al_opencl_flight_fetch(const al_opencl_flight *flight)
+{
+    for (size_t at = 0; flight && at < sizeof *flight + FETCHED_AHEAD; at += 64)
+        __builtin_prefetch((const char *)flight + at, 1);
 }
 
 void al_opencl_flight_hold(al_opencl_flight *flight)
@@ -109,9 +118,17 @@ void al_opencl_flight_bury(al_opencl_flight *flight)
 {
     if (flight->launch) {
         al_launch_release_arrays(flight->launch);
-        allot_kernel_release((allot_kernel *)flight->launch->kernel);
+        if (flight->holds_kernel)
+            allot_kernel_release((allot_kernel *)flight->launch->kernel);
     }
     al_opencl_land(flight->self, flight);
+}
+
+static void unpin(al_opencl_flight *flight)
+{
+    if (flight->pinned)
+        al_opencl_room_unpin(&flight->self->memory, flight->launch);
+    flight->pinned = false;
 }
 
 /* In a driver's callback no array is freed: its memory may be the user's to free. The place's thread does,
@@ -122,8 +139,7 @@ void al_opencl_flight_release(al_opencl_flight *flight)
     if (atomic_fetch_sub_explicit(&flight->holders, 1, memory_order_acq_rel) != 1)
         return;
     for_captives(flight, al_array_let_go);
-    if (flight->launch)
-        al_opencl_room_unpin(&flight->self->memory, flight->launch);
+    unpin(flight);
     if (al_opencl_here() & AL_OPENCL_CALLED_BACK && flight->launch && !release_most_arrays(flight->launch))
         al_opencl_leave_over(flight->self, flight);
     else
@@ -142,6 +158,8 @@ static void end(al_opencl_flight *flight, allot_status status, al_failure *failu
     al_opencl *self = flight->self;
     if (status != ALLOT_OK)
         al_launch_spoil(flight->launch, &self->memory.base, atomic_load(&flight->written));
+    if (!flight->holds_kernel) /* whose parameters are looked at: it may be gone with the task */
+        unpin(flight);
     if (status == ALLOT_DEVICE)
         al_place_fail(&self->place, flight->task, status, failure, busy_ns);
     else
@@ -171,6 +189,8 @@ void al_opencl_flight_give_up(al_opencl_flight *flight, const char *message)
     al_failure failure = { 0 };
     if (!al_opencl_flight_claim(flight))
         return;
+    allot_kernel_hold((allot_kernel *)flight->launch->kernel); /* who launches it may be on the way still */
+    flight->holds_kernel = true;
     flight->captures = captures(flight);
     for_captives(flight, al_array_capture);
     atomic_store(&flight->written, true); /* or it may be at any moment */

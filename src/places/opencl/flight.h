@@ -7,7 +7,7 @@
 #include "places/opencl/opencl.h"
 
 /* The driver may come back to a launch that was given up, and whose task is gone: so a flight works on a copy
- * of the launch, which holds its arrays and its kernel until all have let go of it. */
+ * of the launch, which holds its arrays, and its kernel once it is given up, until all have let go of it. */
 typedef struct al_opencl_flight {
     struct al_opencl_flight *next, *previous; /* of the place's flights; guarded by its lock, as the next */
     struct al_opencl_flight *left_over;
@@ -26,6 +26,8 @@ typedef struct al_opencl_flight {
     _Atomic bool acquired;    /* its arrays are where they should be: none is being moved for it */
     _Atomic bool written;     /* a kernel was enqueued: what it writes is right or spoiled */
     unsigned captures; /* of which access; it was given up, and these are nobody's until it has ended */
+    bool pinned;       /* its arrays are: till it has landed, or, given up, is over */
+    bool holds_kernel; /* it was given up: else its task does, and nobody asks for the kernel after that */
     size_t room;       /* bytes for the launch */
     cl_event event;    /* poll: its last command's; the next two as well */
     struct al_opencl_flight *asked_next;
@@ -40,6 +42,9 @@ al_opencl_flight *al_opencl_flight_begin(al_opencl *self, al_task *task, al_open
 bool al_opencl_flight_is_spare(const al_opencl_flight *flight);
 /* Makes a spare one of it, which is nobody's. */
 void al_opencl_flight_empty(al_opencl_flight *flight);
+/* The next one that will be used, or NULL: by then it is in this core's cache, and no longer in that of the
+ * thread that used it last. */
+void al_opencl_flight_fetch(const al_opencl_flight *flight);
 void al_opencl_flight_hold(al_opencl_flight *flight);
 /* The last to let go takes it out of the place's flights and frees it; in a driver's callback it leaves to
  * the place's own thread what must not be freed there. */

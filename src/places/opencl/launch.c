@@ -57,7 +57,8 @@ static allot_status check_local_memory(const al_opencl *self, const al_launch *l
  * when the one before it ended. */
 static int64_t measure(const al_opencl_flight *flight, int64_t now_ns)
 {
-    int64_t before_ns = atomic_exchange_explicit(&flight->self->ended_ns, now_ns, memory_order_relaxed);
+    int64_t before_ns = atomic_load_explicit(&flight->self->ended_ns, memory_order_relaxed);
+    atomic_store_explicit(&flight->self->ended_ns, now_ns, memory_order_relaxed);
     int64_t ready_ns = flight->sent_ns > flight->enqueued_ns ? flight->sent_ns : flight->enqueued_ns;
     int64_t began_ns = before_ns > ready_ns ? before_ns : ready_ns;
     return now_ns > began_ns ? now_ns - began_ns : 0;
@@ -111,7 +112,8 @@ static void CL_CALLBACK on_done(cl_event event, cl_int code, void *user)
 typedef struct order {
     al_opencl *self;
     al_opencl_flight *flight;
-    al_launch *launch; /* the flight's */
+    al_launch *launch;      /* the flight's */
+    al_opencl_entry *entry; /* taken for it; NULL: not yet, or given back */
     al_opencl_sizes sizes;
     size_t view_count;
     cl_uint after_count;
@@ -224,25 +226,35 @@ static cl_int enqueue_rest(order *given, cl_kernel kernel, cl_event *event)
     return code;
 }
 
+static cl_int take_entry(order *given)
+{
+    given->call = "clCreateKernel";
+    return al_opencl_entry_take(&given->self->programs, given->flight->program,
+                                given->launch->kernel->desc.opencl_entry, &given->entry);
+}
+
+static void give_entry(order *given)
+{
+    al_opencl_entry_give(&given->self->programs, given->flight->program, given->entry);
+    given->entry = NULL;
+}
+
 static cl_int enqueue_kernel(order *given, cl_event *event)
 {
-    al_opencl *self = given->self;
-    al_opencl_entry *entry;
-    given->call = "clCreateKernel";
-    cl_int code = al_opencl_entry_take(&self->programs, given->flight->program,
-                                       given->launch->kernel->desc.opencl_entry, &entry);
+    cl_int code = given->entry ? CL_SUCCESS : take_entry(given);
     if (code != CL_SUCCESS)
         return code;
-    code = set_arguments(given, entry->kernel);
-    given->flight->enqueued_ns = al_clock_now_ns();
+    cl_kernel kernel = given->entry->kernel;
+    code = set_arguments(given, kernel);
+    given->flight->enqueued_ns = given->flight->warm ? given->flight->began_ns : al_clock_now_ns();
     atomic_store_explicit(&given->flight->written, code == CL_SUCCESS, memory_order_relaxed);
     if (code == CL_SUCCESS)
-        code = enqueue_range(given, entry->kernel, event);
+        code = enqueue_range(given, kernel, event);
     if (!*event)
         atomic_store_explicit(&given->flight->written, false, memory_order_relaxed);
     if (code == CL_SUCCESS && given->sizes.rest)
-        code = enqueue_rest(given, entry->kernel, event);
-    al_opencl_entry_give(&self->programs, given->flight->program, entry);
+        code = enqueue_rest(given, kernel, event);
+    give_entry(given);
     return code;
 }
 
@@ -351,7 +363,8 @@ static cl_int hand_to_callback(order *given, cl_event event)
 /* Hands the launch over to who ends it. When this succeeds, the task may be gone. */
 static cl_int watch(order *given, cl_event event)
 {
-    given->flight->shape = al_opencl_shape_of(&given->sizes);
+    if (!given->flight->warm)
+        given->flight->shape = al_opencl_shape_of(&given->sizes);
     return given->self->poll.on ? hand_to_poll(given, event) : hand_to_callback(given, event);
 }
 
@@ -407,8 +420,8 @@ static allot_status have_program(order *given, al_failure *failure)
 static void pick_sizes(order *given)
 {
     al_opencl_flight *flight = given->flight;
-    al_opencl_pick(&given->self->programs, flight->program, given->launch, flight->warm, &given->sizes,
-                   &flight->trial);
+    if (!flight->warm)
+        al_opencl_pick(&given->self->programs, flight->program, given->launch, &given->sizes, &flight->trial);
     for (size_t d = 0; d < 3; d++)
         given->launch->work_group[d] = given->sizes.local[d];
     given->launch->work_group_from = flight->trial.words;
@@ -436,11 +449,31 @@ static allot_status prepare(order *given, al_failure *failure)
     return status;
 }
 
-static void fly(al_opencl_flight *flight)
+/* Not the whole of it: the arrays are filled as far as there are arguments. */
+static void order_init(order *given, al_opencl_flight *flight, al_opencl_warm *warm)
+{
+    given->self = flight->self;
+    given->flight = flight;
+    given->launch = flight->launch;
+    given->entry = NULL;
+    given->view_count = given->after_count = 0;
+    given->call = given->param = NULL;
+    if (!warm || !warm->program)
+        return;
+    flight->warm = true;
+    flight->program = warm->program;
+    flight->trial = warm->trial;
+    given->entry = warm->entry;
+    given->sizes = warm->sizes;
+    warm->program = NULL;
+}
+
+static void fly(al_opencl_flight *flight, al_opencl_warm *warm)
 {
     al_opencl *self = flight->self;
-    order given = { .self = self, .flight = flight, .launch = flight->launch };
+    order given;
     al_failure failure = { 0 };
+    order_init(&given, flight, warm);
     allot_status status = prepare(&given, &failure);
     if (status == ALLOT_OK)
         status = drive(&given, &failure);
@@ -449,6 +482,8 @@ static void fly(al_opencl_flight *flight)
     cl_int code = al_opencl_error_take(self->device.name);
     if (code != CL_SUCCESS)
         al_opencl_health_note(self, code, failure.message);
+    if (given.entry)
+        give_entry(&given);
     if (flight->program) {
         al_opencl_pick_end(&self->programs, flight->program, &flight->trial, -1);
         al_opencl_programs_put(&self->programs, flight->program, NULL);
@@ -467,14 +502,12 @@ static void run_empty(al_opencl *self, al_task *task)
 }
 
 /* OK: it flies, or has flown. */
-static allot_status begin(al_opencl *self, al_task *task, al_opencl_flight *reserved, al_opencl_program *warm)
+static allot_status begin(al_opencl *self, al_task *task, al_opencl_flight *reserved, al_opencl_warm *warm)
 {
     al_failure failure = { 0 };
     al_opencl_flight *flight = al_task_launch(task) ? al_opencl_flight_begin(self, task, reserved) : NULL;
     if (flight) {
-        flight->program = warm;
-        flight->warm = warm != NULL;
-        fly(flight);
+        fly(flight, warm);
         al_opencl_flight_release(flight);
         return ALLOT_OK;
     }
@@ -486,7 +519,7 @@ static allot_status begin(al_opencl *self, al_task *task, al_opencl_flight *rese
     return status;
 }
 
-void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_flight *reserved, al_opencl_program *warm)
+void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_flight *reserved, al_opencl_warm *warm)
 {
     unsigned before = al_opencl_enter(AL_OPENCL_SUBMITTING);
     bool started = al_place_start(&self->place, task), flies = false;
@@ -496,7 +529,7 @@ void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_flight *reserved
         flies = begin(self, task, reserved, warm) == ALLOT_OK;
     if (!flies) {
         if (warm)
-            al_opencl_programs_put(&self->programs, warm, NULL);
+            al_opencl_pick_nothing(&self->programs, warm);
         if (reserved)
             al_opencl_flight_release(reserved);
         else

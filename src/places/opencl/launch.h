@@ -6,9 +6,9 @@
 #include "places/opencl/flight.h"
 
 /* Takes a task, already counted in self->flights, to the driver, or ends it with its error. `reserved` is the
- * flight that stands for it there; NULL: there was none to spare. `warm` is its program, taken; NULL: it is
- * looked up or built, and arrays may be moved, which takes a while. */
-void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_flight *reserved, al_opencl_program *warm);
+ * flight that stands for it there; NULL: there was none to spare. What `warm` has is taken over; NULL: its
+ * program is looked up or built, and arrays may be moved, which takes a while. */
+void al_opencl_launch(al_opencl *self, al_task *task, al_opencl_flight *reserved, al_opencl_warm *warm);
 
 /* The driver is through with it and has told this code: ends its task, unless that was given up, and lets go
  * of the flight. Calls nothing of OpenCL's and no user code. */

@@ -179,13 +179,18 @@ static cl_int announce(buffer_copy *copy, size_t begin, size_t end, const char *
     return code;
 }
 
+_Atomic uint64_t *al_opencl_memory_rate(al_opencl_memory *memory, size_t bytes)
+{
+    return &memory->fs_per_byte[(63 - __builtin_clzll(bytes | 1)) / 2];
+}
+
 /* Behind other launches an upload is left to the driver, and its launch to the event. What uploads take is
  * learned from those that are waited for: where nothing would be gained, and one in so many. */
 #define WAITED_FOR 16
-static bool is_left_to_driver(al_opencl_memory *memory)
+static bool is_left_to_driver(al_opencl_memory *memory, size_t bytes)
 {
-    return atomic_load_explicit(&memory->busy, memory_order_relaxed) &&
-           atomic_load_explicit(&memory->fs_per_byte, memory_order_relaxed) &&
+    return memory->leaves && atomic_load_explicit(&memory->busy, memory_order_relaxed) &&
+           atomic_load_explicit(al_opencl_memory_rate(memory, bytes), memory_order_relaxed) &&
            (atomic_fetch_add_explicit(&memory->uploads, 1, memory_order_relaxed) + 1) % WAITED_FOR != 0;
 }
 
@@ -195,7 +200,8 @@ static void expect(buffer_copy *copy, size_t bytes)
     al_opencl_memory *memory = memory_of(copy);
     int64_t now_ns = al_clock_now_ns(),
             sent_ns = atomic_load_explicit(&memory->sent_ns, memory_order_relaxed);
-    double each_ns = (double)atomic_load_explicit(&memory->fs_per_byte, memory_order_relaxed) * 1e-6;
+    double each_ns =
+        (double)atomic_load_explicit(al_opencl_memory_rate(memory, bytes), memory_order_relaxed) * 1e-6;
     copy->copy.expected_ns = 1 + (int64_t)((double)bytes * each_ns);
     sent_ns = (sent_ns > now_ns ? sent_ns : now_ns) + copy->copy.expected_ns;
     atomic_store_explicit(&memory->sent_ns, sent_ns, memory_order_relaxed);
@@ -204,10 +210,20 @@ static void expect(buffer_copy *copy, size_t bytes)
     pthread_mutex_unlock(&memory->announcing);
 }
 
+/* Those on their way would count as this one's time. */
+static void let_earlier_end(al_opencl_memory *memory)
+{
+    if (atomic_load_explicit(&memory->sent_ns, memory_order_relaxed) <= al_clock_now_ns())
+        return;
+    (void)clFinish(memory->device->upload); /* if that fails, so does this one */
+    atomic_store_explicit(&memory->sent_ns, 0, memory_order_relaxed);
+}
+
 static cl_int write_and_wait(buffer_copy *copy, size_t begin, size_t end)
 {
     al_opencl_memory *memory = memory_of(copy);
     pthread_mutex_lock(&memory->uploading);
+    let_earlier_end(memory);
     int64_t start_ns = al_clock_now_ns();
     cl_int code = clEnqueueWriteBuffer(memory->device->upload, copy->buffer, CL_TRUE, begin, end - begin,
                                        copy->copy.array->host + begin, 0, NULL, NULL);
@@ -215,8 +231,8 @@ static cl_int write_and_wait(buffer_copy *copy, size_t begin, size_t end)
     double took_ns = (double)(al_clock_now_ns() - start_ns);
     copy->copy.expected_ns = 0;
     if (code == CL_SUCCESS)
-        atomic_store_explicit(&memory->fs_per_byte, 1 + (uint64_t)(took_ns * 1e6 / (double)(end - begin)),
-                              memory_order_relaxed);
+        atomic_store_explicit(al_opencl_memory_rate(memory, end - begin),
+                              1 + (uint64_t)(took_ns * 1e6 / (double)(end - begin)), memory_order_relaxed);
     return code;
 }
 
@@ -225,7 +241,7 @@ static allot_status upload(al_copy *copy, size_t begin, size_t end, al_failure *
     al_opencl_memory *memory = (al_opencl_memory *)copy->memory;
     buffer_copy *mine = (buffer_copy *)copy;
     const char *call = "clEnqueueWriteBuffer";
-    bool left = !copy->shares_pages && is_left_to_driver(memory);
+    bool left = !copy->shares_pages && is_left_to_driver(memory, end - begin);
     cl_int code =
         copy->shares_pages || left ? announce(mine, begin, end, &call) : write_and_wait(mine, begin, end);
     if (left)
@@ -256,6 +272,7 @@ void al_opencl_memory_init(al_opencl_memory *memory, al_opencl_device *device)
 {
     al_memory_init(&memory->base, &memory_ops);
     memory->device = device;
+    memory->leaves = false;
     pthread_mutexattr_t recursive;
     pthread_mutexattr_init(&recursive);
     pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
@@ -272,7 +289,8 @@ void al_opencl_memory_init(al_opencl_memory *memory, al_opencl_device *device)
     al_condition_init(&memory->roomier);
     atomic_init(&memory->busy, false);
     atomic_init(&memory->uploads, 0);
-    atomic_init(&memory->fs_per_byte, 0);
+    for (size_t i = 0; i < AL_OPENCL_RATES; i++)
+        atomic_init(&memory->fs_per_byte[i], 0);
     atomic_init(&memory->sent_ns, 0);
 }
 

@@ -6,6 +6,9 @@
 #include "core/launch.h"
 #include "places/opencl/device.h"
 
+/* Sizes of uploads, each up to 4 times the last one's: small ones cost far more a byte. */
+#define AL_OPENCL_RATES 32
+
 typedef struct al_opencl_memory {
     al_memory base;
     al_opencl_device *device;
@@ -13,9 +16,14 @@ typedef struct al_opencl_memory {
     /* One waits in the driver for a copy in each direction: of two on one queue PoCL's basic device has one
      * run the other's command, and both stand still. Recursive, since a driver may call back from there. */
     pthread_mutex_t uploading, downloading;
+    /* Uploads may be left to the driver, as on all devices that are no CPUs: there what copies does nothing
+     * else. PoCL's threads run kernels and uploads that are ready before copies that are asked for later. Set
+     * before the first. */
+    bool leaves;
     _Atomic bool busy; /* other launches are on their way: uploads need not be waited for */
-    _Atomic uint64_t
-        fs_per_byte;           /* femtoseconds, as the latest upload that was waited for took; 0: none was */
+    /* By size (al_opencl_memory_rate()): femtoseconds, as the latest upload that was waited for took; 0: none
+     * was. */
+    _Atomic uint64_t fs_per_byte[AL_OPENCL_RATES];
     _Atomic int64_t sent_ns;   /* when all uploads are expected to be over */
     _Atomic unsigned uploads;  /* that were not */
     _Atomic(al_copy *) graves; /* of arrays that were freed in a driver's callback, linked by next_of_array */
@@ -56,6 +64,9 @@ static inline bool al_opencl_memory_has_graves(al_opencl_memory *memory)
 /* What a copy of the array takes, or would take, of the device's memory; of a device that was not opened yet
  * a guess. */
 size_t al_opencl_memory_needs(const al_opencl_memory *memory, const allot_array *array);
+
+/* What uploads of about that size took a byte. */
+_Atomic uint64_t *al_opencl_memory_rate(al_opencl_memory *memory, size_t bytes);
 
 /* True if making the argument current here would not have to wait for a copy to end. A guess while nothing is
  * locked: right but for rare races. */

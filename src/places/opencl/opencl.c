@@ -6,8 +6,10 @@
 #include "places/opencl/flight.h"
 #include "places/opencl/health.h"
 #include "places/opencl/launch.h"
+#include "places/opencl/pick.h"
 #include "places/opencl/room.h"
 #include "places/opencl/source.h"
+#include "topology/topology.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +140,8 @@ static al_opencl_flight *reserve(al_opencl *self, const al_task *task)
     if (!flight)
         return NULL;
     self->spare = flight->next;
+    al_opencl_flight_fetch(self->spare);
+    al_opencl_flight_empty(flight); /* now, since this thread is to write it anyhow, and not its last user */
     flight->ahead_ns = atomic_load_explicit(&task->more->charged_ns, memory_order_relaxed);
     self->ahead_ns += flight->ahead_ns;
     link_flight(self, flight);
@@ -194,7 +198,6 @@ void al_opencl_land(al_opencl *self, al_opencl_flight *flight)
     if (flight)
         unlink_flight(self, flight);
     if (kept) {
-        al_opencl_flight_empty(flight);
         flight->next = self->spare;
         self->spare = flight;
     }
@@ -334,6 +337,8 @@ static bool all_ready(al_opencl *self, al_task *task)
 {
     const al_launch *launch = al_task_launch(task);
     bool ready = true;
+    if (!launch->arg_count)
+        return true;
     if (!al_task_look(task))
         return false;
     for (size_t i = 0; ready && i < launch->arg_count; i++)
@@ -343,16 +348,17 @@ static bool all_ready(al_opencl *self, al_task *task)
     return ready;
 }
 
-/* The program of a launch that nothing would hold up: no compiler, no transfer, no driver that blocks. Else
- * NULL. A reduction makes a buffer each time. */
-static al_opencl_program *find_warm(al_opencl *self, al_task *task)
+/* Whether nothing would hold up the launch: no compiler, no transfer, no driver that blocks. A reduction
+ * makes a buffer each time. */
+static bool find_warm(al_opencl *self, al_task *task, al_opencl_warm *warm)
 {
     const al_launch *launch = al_task_launch(task);
+    warm->program = NULL;
     if (!atomic_load_explicit(&self->direct, memory_order_relaxed) || al_opencl_here())
-        return NULL;
+        return false;
     if (!launch || launch->items == 0 || launch->kernel->reduces || !all_ready(self, task))
-        return NULL;
-    return al_opencl_programs_get_warm(&self->programs, launch);
+        return false;
+    return al_opencl_programs_get_warm(&self->programs, launch, warm);
 }
 
 static al_task *take_gathered(al_opencl *self, al_opencl_flight **flight)
@@ -386,14 +392,13 @@ static void hand_over(al_opencl *self)
 {
     al_opencl_flight *flight;
     al_task *task;
-    al_opencl_program *warm = NULL;
+    al_opencl_warm warm;
     for (size_t i = 0; i < AL_OPENCL_BURST && (task = take_gathered(self, &flight)); i++) {
-        warm = find_warm(self, task);
-        if (!warm) {
+        if (!find_warm(self, task, &warm)) {
             leave_to_thread(self, task, flight);
             return;
         }
-        al_opencl_launch(self, task, flight, warm);
+        al_opencl_launch(self, task, flight, &warm);
     }
 }
 
@@ -402,7 +407,8 @@ static void hand_over(al_opencl *self)
 static void enqueue(al_place *place, al_task *task)
 {
     al_opencl *self = opencl_from(place);
-    al_opencl_program *warm = find_warm(self, task);
+    al_opencl_warm has;
+    bool warm = find_warm(self, task, &has);
     if (self->device.on_cpu && !self->poll.on)
         al_future_no_spin(&task->future);
     al_opencl_flight *flight = NULL;
@@ -420,11 +426,10 @@ static void enqueue(al_place *place, al_task *task)
     }
     pthread_mutex_unlock(&self->lock);
     if (direct) {
-        al_opencl_launch(self, task, flight, warm);
+        al_opencl_launch(self, task, flight, &has);
         return;
     }
-    if (warm)
-        al_opencl_programs_put(&self->programs, warm, NULL);
+    al_opencl_pick_nothing(&self->programs, &has);
     if (burst)
         hand_over(self);
     if (wake)
@@ -551,6 +556,13 @@ static void name_place(al_opencl *self, al_opencl_which which)
     self->place.class_id = al_intern(alike);
 }
 
+/* A device on the CPUs may claim more units than there are (llvmpipe). */
+static int width_of(const al_opencl_device *device)
+{
+    int units = (int)device->compute_units, cpus = al_usable_cpus();
+    return device->on_cpu && cpus > 0 && units > cpus ? cpus : units;
+}
+
 al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, al_opencl_which which)
 {
     al_opencl *self = al_place_allocate(sizeof *self);
@@ -565,11 +577,12 @@ al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, al_opencl_w
     al_condition_init(&self->changed);
     al_condition_init(&self->over);
     al_opencl_poll_init(self);
+    self->memory.leaves = self->poll.on;
     self->place.ops = &opencl_ops;
     self->place.kind = ALLOT_OPENCL;
     self->place.memory = &self->memory.base;
     self->place.shares_cpus = self->device.on_cpu;
-    self->place.width = (int)self->device.compute_units;
+    self->place.width = width_of(&self->device);
     self->place.node = self->device.node + 1;
     self->place.prepare = al_opencl_ahead_prepare;
     atomic_init(&self->place.workers, self->device.compute_units);

@@ -46,18 +46,23 @@ static cl_int await(cl_event event)
     return code;
 }
 
-/* Both are with the driver before the first is waited for: its thread is woken once. */
+/* Both are with the driver before the first is waited for: its thread is woken once. The end of the second is
+ * waited for too, since the pages, or another buffer over them, must not meet a mapping that still holds. */
 cl_int al_opencl_pages_reveal(al_opencl_device *device, cl_mem buffer, size_t begin, size_t end,
                               const char **call)
 {
     cl_int code, unmapped;
-    cl_event mapped;
+    cl_event mapped, done;
     *call = "clEnqueueMapBuffer";
     void *at = clEnqueueMapBuffer(device->download, buffer, CL_FALSE, CL_MAP_READ, begin, end - begin, 0,
                                   NULL, &mapped, &code);
     if (code != CL_SUCCESS)
         return code;
-    unmapped = unmap(device->download, buffer, at, NULL, NULL);
+    unmapped = unmap(device->download, buffer, at, NULL, &done);
+    if (unmapped == CL_SUCCESS) {
+        (void)await(done); /* what the host sees was decided by the mapping */
+        clReleaseEvent(done);
+    }
     code = await(mapped);
     clReleaseEvent(mapped);
     if (code != CL_SUCCESS || unmapped == CL_SUCCESS)
@@ -123,11 +128,14 @@ static bool host_sees_device(probe *it)
 bool al_opencl_pages_work(al_opencl_device *device)
 {
     cl_int code = CL_OUT_OF_HOST_MEMORY, other = CL_OUT_OF_HOST_MEMORY;
-    probe it = { device, NULL, NULL, aligned_alloc(PROBE_BYTES, PROBE_BYTES), malloc(PROBE_BYTES) };
+    probe it = { device, NULL, NULL, aligned_alloc(PROBE_BYTES, PROBE_BYTES), calloc(1, PROBE_BYTES) };
     if (it.page && it.seen) {
         it.over_pages = clCreateBuffer(device->context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, PROBE_BYTES,
                                        it.page, &code);
-        it.plain = clCreateBuffer(device->context, CL_MEM_READ_WRITE, PROBE_BYTES, NULL, &other);
+        /* Zeros: what an earlier trial left in the device's memory is no answer, where a copy does not
+         * happen. */
+        it.plain = clCreateBuffer(device->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, PROBE_BYTES,
+                                  it.seen, &other);
     }
     bool works = code == CL_SUCCESS && other == CL_SUCCESS && device_sees_host(&it) && host_sees_device(&it);
     al_opencl_device_settle(device);

@@ -8,13 +8,11 @@ static bool is_warm(const al_opencl_program *program, const al_opencl_sizes *siz
 }
 
 void al_opencl_pick(al_opencl_programs *programs, al_opencl_program *program, const al_launch *launch,
-                    bool warm, al_opencl_sizes *sizes, al_opencl_trial *trial)
+                    al_opencl_sizes *sizes, al_opencl_trial *trial)
 {
     al_opencl_tuning *tuning = &program->tuning;
     pthread_mutex_lock(&programs->lock);
     al_opencl_tune_next(tuning, programs->how, launch, programs->device, &program->limits, sizes, trial);
-    if (warm && !is_warm(program, sizes)) /* its turn has come since somebody looked */
-        al_opencl_tune_known(tuning, launch, programs->device, &program->limits, sizes, trial);
     trial->cold = !is_warm(program, sizes);
     al_opencl_tune_begin(tuning, trial);
     pthread_mutex_unlock(&programs->lock);
@@ -28,6 +26,17 @@ void al_opencl_pick_end(al_opencl_programs *programs, al_opencl_program *program
     pthread_mutex_lock(&programs->lock);
     al_opencl_tune_end(&program->tuning, trial, ran_ns);
     pthread_mutex_unlock(&programs->lock);
+}
+
+void al_opencl_pick_nothing(al_opencl_programs *programs, al_opencl_warm *warm)
+{
+    if (!warm->program)
+        return;
+    if (warm->entry)
+        al_opencl_entry_give(programs, warm->program, warm->entry);
+    al_opencl_pick_end(programs, warm->program, &warm->trial, -1);
+    al_opencl_programs_put(programs, warm->program, NULL);
+    *warm = (al_opencl_warm){ 0 };
 }
 
 /* ---- From run to run ---- */

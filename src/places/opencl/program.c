@@ -259,29 +259,41 @@ bool al_opencl_program_is_warm(const al_opencl_program *program, const al_opencl
     return false;
 }
 
-static bool would_run_warm(const al_opencl_programs *programs, al_opencl_program *program,
-                           const al_launch *launch)
+/* One takes at a time, with the lock held: the first stays where it is until it is taken, whatever is put
+ * before it. */
+static al_opencl_entry *take_idle(al_opencl_program *program)
 {
-    al_opencl_sizes sizes;
-    al_opencl_trial trial;
+    al_opencl_entry *entry = atomic_load_explicit(&program->idle, memory_order_acquire);
+    while (entry && !atomic_compare_exchange_weak_explicit(&program->idle, &entry, entry->next,
+                                                           memory_order_acquire, memory_order_acquire)) {
+    } /* acquire: pairs with giving it back */
+    return entry;
+}
+
+static bool would_run_warm(const al_opencl_programs *programs, const al_launch *launch, al_opencl_warm *warm)
+{
+    al_opencl_program *program = warm->program;
     if (program->status != ALLOT_OK)
         return false;
-    al_opencl_tune_next(&program->tuning, programs->how, launch, programs->device, &program->limits, &sizes,
-                        &trial);
-    al_opencl_shape shape = al_opencl_shape_of(&sizes);
+    al_opencl_tune_next(&program->tuning, programs->how, launch, programs->device, &program->limits,
+                        &warm->sizes, &warm->trial);
+    al_opencl_shape shape = al_opencl_shape_of(&warm->sizes);
     return al_opencl_program_is_warm(program, &shape);
 }
 
-al_opencl_program *al_opencl_programs_get_warm(al_opencl_programs *programs, const al_launch *launch)
+bool al_opencl_programs_get_warm(al_opencl_programs *programs, const al_launch *launch, al_opencl_warm *warm)
 {
     pthread_mutex_lock(&programs->lock);
-    al_opencl_program *found = find(programs, launch);
-    if (found && !would_run_warm(programs, found, launch))
-        found = NULL;
-    if (found)
-        use(programs, found);
+    warm->program = find(programs, launch);
+    bool there = warm->program && would_run_warm(programs, launch, warm);
+    if (there) {
+        use(programs, warm->program);
+        warm->entry = take_idle(warm->program);
+        al_opencl_tune_begin(&warm->program->tuning, &warm->trial);
+    } else
+        warm->program = NULL;
     pthread_mutex_unlock(&programs->lock);
-    return found;
+    return there;
 }
 
 void al_opencl_programs_put(al_opencl_programs *programs, al_opencl_program *program,
@@ -303,11 +315,7 @@ cl_int al_opencl_entry_take(al_opencl_programs *programs, al_opencl_program *pro
                             al_opencl_entry **entry)
 {
     pthread_mutex_lock(&programs->lock);
-    *entry = atomic_load_explicit(&program->idle, memory_order_acquire); /* pairs with giving it back */
-    /* One takes at a time: the first stays where it is until it is taken, whatever is put before it. */
-    while (*entry && !atomic_compare_exchange_weak_explicit(&program->idle, entry, (*entry)->next,
-                                                            memory_order_acquire, memory_order_acquire)) {
-    }
+    *entry = take_idle(program);
     pthread_mutex_unlock(&programs->lock);
     if (*entry)
         return CL_SUCCESS;

@@ -36,6 +36,15 @@ struct al_opencl_program {
     al_opencl_tuning tuning;
 };
 
+/* A launch that nothing would hold up: its program, which has run in these sizes before, and a kernel object.
+ */
+typedef struct al_opencl_warm {
+    al_opencl_program *program; /* NULL: it is none */
+    al_opencl_entry *entry;     /* NULL: none was idle */
+    al_opencl_sizes sizes;
+    al_opencl_trial trial; /* begun: pick.h */
+} al_opencl_warm;
+
 /* A program that some thread is building just now. */
 typedef struct al_opencl_making {
     struct al_opencl_making *next;
@@ -84,8 +93,10 @@ void al_opencl_programs_clear(al_opencl_programs *programs);
  * waits for that. On success the caller must put it back. */
 allot_status al_opencl_programs_get(al_opencl_programs *programs, al_launch *launch,
                                     al_opencl_program **program, al_failure *failure);
-/* The same if it is there and has run in this launch's shape, so that nothing will be compiled; else NULL. */
-al_opencl_program *al_opencl_programs_get_warm(al_opencl_programs *programs, const al_launch *launch);
+/* The same if it is there and has run in this launch's shape, so that nothing will be compiled, with all that
+ * is to be found out about the launch with the lock held; else false. The program must be put back, the entry
+ * given back and the trial ended. */
+bool al_opencl_programs_get_warm(al_opencl_programs *programs, const al_launch *launch, al_opencl_warm *warm);
 /* Builds a kernel's program for launches to come, unless it is there; its outcome is found like any other. */
 void al_opencl_programs_build(al_opencl_programs *programs, const allot_kernel *kernel, allot_type type);
 /* What is known of a launch's program: ALLOT_OK: it can be had at once, and was built ahead within *untold_s,

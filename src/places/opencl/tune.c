@@ -123,9 +123,42 @@ void al_opencl_tune_known(al_opencl_tuning *tuning, const al_launch *launch, con
                                 .words = words_of(class, sizes, variant) };
 }
 
-void al_opencl_tune_next(al_opencl_tuning *tuning, al_opencl_tune_how how, const al_launch *launch,
-                         const al_opencl_device *device, const al_opencl_limits *limits,
-                         al_opencl_sizes *sizes, al_opencl_trial *trial)
+/* ---- The same launch again ---- */
+
+static bool is_answered(const al_opencl_answer *latest, const al_launch *launch)
+{
+    const size_t *size = launch->range.size, *answered = latest->range;
+    return latest->there && latest->rank == launch->range.rank && answered[0] == size[0] &&
+           answered[1] == size[1] && answered[2] == size[2] &&
+           latest->has_offset == al_launch_has_offset(launch) &&
+           latest->deterministic == launch->deterministic;
+}
+
+static void remember(al_opencl_tuning *tuning, const al_launch *launch, const al_opencl_sizes *sizes,
+                     const al_opencl_trial *trial)
+{
+    const al_opencl_class *class = class_of(tuning, trial);
+    const size_t *size = launch->range.size;
+    tuning->latest = (al_opencl_answer){ .there = !class || is_settled(class),
+                                         .has_offset = al_launch_has_offset(launch),
+                                         .deterministic = launch->deterministic,
+                                         .rank = launch->range.rank,
+                                         .range = { size[0], size[1], size[2] },
+                                         .sizes = *sizes,
+                                         .trial = *trial };
+}
+
+static void answer_again(al_opencl_tuning *tuning, al_opencl_sizes *sizes, al_opencl_trial *trial)
+{
+    *sizes = tuning->latest.sizes;
+    *trial = tuning->latest.trial;
+    const al_opencl_class *class = class_of(tuning, trial);
+    trial->wanted = class && class->launches % LOOK == 0;
+}
+
+static void ask(al_opencl_tuning *tuning, al_opencl_tune_how how, const al_launch *launch,
+                const al_opencl_device *device, const al_opencl_limits *limits, al_opencl_sizes *sizes,
+                al_opencl_trial *trial)
 {
     al_opencl_sizes other;
     al_opencl_tune_known(tuning, launch, device, limits, sizes, trial);
@@ -138,6 +171,18 @@ void al_opencl_tune_next(al_opencl_tuning *tuning, al_opencl_tune_how how, const
         trial->variant = class->next;
     }
     trial->words = words_of(class, sizes, trial->variant);
+}
+
+void al_opencl_tune_next(al_opencl_tuning *tuning, al_opencl_tune_how how, const al_launch *launch,
+                         const al_opencl_device *device, const al_opencl_limits *limits,
+                         al_opencl_sizes *sizes, al_opencl_trial *trial)
+{
+    if (is_answered(&tuning->latest, launch)) {
+        answer_again(tuning, sizes, trial);
+        return;
+    }
+    ask(tuning, how, launch, device, limits, sizes, trial);
+    remember(tuning, launch, sizes, trial);
 }
 
 static bool is_on_trial(const al_opencl_class *class, const al_opencl_trial *trial)
@@ -212,7 +257,8 @@ static void learn_warm(al_opencl_tuning *tuning, al_opencl_class *class, const a
 }
 
 /* Of a class that is settled: whether it still is as it was. */
-static void look(al_opencl_class *class, const al_opencl_trial *trial, double ran_ns)
+static void look(al_opencl_tuning *tuning, al_opencl_class *class, const al_opencl_trial *trial,
+                 double ran_ns)
 {
     double usual_ns = class->item_ns[class->best] * trial->items;
     if (trial->cold || trial->variant != class->best)
@@ -220,9 +266,11 @@ static void look(al_opencl_class *class, const al_opencl_trial *trial, double ra
     if (usual_ns == 0)
         class->item_ns[class->best] = ran_ns / trial->items;
     class->slow = usual_ns > 0 && ran_ns > SLOWER * usual_ns ? class->slow + 1 : 0;
-    if (class->slow >= SLOW && ran_ns > SHORT_NS)
-        *class = (al_opencl_class){ .rank = class->rank,
-                                    .extent = { class->extent[0], class->extent[1], class->extent[2] } };
+    if (class->slow < SLOW || ran_ns <= SHORT_NS)
+        return;
+    *class = (al_opencl_class){ .rank = class->rank,
+                                .extent = { class->extent[0], class->extent[1], class->extent[2] } };
+    tuning->latest.there = false;
 }
 
 void al_opencl_tune_end(al_opencl_tuning *tuning, const al_opencl_trial *trial, int64_t ran_ns)
@@ -236,7 +284,7 @@ void al_opencl_tune_end(al_opencl_tuning *tuning, const al_opencl_trial *trial, 
         return;
     class->busy_ns += (double)ran_ns;
     if (is_settled(class))
-        look(class, trial, (double)ran_ns);
+        look(tuning, class, trial, (double)ran_ns);
     else if (trial->refused && tried)
         conclude(tuning, class, true);
     else if (trial->cold)

@@ -37,16 +37,6 @@ typedef struct al_opencl_class {
     double busy_ns, lost_ns;            /* so far, in all; by trials */
 } al_opencl_class;
 
-typedef struct al_opencl_tuning {
-    al_opencl_class classes[AL_OPENCL_CLASSES];
-    size_t count;
-    double first_ns; /* what the first launch of all took */
-    double shape_ns; /* what a shape that has not run before takes longer the first time: a guess until one
-                        was tried */
-    bool tried;      /* one was */
-    bool changed;    /* since it was read */
-} al_opencl_tuning;
-
 /* What one launch is about, from its sizes being chosen to its end. */
 typedef struct al_opencl_trial {
     uint8_t number; /* of its class, from 1; 0: it has none */
@@ -57,6 +47,26 @@ typedef struct al_opencl_trial {
     double items;
     const char *words; /* where its work-group size comes from */
 } al_opencl_trial;
+
+/* The latest answer of which the next launch like it can be sure: its class is settled, or it has none. */
+typedef struct al_opencl_answer {
+    bool there;
+    bool has_offset, deterministic; /* what it was the answer to, as the next two */
+    size_t rank, range[3];
+    al_opencl_sizes sizes;
+    al_opencl_trial trial;
+} al_opencl_answer;
+
+typedef struct al_opencl_tuning {
+    al_opencl_class classes[AL_OPENCL_CLASSES];
+    size_t count;
+    al_opencl_answer latest;
+    double first_ns; /* what the first launch of all took */
+    double shape_ns; /* what a shape that has not run before takes longer the first time: a guess until one
+                        was tried */
+    bool tried;      /* one was */
+    bool changed;    /* since it was read */
+} al_opencl_tuning;
 
 /* The sizes that a launch should have now. The trial is ready but for `cold`; al_opencl_tune_begin() says
  * that it is carried out, and al_opencl_tune_end() must follow. */

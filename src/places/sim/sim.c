@@ -121,6 +121,7 @@ static al_sim_device *create_device(al_sim *sim, const al_sim_class *class, size
     device->base.id = place_id(sim, class, node, index);
     device->base.class_id = al_intern(class_id);
     device->base.width = class->width;
+    device->base.runs_all_c = class->memory_bytes <= 0;
     device->base.compile_s = class->compile_s > 0 ? class->compile_s : NO_BUILD_S;
     device->sim = sim;
     device->class = class;

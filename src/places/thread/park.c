@@ -288,9 +288,11 @@ bool al_park(al_worker *worker)
         return false;
     }
     bool surplus = atomic_load(&pool->live) > atomic_load(&pool->min);
-    int64_t slept_ns = surplus ? al_clock_now_ns() : 0;
+    int64_t slept_ns = al_clock_now_ns();
     int64_t until_ns = surplus ? slept_ns + pool->idle_ns : INT64_MAX;
     sleep_until(worker, until_ns);
+    if (al_clock_now_ns() - slept_ns < TEAM_SPIN_NS) /* who looks back would have stayed awake */
+        worker->spin_ns = TEAM_SPIN_NS;
     worker->searching = !get_up(worker);           /* woken: then it counts as one */
     if (!worker->searching && al_find_any(pool)) { /* what was left to it: others must hear of the rest */
         atomic_fetch_add(&pool->searchers, 1);

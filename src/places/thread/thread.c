@@ -65,7 +65,7 @@ static size_t discover(const al_place_config *config, al_place **places, size_t 
     pool->base.ops = &ops;
     pool->base.kind = ALLOT_THREAD;
     pool->base.id = al_intern("thread");
-    pool->base.shares_cpus = true;
+    pool->base.shares_cpus = pool->base.runs_all_c = true;
     pool->base.width = config->threads;
     pool->caps_libraries = config->caps_libraries;
     pool->binds = config->bind_threads;
