@@ -11,14 +11,16 @@ static const bench_answerer answerers[] = {
 };
 
 #define BOTH "allot opencl-raw"
+#define PAIR "allot+opencl-raw"
 static const bench_asked questions[] = {
     { "opencl_launch", "", BOTH, 2, 1, false },
     { "opencl_batch", "", BOTH, 2, 1, false },
     { "opencl_task", "", "allot opencl-raw starpu", 2, 1, false },
-    { "opencl_bandwidth_in", "", BOTH, 2, 1, false },
-    { "opencl_bandwidth_out", "", BOTH, 2, 1, false },
-    { "opencl_bandwidth_map", "", BOTH, 2, 1, false },
-    { "opencl_overlap", "", BOTH, 2, 1, false },
+    { "opencl_bandwidth_in", "", PAIR, 2, 1, false },
+    { "opencl_bandwidth_out", "", PAIR, 2, 1, false },
+    { "opencl_bandwidth_map", "", PAIR, 2, 1, false },
+    { "opencl_map_latency", "", PAIR, 2, 1, false },
+    { "opencl_overlap", "", PAIR, 2, 1, false },
     { "opencl_first", "", BOTH, 2, 1, true },
     { "opencl_first_cold", "", BOTH, 2, 1, true },
     { NULL, NULL, NULL, 0, 0, false },
@@ -35,6 +37,7 @@ static const struct {
     { "opencl_bandwidth_in", opencl_bandwidth, opencl_bandwidth_raw },
     { "opencl_bandwidth_out", opencl_bandwidth, opencl_bandwidth_raw },
     { "opencl_bandwidth_map", opencl_bandwidth, opencl_bandwidth_raw },
+    { "opencl_map_latency", opencl_bandwidth, opencl_bandwidth_raw },
     { "opencl_overlap", opencl_overlap, opencl_overlap_raw },
     { "opencl_first", opencl_first, opencl_first_raw },
     { "opencl_first_cold", opencl_first, opencl_first_raw },

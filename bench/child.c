@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -51,10 +52,13 @@ bool bench_child_start(bench_child *child, const char *program, const char *cons
     return false;
 }
 
-bool bench_child_ask(bench_child *child)
+bool bench_child_ask(bench_child *child, const char *system)
 {
+    char line[64];
+    int length = snprintf(line, sizeof line, "round %.50s\n", system);
     kill(child->process, SIGCONT);
-    return write(child->to, "round\n", 6) == 6; /* a pipe takes so few bytes whole; SIGPIPE is ignored */
+    /* A pipe takes so few bytes whole; SIGPIPE is ignored. */
+    return write(child->to, line, (size_t)length) == length;
 }
 
 /* Moves the first line out of what was read; false if there is no whole one. */

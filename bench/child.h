@@ -17,8 +17,8 @@ typedef struct bench_child {
 /* Starts `program` with these arguments (ended by NULL, the first its name); false if that cannot be. */
 bool bench_child_start(bench_child *child, const char *program, const char *const *arguments);
 
-/* Lets it run and asks for one round. */
-bool bench_child_ask(bench_child *child);
+/* Lets it run and asks for one round, of that system. */
+bool bench_child_ask(bench_child *child, const char *system);
 /* Its next line, without the newline, cut to fit; false when it has ended or says nothing for minutes. */
 bool bench_child_line(bench_child *child, char *line, size_t size);
 /* Stops all its threads; returns when they stand. */

@@ -23,8 +23,8 @@ typedef struct turn {
     const bench_asked *asked;
     char system[32];
     const bench_answerer *answerer;
-    bench_child child;
-    verdict verdict; /* not FINE: it is asked no more */
+    bench_child own, *child; /* its own, or that of the system before it */
+    verdict verdict;         /* not FINE: it is asked no more */
 } turn;
 
 static const bench_answerer *answerer_named(const bench_plan *plan, const char *system)
@@ -75,8 +75,7 @@ static bool start(turn *on, bool quick)
     };
     snprintf(workers, sizeof workers, "%d", on->asked->workers);
     snprintf(producers, sizeof producers, "%d", on->asked->producers);
-    if (bench_answerer_path(on->answerer, path, sizeof path) &&
-        bench_child_start(&on->child, path, arguments))
+    if (bench_answerer_path(on->answerer, path, sizeof path) && bench_child_start(on->child, path, arguments))
         return true;
     give_up(on, WRONG, "its process could not be started");
     return false;
@@ -84,7 +83,7 @@ static bool start(turn *on, bool quick)
 
 static void end(turn *on)
 {
-    if (!bench_child_end(&on->child))
+    if (!bench_child_end(on->child))
         give_up(on, WRONG, "its process did not end well");
 }
 
@@ -106,15 +105,15 @@ static void take_line(turn *on, const char *line, bench_rows *rows)
 static void ask_once(turn *on, bench_rows *rows)
 {
     char line[400];
-    bool answered = bench_child_ask(&on->child);
-    while (answered && (answered = bench_child_line(&on->child, line, sizeof line)) &&
+    bool answered = bench_child_ask(on->child, on->system);
+    while (answered && (answered = bench_child_line(on->child, line, sizeof line)) &&
            strcmp(line, "end") != 0)
         take_line(on, line, rows);
     if (!answered) {
-        kill(on->child.process, SIGKILL);
+        kill(on->child->process, SIGKILL);
         give_up(on, WRONG, "its process died, or has not answered for minutes");
     } else if (!on->asked->fresh) {
-        bench_child_stop(&on->child);
+        bench_child_stop(on->child);
     }
 }
 
@@ -126,7 +125,7 @@ static void take_turn(turn *on, size_t round, const bench_options *options, benc
                 round, options->rounds);
     if (on->verdict != FINE || (on->asked->fresh && round == 0))
         return;
-    if (!on->child.process && !start(on, options->quick))
+    if (!on->child->process && !start(on, options->quick))
         return;
     ask_once(on, round ? rows : NULL);
     if (on->asked->fresh || on->verdict != FINE)
@@ -141,15 +140,21 @@ static size_t list_turns(const bench_plan *plan, const bench_asked *asked, const
     char path[PATH_MAX];
     size_t count = 0;
     const char *at = asked->systems;
-    for (int length; *at && count < SYSTEMS_MAX; at += length, at += strspn(at, " ")) {
-        length = (int)strcspn(at, " ");
+    bench_child *group = NULL;
+    for (int length; *at && count < SYSTEMS_MAX; at += length, at += strspn(at, " +")) {
+        if (at > asked->systems && at[-1] != '+')
+            group = NULL;
+        length = (int)strcspn(at, " +");
         turn *on = &turns[count];
         *on = (turn){ .asked = asked };
+        on->child = group ? group : &on->own;
         snprintf(on->system, sizeof on->system, "%.*s", length, at);
         on->answerer = answerer_named(plan, on->system);
         if (on->answerer && bench_options_system(options, on->system) &&
-            bench_answerer_path(on->answerer, path, sizeof path))
+            bench_answerer_path(on->answerer, path, sizeof path)) {
+            group = on->child;
             count++;
+        }
     }
     return count;
 }

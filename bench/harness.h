@@ -2,7 +2,8 @@
  *
  * A benchmark program is two tables and `return bench_main(...)`. Taking turns means that a slow moment of
  * the machine hits all systems alike: ratios within one run count, absolute times do not. Each system answers
- * a question in a process of its own (bench/round.h), with one round before that is not counted. */
+ * a question in a process of its own (bench/round.h), with one round before that is not counted; or in one
+ * with another system, where the pages that a process happens to get would decide. */
 #ifndef BENCH_HARNESS_H
 #define BENCH_HARNESS_H
 
@@ -18,7 +19,7 @@ typedef struct bench_answerer {
 /* A question and those who are asked. Its row is named base + suffix. */
 typedef struct bench_asked {
     const char *base, *suffix;
-    const char *systems; /* their names, with spaces between */
+    const char *systems; /* their names, with spaces between; `+`: this program's own, in one process */
     int workers, producers;
     bool fresh; /* each round in a new process, so that nothing is warm, and none before */
 } bench_asked;

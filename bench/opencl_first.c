@@ -76,6 +76,10 @@ void opencl_first(bench_round *round)
         bench_fail(round, "the first kernel made %d of 41", value ? *value : -1);
     else
         bench_record(round, "", (double)took_ns);
+    allot_array_unmap(number);
+    allot_array_release(number);
+    allot_kernel_release(kernel);
+    allot_close(executor); /* which keeps programs on disk */
 }
 
 /* ---- The raw calls ---- */

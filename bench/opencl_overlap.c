@@ -67,22 +67,6 @@ static int64_t time_once(bench_round *round, const steps *how, void *it, size_t 
     return bench_now_ns() - start_ns;
 }
 
-static void measure(bench_round *round, const steps *how, void *it)
-{
-    int64_t serial_ns[REPEATS], piped_ns[REPEATS];
-    time_once(round, how, it, REPEATS, true);
-    for (size_t i = 0; i < REPEATS && bench_fine(round); i++) {
-        serial_ns[i] = time_once(round, how, it, 2 * i, false);
-        piped_ns[i] = time_once(round, how, it, 2 * i + 1, true);
-    }
-    if (!bench_fine(round))
-        return;
-    double serial = (double)bench_middle(serial_ns, REPEATS), piped = (double)bench_middle(piped_ns, REPEATS);
-    bench_record(round, "", serial / piped);
-    bench_record(round, "_serial", serial / TILES);
-    bench_record(round, "_piped", piped / TILES);
-}
-
 /* ---- Ours ---- */
 
 typedef struct ours {
@@ -159,15 +143,15 @@ static void run_piped(bench_round *round, void *user, size_t repeat)
     allot_release_all(futures, TILES);
 }
 
-void opencl_overlap(bench_round *round)
+static ours our_side;
+
+static bool ready(bench_round *round)
 {
-    static const steps how = { write_tile, run_serial, run_piped };
-    static ours kept;
     const allot_place_info *device = ours_place(round, ALLOT_OPENCL);
-    if (!device || (!kept.executor && !start(round, &kept)))
-        return;
-    memcpy(kept.place_id, device->id, sizeof kept.place_id);
-    measure(round, &how, &kept);
+    if (!device || (!our_side.executor && !start(round, &our_side)))
+        return false;
+    memcpy(our_side.place_id, device->id, sizeof our_side.place_id);
+    return true;
 }
 
 /* ---- The raw calls ---- */
@@ -256,11 +240,66 @@ static void run_raw_piped(bench_round *round, void *user, size_t repeat)
         bench_fail(round, "tile %zu was not taken", taken);
 }
 
+static raw raw_side;
+
+static bool ready_raw(bench_round *round)
+{
+    return raw_side.to[TILES - 1] || start_raw(round, &raw_side);
+}
+
+/* ---- In turn ---- */
+
+typedef struct side {
+    bool (*ready)(bench_round *round);
+    steps how;
+    void *it;
+    double serial_ns, piped_ns; /* found, and not asked for yet */
+    bool waits;
+} side;
+
+static side sides[2] = {
+    { ready, { write_tile, run_serial, run_piped }, &our_side, 0, 0, false },
+    { ready_raw, { write_raw, run_raw_serial, run_raw_piped }, &raw_side, 0, 0, false },
+};
+
+/* After one run each that finds pages which nobody has used. */
+static void run_in_turn(bench_round *round)
+{
+    int64_t times_ns[2][2][REPEATS]; /* by side, and serial or piped */
+    for (size_t i = 0; i <= REPEATS; i++)
+        for (size_t piped = 0; piped < 2; piped++)
+            for (size_t k = 0; k < 2 && bench_fine(round); k++) {
+                size_t who = (i + k) % 2;
+                int64_t took_ns = time_once(round, &sides[who].how, sides[who].it, 2 * i + piped, piped == 1);
+                if (i)
+                    times_ns[who][piped][i - 1] = took_ns;
+            }
+    for (size_t k = 0; k < 2 && bench_fine(round); k++) {
+        sides[k].serial_ns = (double)bench_middle(times_ns[k][0], REPEATS);
+        sides[k].piped_ns = (double)bench_middle(times_ns[k][1], REPEATS);
+        sides[k].waits = true;
+    }
+}
+
+/* Both are measured when the first of them is asked. */
+static void answer(bench_round *round, side *asked)
+{
+    if (!asked->waits && sides[0].ready(round) && sides[1].ready(round))
+        run_in_turn(round);
+    if (!asked->waits)
+        return;
+    bench_record(round, "", asked->serial_ns / asked->piped_ns);
+    bench_record(round, "_serial", asked->serial_ns / TILES);
+    bench_record(round, "_piped", asked->piped_ns / TILES);
+    asked->waits = false;
+}
+
+void opencl_overlap(bench_round *round)
+{
+    answer(round, &sides[0]);
+}
+
 void opencl_overlap_raw(bench_round *round)
 {
-    static const steps how = { write_raw, run_raw_serial, run_raw_piped };
-    static raw kept;
-    if (!kept.to[TILES - 1] && !start_raw(round, &kept))
-        return;
-    measure(round, &how, &kept);
+    answer(round, &sides[1]);
 }

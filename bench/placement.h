@@ -15,6 +15,9 @@ typedef struct placement_bed {
     size_t cells;
     size_t
         least_wins; /* of each place: how many cells it must be the best in for the question to make sense */
+    /* A place that lost by far in a cell, and takes longer than this for a task, is not asked there again.
+     * INFINITY: none is left out. */
+    double patience_s;
     /* An executor whose model is kept nowhere; NULL, with the round failed. `policy` may be NULL. */
     allot_executor *(*open)(bench_round *round, const char *policy);
     /* NULL, with the round failed. */
@@ -33,13 +36,15 @@ extern const placement_bed placement_real, placement_simulated;
 /* The machine file of placement_simulated, from the next open on; NULL: its own again. Must outlive that. */
 void placement_simulated_machine(const char *path);
 
-/* After 20 tasks that the policy placed, what a task takes against the best fixed place's, the two in turn.
- * Records the geometric mean over the cells, and _worst. */
+/* After 20 tasks that the policy placed, what a task takes against the best fixed place's, the two in turn. A
+ * place that is 5 times slower than another, or more, is only asked in turn where that takes no time (see
+ * patience_s): else what it took at first, two tasks at least, stands for it. Its results are checked all the
+ * same. Records the geometric mean over the cells, _worst, and _places, how many places there were. */
 void placement_regret(bench_round *round, const placement_bed *bed);
 /* The same cells' time all together, against that of the best of the policies that always take one place. */
 void placement_mix(bench_round *round, const placement_bed *bed);
-/* The first 20 tasks of a kernel never seen, all together, against the best fixed place's first 20. Records
- * the geometric mean over the cells, and _worst. */
+/* The first 20 tasks of a kernel never seen, all together, against the best fixed place's first 20; one that
+ * has taken longer for fewer is not waited for. Records the geometric mean over the cells, and _worst. */
 void placement_cold(bench_round *round, const placement_bed *bed);
 /* Tasks until for good nine of ten go to a place within 5 % of the best, on average over cells; 60 in one
  * where they never do. */

@@ -9,9 +9,13 @@
 #define IN_A_ROW  5    /* tasks of a side in a block: so caches and threads are as warm as in a program */
 #define LONG_S    0.02 /* of tasks that take longer so few are enough: */
 #define LONG_ROW  1
-#define FIXED     3  /* tasks to warm each place of the other side */
-#define QUICK     11 /* every so many cells are asked then */
-#define FIND_MOST 60 /* tasks in which a policy must have found the best */
+#define FIXED     3    /* tasks to warm each place of the other side */
+#define BEHIND    5    /* times the best of a cell: a place that takes so long has lost there, */
+#define SURE      2    /* which so many tasks show: a compiler is only in the first */
+#define ENOUGH    1000 /* times the bed's patience is a cell's time for the side that is judged, */
+#define FEWEST    3    /* after so many tasks */
+#define QUICK     11   /* every so many cells are asked then */
+#define FIND_MOST 60   /* tasks in which a policy must have found the best */
 
 /* ---- One cell ---- */
 
@@ -19,6 +23,7 @@
 typedef struct cell {
     placement_work *placing, *fixed[PLACEMENT_PLACES_MAX];
     sides_log placed, told[PLACEMENT_PLACES_MAX];
+    bool lost[PLACEMENT_PLACES_MAX]; /* by far, at first: not asked any more */
 } cell;
 
 static void finish_cell(const placement_bed *bed, const sides *both, cell *self)
@@ -52,20 +57,61 @@ static const char *judged_hint(bench_round *round, const sides *both, const doub
     return strcmp(system, "oracle") != 0 ? NULL : both->places[sides_best(seen, both->place_count)];
 }
 
+static bool has_lost(const placement_bed *bed, double own_s, double least_s)
+{
+    return own_s > bed->patience_s && own_s > BEHIND * least_s;
+}
+
+/* The least of its first tasks; few where it loses by far to one that was asked before it. */
+static double warm_place(bench_round *round, const placement_bed *bed, const sides *both, const cell *self,
+                         size_t place, double least_s)
+{
+    double own_s = INFINITY;
+    for (int i = 0; i < FIXED && !(i >= SURE && has_lost(bed, own_s, least_s)); i++)
+        own_s = fmin(
+            own_s, sides_time(round, bed, both, both->fixed, self->fixed[place], both->places[place], NULL));
+    return own_s;
+}
+
+/* What a place that has lost took at first stands for it. */
+static void count_out(const placement_bed *bed, const sides *both, cell *self, const double *seen)
+{
+    double least_s = seen[sides_best(seen, both->place_count)];
+    for (size_t p = 0; p < both->place_count; p++) {
+        self->lost[p] = has_lost(bed, seen[p], least_s);
+        if (self->lost[p])
+            self->told[p] = (sides_log){ .seconds = { seen[p] }, .place = { p }, .count = 1 };
+    }
+}
+
+/* A policy that takes to slow places is waited for so long and no longer. */
+static bool has_had_enough(const placement_bed *bed, size_t count, double spent_s)
+{
+    return count >= FEWEST && spent_s > ENOUGH * bed->patience_s;
+}
+
 /* Returns the hint of the judged side. */
 static const char *warm_up(bench_round *round, const placement_bed *bed, const sides *both, cell *self,
                            double *seen)
 {
+    double least_s = INFINITY, spent_s = 0;
     for (size_t p = 0; p < both->place_count; p++) {
-        seen[p] = INFINITY;
-        for (int i = 0; i < FIXED; i++)
-            seen[p] = fmin(seen[p],
-                           sides_time(round, bed, both, both->fixed, self->fixed[p], both->places[p], NULL));
+        seen[p] = warm_place(round, bed, both, self, p, least_s);
+        least_s = fmin(least_s, seen[p]);
     }
+    count_out(bed, both, self, seen);
     const char *hint = judged_hint(round, both, seen);
-    for (int i = 0; i < WARM; i++)
-        sides_time(round, bed, both, both->placing, self->placing, hint, NULL);
+    for (size_t i = 0; i < WARM && !has_had_enough(bed, i, spent_s); i++)
+        spent_s += sides_time(round, bed, both, both->placing, self->placing, hint, NULL);
     return hint;
+}
+
+static double sum_of(const sides_log *log)
+{
+    double sum = 0;
+    for (size_t i = 0; i < log->count; i++)
+        sum += log->seconds[i];
+    return sum;
 }
 
 static void run_block(bench_round *round, const placement_bed *bed, const sides *both, cell *self,
@@ -73,10 +119,20 @@ static void run_block(bench_round *round, const placement_bed *bed, const sides 
 {
     bool judged = side == both->place_count;
     sides_log *log = judged ? &self->placed : &self->told[side];
+    if (judged ? has_had_enough(bed, log->count, sum_of(log)) : self->lost[side])
+        return;
     for (size_t i = 0; i < tasks && bench_fine(round); i++, log->count++)
         log->seconds[log->count] = sides_time(round, bed, both, judged ? both->placing : both->fixed,
                                               judged ? self->placing : self->fixed[side],
                                               judged ? hint : both->places[side], &log->place[log->count]);
+}
+
+/* Who begins changes, and the direction too: else one side would always follow the same other, and find the
+ * caches and the cores as that one leaves them. */
+static size_t whose_turn(size_t block, size_t turn, size_t side_count)
+{
+    size_t next = (block / 2 + turn) % side_count;
+    return block % 2 ? side_count - 1 - next : next;
 }
 
 static void judge(bench_round *round, const placement_bed *bed, const sides *both, size_t number, cell *self)
@@ -99,7 +155,7 @@ static bool ask_cell(bench_round *round, const placement_bed *bed, const sides *
     size_t side_count = both->place_count + 1, tasks = takes_long ? LONG_ROW : IN_A_ROW;
     for (size_t block = 0; block < BLOCKS; block++)
         for (size_t i = 0; i < side_count; i++)
-            run_block(round, bed, both, self, (block + i) % side_count, tasks, hint);
+            run_block(round, bed, both, self, whose_turn(block, i, side_count), tasks, hint);
     judge(round, bed, both, number, self);
     finish_cell(bed, both, self);
     return bench_fine(round);
@@ -188,9 +244,11 @@ static bool ask_cells(bench_round *round, const placement_bed *bed, sides *both,
     size_t step = bench_quick(round) ? QUICK : 1;
     *all = (sums){ 0 };
     bool open = sides_open(round, bed, both);
-    for (size_t i = 0; open && i < bed->cells && bench_fine(round); i += step)
+    for (size_t i = 0; open && i < bed->cells && bench_fine(round); i += step) {
+        sides_tell_progress(round, bed, i);
         if (ask_cell(round, bed, both, i, self))
             add_cell(all, bed, i, self, both);
+    }
     free(self);
     if (open && bench_fine(round))
         judge_wins(round, bed, all, both);
@@ -209,8 +267,10 @@ void placement_regret(bench_round *round, const placement_bed *bed)
 {
     sides both;
     sums all;
-    if (ask_cells(round, bed, &both, &all))
-        record(round, &all);
+    if (!ask_cells(round, bed, &both, &all))
+        return;
+    record(round, &all);
+    bench_record(round, "_places", (double)both.place_count);
 }
 
 void placement_mix(bench_round *round, const placement_bed *bed)
@@ -223,16 +283,17 @@ void placement_mix(bench_round *round, const placement_bed *bed)
 
 /* ---- From nothing ---- */
 
-/* The first tasks of a kernel on a new executor: compilation and first transfers are in it. */
+/* The first tasks of a kernel on a new executor: compilation and first transfers are in it. Fewer where they
+ * have taken longer than `most_s` already. */
 static double first_tasks(bench_round *round, const placement_bed *bed, const sides *both, size_t number,
-                          const char *policy, const char *where)
+                          const char *policy, const char *where, double most_s)
 {
     double all = 0;
     allot_executor *executor = bed->open(round, policy);
     placement_work *work = executor ? bed->prepare(round, executor, number) : NULL;
     if (executor)
         allot_places(executor, NULL, 0);
-    for (int i = 0; work && i < WARM && bench_fine(round); i++)
+    for (int i = 0; work && i < WARM && all <= most_s && bench_fine(round); i++)
         all += sides_time(round, bed, both, executor, work, where, NULL);
     if (work && bench_fine(round) && !bed->right(work))
         bench_fail(round, "%s: a wrong result", bed->name(number));
@@ -245,18 +306,21 @@ static double first_tasks(bench_round *round, const placement_bed *bed, const si
 static void ask_cold(bench_round *round, const placement_bed *bed, const sides *both, size_t number,
                      sums *all)
 {
-    double told[PLACEMENT_PLACES_MAX],
-        placed = first_tasks(round, bed, both, number, sides_policy(round), NULL);
-    for (size_t p = 0; p < both->place_count && bench_fine(round); p++)
-        told[p] = first_tasks(round, bed, both, number, NULL, both->places[p]);
+    double told[PLACEMENT_PLACES_MAX], least_s = INFINITY;
+    double placed = first_tasks(round, bed, both, number, sides_policy(round), NULL, INFINITY);
+    for (size_t p = 0; p < both->place_count && bench_fine(round); p++) {
+        told[p] = first_tasks(round, bed, both, number, NULL, both->places[p], least_s);
+        least_s = fmin(least_s, told[p]);
+    }
     if (!bench_fine(round))
         return;
-    double ratio = placed / told[sides_best(told, both->place_count)];
+    double ratio = placed / least_s;
     add_ratio(all, number, ratio);
     if (sides_verbose()) {
         fprintf(stderr, "%-20s first %d: %.4g ms", bed->name(number), WARM, placed * 1e3);
         for (size_t p = 0; p < both->place_count; p++)
-            fprintf(stderr, "  %s %.4g", both->places[p], told[p] * 1e3);
+            fprintf(stderr, "  %s %.4g%s", both->places[p], told[p] * 1e3,
+                    told[p] > least_s ? " at least" : "");
         fprintf(stderr, "  ratio %.3f\n", ratio);
     }
 }
@@ -268,8 +332,10 @@ void placement_cold(bench_round *round, const placement_bed *bed)
     size_t step = bench_quick(round) ? QUICK : 1;
     if (!sides_open(round, bed, &both))
         return;
-    for (size_t i = 0; i < bed->cells && bench_fine(round); i += step)
+    for (size_t i = 0; i < bed->cells && bench_fine(round); i += step) {
+        sides_tell_progress(round, bed, i);
         ask_cold(round, bed, &both, i, &all);
+    }
     if (bench_fine(round))
         record(round, &all);
     sides_close(&both);

@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIZES   8
-#define ARRAYS  6
-#define FILTER  9
-#define ENTRIES 16 /* of a sparse row */
+#define SIZES      8
+#define ARRAYS     6
+#define FILTER     9
+#define ENTRIES    16 /* of a sparse row */
+#define PATIENCE_S 0.005
 
 struct placement_work {
     const struct kind *kind;
@@ -196,4 +197,5 @@ static bool right(placement_work *work)
     return numbers && wrong == 0;
 }
 
-const placement_bed placement_real = { KINDS * SIZES, 0, open_here, prepare, launch, right, finish, name };
+const placement_bed placement_real = { KINDS * SIZES, 0,     PATIENCE_S, open_here, prepare,
+                                       launch,        right, finish,     name };

@@ -1,6 +1,8 @@
 #include "placement_sides.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void list_places(sides *both)
 {
@@ -141,4 +143,11 @@ size_t sides_settled(const bool *right, size_t count)
 bool sides_verbose(void)
 {
     return getenv("BENCH_CELLS") != NULL;
+}
+
+void sides_tell_progress(const bench_round *round, const placement_bed *bed, size_t number)
+{
+    if (isatty(STDERR_FILENO) && !sides_verbose())
+        fprintf(stderr, "\r\033[K%s: %s, %zu of %zu: %s", bench_question(round), bench_system(round),
+                number + 1, bed->cells, bed->name(number));
 }

@@ -50,4 +50,7 @@ size_t sides_settled(const bool *right, size_t count);
 /* With BENCH_CELLS in the environment each cell is told on standard error. */
 bool sides_verbose(void);
 
+/* On a terminal, which cell is being asked: a round may take a minute. */
+void sides_tell_progress(const bench_round *round, const placement_bed *bed, size_t number);
+
 #endif

@@ -132,5 +132,5 @@ static bool right(placement_work *work)
 }
 
 const placement_bed placement_simulated = {
-    KINDS * SIZES, (KINDS * SIZES + 4) / 5, open_machine, prepare, launch, right, finish, name
+    KINDS * SIZES, (KINDS * SIZES + 4) / 5, INFINITY, open_machine, prepare, launch, right, finish, name
 };

@@ -6,7 +6,7 @@
  * found on its standard output:
  *
  *     started as   PROGRAM --answer QUESTION SYSTEM WORKERS PRODUCERS full|quick
- *     reads        a line a round
+ *     reads        a line a round: "round SYSTEM", one and the same but where systems share a process
  *     says         "value NUMBER [SUFFIX]" for each figure, "skip WHY" or "fail WHY", then "end"
  *
  * A peer in another language speaks the same. Usable from C++. */

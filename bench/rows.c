@@ -7,6 +7,8 @@
 /* Those of bench_placement. NULL: it is none. */
 static const char *placement_unit(const char *question)
 {
+    if (strstr(question, "_places"))
+        return "places";
     if (strstr(question, "regret") || !strncmp(question, "mix_", 4) || !strncmp(question, "graph_", 6))
         return "ratio";
     return !strncmp(question, "tasks_", 6) || !strncmp(question, "drift_", 6) ? "tasks" : NULL;
@@ -23,7 +25,7 @@ const char *bench_unit(const char *question)
         return "tasks";
     if (strstr(question, "memory"))
         return "B";
-    if (last && !strcmp(last, "_overlap"))
+    if (last && (!strcmp(last, "_overlap") || !strcmp(last, "_paired")))
         return "x";
     if (strstr(question, "saxpy") || strstr(question, "bandwidth"))
         return "GB/s";
