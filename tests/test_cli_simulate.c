@@ -168,6 +168,10 @@ static void mistakes_name_file_and_key(void)
         { "{ \"generator\": \"lu\", \"tiles\": -1 }", "tiles: expected a number from 0" },
         { "{ \"generator\": \"lu\", \"tile\": 1.5 }", "tile: expected a whole number" },
         { "{ \"generator\": \"lu\", \"size\": 3 }", "size: expected one of these keys" },
+        { "{ \"generator\": \"map_reduce\", \"degree\": 1 }", "degree: expected 2 or more" },
+        { "{ \"generator\": \"layers\", \"degree\": 16 }", "degree: expected at most 15" },
+        { "{ \"generator\": \"stream\", \"steps\": 65 }", "steps: expected at most 64" },
+        { "{ }", "generator: expected a generator's name (or list \"tasks\")" },
         { "{ \"tasks\": [] }", "tasks: expected a list of one or more tasks" },
         { "{ \"tasks\": [ { \"flops\": 1 } ] }", "tasks[0].kernel: expected a name" },
         { "{ \"tasks\": [ { \"kernel\": \"k\", \"read\": [ \"x\" ] } ] }",
@@ -204,6 +208,41 @@ static void mistakes_name_file_and_key(void)
     json_decref(json);
 }
 
+/* Nothing is made of them: neither time nor memory goes by. */
+static void what_the_machine_cannot_hold_is_refused(void)
+{
+    static const char *const large[] = {
+        "{ \"generator\": \"cholesky\", \"tiles\": 1000000 }",
+        "{ \"generator\": \"lu\", \"tiles\": 1000000000 }",
+        "{ \"generator\": \"qr\", \"tiles\": 100000 }",
+        "{ \"generator\": \"stencil\", \"steps\": 1000000000 }",
+        "{ \"generator\": \"map_reduce\", \"tiles\": 1000000000 }",
+        "{ \"generator\": \"layers\", \"width\": 1000000000 }",
+        "{ \"generator\": \"stream\", \"tiles\": 1000000000 }",
+    };
+    for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
+        const outcome *got = ALLOT_RUN("simulate", "laptop", workload("large.json", large[i]));
+        expect_code(got, 3);
+        expect_text(got->err, "GiB of memory");
+    }
+    const outcome *got = ALLOT_RUN(
+        "simulate", "laptop",
+        workload("array.json", "{ \"arrays\": [ { \"name\": \"x\", \"bytes\": 1e15 } ], \"tasks\": ["
+                               "{ \"kernel\": \"k\", \"write\": [ \"x\" ] } ] }"));
+    expect_code(got, 1);
+    expect_text(got->err, "more than this machine's memory");
+}
+
+static void what_is_no_file_is_told(void)
+{
+    const outcome *got = ALLOT_RUN("simulate", folder(), "cholesky");
+    expect_code(got, 3);
+    expect_text(got->err, "cannot be read: Is a directory");
+    got = ALLOT_RUN("simulate", "mirage", folder());
+    expect_code(got, 3);
+    expect_text(got->err, "cannot be read: Is a directory");
+}
+
 static const test_fact facts[] = {
     { "independent launches have the area bound", independent_launches_have_the_area_bound },
     { "a chain has the critical path", a_chain_has_the_critical_path },
@@ -214,6 +253,8 @@ static const test_fact facts[] = {
     { "a picture can be drawn", a_picture_can_be_drawn },
     { "failures are told", failures_are_told },
     { "mistakes name file and key", mistakes_name_file_and_key },
+    { "what the machine cannot hold is refused", what_the_machine_cannot_hold_is_refused },
+    { "what is no file is told", what_is_no_file_is_told },
     { NULL, NULL },
 };
 

@@ -631,6 +631,8 @@ static const struct {
     { "{ \"name\": 5, \"classes\": [ " CPU " ] }", "m.json: name: expected a text" },
     { "{ \"name\": \"m\", \"clases\": [] }", "m.json: clases: expected one of these keys: name" },
     { MACHINE("{ \"name\": \"x\", \"count\": 0 }", ""), "classes[0].count: expected a whole number above 0" },
+    { MACHINE("{ \"name\": \"x:0\" }", ""), "classes[0].name: expected a text without ':' and '/'" },
+    { MACHINE("{ \"name\": \"n0/x\" }", ""), "classes[0].name: expected a text without ':' and '/'" },
     { MACHINE("{ \"name\": \"x\", \"count\": -1 }", ""), "classes[0].count: expected a whole number from 0" },
     { MACHINE("{ \"name\": \"x\", \"kind\": \"gpu\" }", ""), "classes[0].kind: expected \"thread\"" },
     { MACHINE(CPU ", " CPU, ""), "classes[1].name: expected a name that no other class has" },

@@ -90,6 +90,7 @@ void al_play_free(al_play *play)
     free(play->kernels);
     free(play->params);
     free(play->arrays);
+    *play = (al_play){ .executor = NULL }; /* what could not be made is freed at once, and at the end again */
 }
 
 /* ---- A run ---- */

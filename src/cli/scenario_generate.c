@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A square of tiles. */
 typedef struct square {
@@ -20,7 +21,7 @@ static uint32_t at(const square *on, size_t row, size_t column)
 
 static square make_square(al_scenario *to, const al_scenario_size *size)
 {
-    square made = { to, size->tiles ? size->tiles : 16, (double)(size->tile ? size->tile : 960), 0, 0, 0 };
+    square made = { to, size->tiles, (double)size->tile, 0, 0, 0 };
     made.bytes = size->bytes > 0 ? size->bytes : 4 * made.n * made.n;
     made.first = (uint32_t)to->array_count;
     for (size_t i = 0; i < made.tiles * made.tiles; i++)
@@ -100,7 +101,7 @@ static void qr(al_scenario *to, const al_scenario_size *size)
 /* A row of blocks; each step computes each from itself and its neighbours, into the other of two rows. */
 static void stencil(al_scenario *to, const al_scenario_size *size)
 {
-    size_t width = size->tiles ? size->tiles : 64, steps = size->steps ? size->steps : 20;
+    size_t width = size->tiles, steps = size->steps;
     double bytes = size->bytes > 0 ? size->bytes : 4e6, flops = size->flops > 0 ? size->flops : 2.5 * bytes;
     uint32_t kernel = al_scenario_kernel_of(to, "stencil", "rrrw"), first = (uint32_t)to->array_count;
     for (size_t i = 0; i < 2 * width; i++)
@@ -119,7 +120,7 @@ static void stencil(al_scenario *to, const al_scenario_size *size)
 /* `tiles` blocks are mapped, and the results reduced by trees of `degree`. */
 static void map_reduce(al_scenario *to, const al_scenario_size *size)
 {
-    size_t count = size->tiles ? size->tiles : 256, degree = size->degree > 1 ? size->degree : 8;
+    size_t count = size->tiles, degree = size->degree;
     double bytes = size->bytes > 0 ? size->bytes : 16e6, flops = size->flops > 0 ? size->flops : 100 * bytes;
     uint32_t map = al_scenario_kernel_of(to, "map", "rw"), reduce = al_scenario_kernel_of(to, "reduce", "ur");
     uint32_t first = (uint32_t)to->array_count;
@@ -148,12 +149,9 @@ static uint64_t draw(uint64_t *state)
 /* Layers of `width` launches; each reads up to `degree` results of the layer before. */
 static void layers(al_scenario *to, const al_scenario_size *size)
 {
-    size_t depth = size->tiles ? size->tiles : 50, width = size->width ? size->width : 20;
-    size_t degree = size->degree ? size->degree : 3;
+    size_t depth = size->tiles, width = size->width, degree = size->degree;
     double bytes = size->bytes > 0 ? size->bytes : 4e6, flops = size->flops > 0 ? size->flops : 1e9;
     uint64_t state = size->seed * 2654435761u + 88172645463325252u;
-    if (degree > AL_SCENARIO_ACCESSES - 1)
-        degree = AL_SCENARIO_ACCESSES - 1;
     uint32_t before = 0;
     for (size_t layer = 0; layer < depth && !to->no_memory; layer++) {
         uint32_t first = (uint32_t)to->array_count;
@@ -175,14 +173,16 @@ static void layers(al_scenario *to, const al_scenario_size *size)
     }
 }
 
+enum {
+    STAGES_MOST = 64
+};
+
 /* `tiles` items pass through `steps` stages of their own. */
 static void stream(al_scenario *to, const al_scenario_size *size)
 {
-    size_t items = size->tiles ? size->tiles : 200, stages = size->steps ? size->steps : 4;
+    size_t items = size->tiles, stages = size->steps;
     double bytes = size->bytes > 0 ? size->bytes : 8e6, flops = size->flops > 0 ? size->flops : 50 * bytes;
-    uint32_t kernels[64];
-    if (stages > 64)
-        stages = 64;
+    uint32_t kernels[STAGES_MOST];
     for (size_t s = 0; s < stages; s++) {
         char name[AL_SCENARIO_NAME];
         snprintf(name, sizeof name, "stage%zu", s);
@@ -199,13 +199,88 @@ static void stream(al_scenario *to, const al_scenario_size *size)
     }
 }
 
-static const struct {
+/* ---- How many launches that comes to ---- */
+
+static double triangle_count(const al_scenario_size *size)
+{
+    double tiles = (double)size->tiles;
+    return tiles * (tiles + 1) * (tiles + 2) / 6;
+}
+
+static double square_count(const al_scenario_size *size)
+{
+    double tiles = (double)size->tiles;
+    return tiles * (tiles + 1) * (2 * tiles + 1) / 6;
+}
+
+static double stepped_count(const al_scenario_size *size)
+{
+    return (double)size->tiles * (double)size->steps;
+}
+
+static double reduced_count(const al_scenario_size *size)
+{
+    return 2 * (double)size->tiles - 1;
+}
+
+static double layered_count(const al_scenario_size *size)
+{
+    return (double)size->tiles * (double)size->width;
+}
+
+/* ---- All of them ---- */
+
+static const struct generator {
     const char *name;
     void (*make)(al_scenario *to, const al_scenario_size *size);
+    double (*count)(const al_scenario_size *size);
+    al_scenario_size usual;
 } generators[] = {
-    { "cholesky", cholesky },     { "lu", lu },         { "qr", qr },         { "stencil", stencil },
-    { "map_reduce", map_reduce }, { "layers", layers }, { "stream", stream },
+    { "cholesky", cholesky, triangle_count, { .tiles = 16, .tile = 960 } },
+    { "lu", lu, square_count, { .tiles = 16, .tile = 960 } },
+    { "qr", qr, square_count, { .tiles = 16, .tile = 960 } },
+    { "stencil", stencil, stepped_count, { .tiles = 64, .steps = 20 } },
+    { "map_reduce", map_reduce, reduced_count, { .tiles = 256, .degree = 8 } },
+    { "layers", layers, layered_count, { .tiles = 50, .width = 20, .degree = 3 } },
+    { "stream", stream, stepped_count, { .tiles = 200, .steps = 4 } },
 };
+
+static al_scenario_size complete(const al_scenario_size *given, const al_scenario_size *usual)
+{
+    al_scenario_size size = *given;
+    size.tiles = size.tiles ? size.tiles : usual->tiles;
+    size.tile = size.tile ? size.tile : usual->tile;
+    size.steps = size.steps ? size.steps : usual->steps;
+    size.width = size.width ? size.width : usual->width;
+    size.degree = size.degree ? size.degree : usual->degree;
+    return size;
+}
+
+/* A launch takes some 5 KiB while it waits: what would not fit is refused before it takes the machine. */
+static bool fits(const struct generator *by, const al_scenario_size *size, al_problem *problem)
+{
+    double launches = by->count(size), needed = 5 * 1024 * launches;
+    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (needed <= memory)
+        return true;
+    return al_problem_set(problem, AL_EXIT_INPUT,
+                          "%s: too large: %.3g launches would take %.3g GiB of memory, and this machine has "
+                          "%.3g GiB: give fewer tiles, steps or a smaller width",
+                          by->name, launches, needed / 0x1p30, memory / 0x1p30);
+}
+
+static bool is_possible(const struct generator *by, const al_scenario_size *size, al_problem *problem)
+{
+    if (by->make == map_reduce && size->degree < 2)
+        return al_problem_set(problem, AL_EXIT_INPUT, "%s: degree: expected 2 or more", by->name);
+    if (by->make == layers && size->degree > AL_SCENARIO_ACCESSES - 1)
+        return al_problem_set(problem, AL_EXIT_INPUT, "%s: degree: expected at most %d", by->name,
+                              AL_SCENARIO_ACCESSES - 1);
+    if (by->make == stream && size->steps > STAGES_MOST)
+        return al_problem_set(problem, AL_EXIT_INPUT, "%s: steps: expected at most %d", by->name,
+                              STAGES_MOST);
+    return fits(by, size, problem);
+}
 
 bool al_scenario_generate(al_scenario *scenario, const char *generator, const al_scenario_size *size,
                           al_problem *problem)
@@ -216,9 +291,12 @@ bool al_scenario_generate(al_scenario *scenario, const char *generator, const al
         snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", generators[i].name);
         if (strcmp(generators[i].name, generator) != 0)
             continue;
-        generators[i].make(scenario, size);
+        al_scenario_size whole = complete(size, &generators[i].usual);
+        if (!is_possible(&generators[i], &whole, problem))
+            return false;
+        generators[i].make(scenario, &whole);
         if (scenario->no_memory)
-            return al_problem_set(problem, AL_EXIT_INPUT, "%s: too large, or out of memory", generator);
+            return al_problem_set(problem, AL_EXIT_INPUT, "%s: out of memory", generator);
         return true;
     }
     return al_problem_set(problem, AL_EXIT_INPUT, "generator '%.40s': expected one of %s", generator, names);

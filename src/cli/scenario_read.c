@@ -1,6 +1,7 @@
 /* Workload files: JSON, either a generator with its sizes or lists of arrays and tasks. */
 #include "scenario.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -74,7 +75,7 @@ static bool read_generator(reader *read, json_t *from, size_t tiles)
     al_scenario_size size = { .tiles = 0 };
     size_t seed = 0;
     if (!generator)
-        return expect(read, "", "generator", "a generator's name");
+        return expect(read, "", "generator", "a generator's name (or list \"tasks\")");
     if (!check_keys(read, from, "", keys) || !size_of(read, from, "tiles", &size.tiles) ||
         !size_of(read, from, "tile", &size.tile) || !size_of(read, from, "steps", &size.steps) ||
         !size_of(read, from, "width", &size.width) || !size_of(read, from, "degree", &size.degree) ||
@@ -224,7 +225,17 @@ bool al_scenario_read(al_scenario *scenario, const char *path, size_t tiles, al_
 {
     json_error_t error;
     reader read = { path, problem, scenario, NULL };
-    json_t *from = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    FILE *stream = fopen(path, "re");
+    if (!stream)
+        return al_problem_set(problem, AL_EXIT_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+    errno = 0;
+    json_t *from = json_loadf(stream, JSON_REJECT_DUPLICATES, &error);
+    int wrong = ferror(stream) ? errno : 0;
+    fclose(stream);
+    if (wrong) {
+        json_decref(from);
+        return al_problem_set(problem, AL_EXIT_INPUT, "%s: cannot be read: %s", path, strerror(wrong));
+    }
     if (!from)
         return al_problem_set(problem, AL_EXIT_INPUT, "%s: line %d, column %d: expected JSON: %s", path,
                               error.line, error.column, error.text);

@@ -310,6 +310,8 @@ static void read_class(reader *read, json_t *from, size_t nodes, al_sim_class *c
                                         "kernels",     "faults",     "about",        NULL };
     check_keys(read, from, keys);
     class->name = text(read, from, "name", NULL, 15);
+    if (class->name && strpbrk(class->name, ":/")) /* places would be called as others are */
+        expect(read, "name", "a text without ':' and '/'");
     class->kind = read_kind(read, from);
     class->count = count(read, from, "count", 1, AL_SIM_PLACES_MAX);
     class->width = (int)count(read, from, "width", 1, 1000000);
@@ -442,7 +444,13 @@ al_sim_machine *al_sim_machine_load(const char *path, allot_status *status, al_f
         *status = al_failure_set(failure, ALLOT_NOT_FOUND, "%s: cannot be read: %s", path, strerror(errno));
         return NULL;
     }
+    errno = 0;
     json_t *parsed = json_loadf(stream, JSON_REJECT_DUPLICATES, &error);
+    int wrong = ferror(stream) ? errno : 0;
     fclose(stream);
-    return read_json(parsed, &error, path, status, failure);
+    if (!wrong)
+        return read_json(parsed, &error, path, status, failure);
+    json_decref(parsed);
+    *status = al_failure_set(failure, ALLOT_SYSTEM, "%s: cannot be read: %s", path, strerror(wrong));
+    return NULL;
 }
