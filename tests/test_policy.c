@@ -662,6 +662,12 @@ static void choose_the_second(const allot_snapshot *snapshot, void *user, allot_
     choice->why = "because";
 }
 
+static void choose_nothing(const allot_snapshot *snapshot, void *user, allot_choice *choice)
+{
+    (void)snapshot, (void)user;
+    CU_ASSERT_TRUE(choice->chosen < 0);
+}
+
 static void a_user_can_add_one(void)
 {
     static int answer = 1;
@@ -680,6 +686,11 @@ static void a_user_can_add_one(void)
         CU_ASSERT_EQUAL(ask("mine", &snapshot).chosen, 0);
         CU_ASSERT_PTR_NOT_NULL(strstr(ask("mine", &snapshot).why, "no place that can run it"));
     }
+    allot_policy_info shy = mine;
+    shy.name = "shy", shy.choose = choose_nothing;
+    CU_ASSERT_EQUAL_FATAL(allot_policy_register(&shy), ALLOT_OK);
+    CU_ASSERT_EQUAL(ask("shy", &snapshot).chosen, 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(ask("shy", &snapshot).why, "no place that can run it"));
     answer = 1;
     allot_policy_info bad = mine;
     bad.name = "two words";

@@ -220,6 +220,8 @@ static void ask(const allot_policy *policy, const allot_snapshot *snapshot, allo
     allot_snapshot own = *snapshot;
     own.argument = policy->argument;
     own.seed = policy->seed;
+    choice->chosen = -1;
+    choice->why = NULL;
     policy->info.choose(&own, policy->info.user, choice);
     if (!choice->why)
         choice->why = policy->info.says;
