@@ -496,6 +496,13 @@ static void a_failed_launch_spoils_what_it_should_write(void)
     CHECK_STATUS(allot_get(reader, NULL, 0, ALLOT_FOREVER), ALLOT_DEPENDENCY);
     CU_ASSERT_PTR_NOT_NULL(strstr(allot_future_error(reader), FAIL_TEXT));
     allot_release(reader);
+    allot_array *z = allot_array_new(executor, ALLOT_F32, 100);
+    reader = square_on(allot_view_all(y), allot_view_all(z)); /* of what came of it: said once */
+    CHECK_STATUS(allot_get(reader, NULL, 0, ALLOT_FOREVER), ALLOT_DEPENDENCY);
+    const char *said = strstr(allot_future_error(reader), "never written");
+    CHECK(said && !strstr(said + 1, "never written") && strstr(said, FAIL_TEXT));
+    allot_release(reader);
+    allot_array_release(z);
     const allot_access reads[] = { ALLOT_READ, ALLOT_READ_WRITE };
     for (int i = 0; i < 2; i++) {
         CU_ASSERT_PTR_NULL(allot_array_map(x, reads[i]));

@@ -248,14 +248,17 @@ static allot_status bring_to_copy(al_copy *copy, size_t begin, size_t end, al_mo
 
 /* ---- What places ask for ---- */
 
+#define NEVER_WRITTEN "an array that it reads was never written: "
+
 static allot_status check_poison(allot_array *array, size_t begin, size_t end, al_failure *failure)
 {
     pthread_mutex_lock(&array->lock);
     bool poisoned = array->lost || al_ranges_touches(&array->poisoned, begin, end);
     const char *cause =
         array->poison ? array->poison : "a launch that should have written it did not succeed";
-    if (poisoned)
-        al_failure_set(failure, ALLOT_DEPENDENCY, "an array that it reads was never written: %s", cause);
+    if (poisoned) /* what came of that is not said again for each launch in between */
+        al_failure_set(failure, ALLOT_DEPENDENCY, "%s%s",
+                       strncmp(cause, NEVER_WRITTEN, strlen(NEVER_WRITTEN)) ? NEVER_WRITTEN : "", cause);
     pthread_mutex_unlock(&array->lock);
     return poisoned ? ALLOT_DEPENDENCY : ALLOT_OK;
 }
