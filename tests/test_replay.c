@@ -62,6 +62,37 @@ static void explains_by_which_policy(void)
     "1},"                                                                                                    \
     "{\"place\":\"c\",\"kind\":\"opencl\",\"reason\":\"it is small\"}],\"chosen\":%s}\n"
 
+/* By the log, by the JSON of the run and in words alike. */
+static void says_how_many_places_the_hints_leave_out(void)
+{
+    const char *log = in_folder("left.jsonl");
+    static char line[1 << 20];
+    const outcome *got = ALLOT_RUN("run", "axpy", "-n", "1000", "--place", "thread", "--decisions", log,
+                                   "--explain", "--json");
+    expect_code(got, 0);
+    json_t *report = parse_json(got->out);
+    const json_t *decision = json_object_get(report, "decision");
+    CU_ASSERT_TRUE(json_integer_value(json_object_get(decision, "left_out")) >= 2);
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(decision, "left_out_why")),
+                           "the hints ask for thread");
+    CU_ASSERT_TRUE(json_is_real(json_object_get(json_object_get(decision, "outcome"), "waited_s")));
+    json_decref(report);
+    CU_ASSERT_TRUE(read_file(log, line, sizeof line) > 0);
+    line[strcspn(line, "\n")] = '\0';
+    report = parse_json(line);
+    CU_ASSERT_TRUE(json_integer_value(json_object_get(report, "left_out")) >= 2);
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(report, "left_out_why")),
+                           "the hints ask for thread");
+    json_decref(report);
+    got = ALLOT_RUN("run", "axpy", "-n", "1000", "--explain", "--json");
+    expect_code(got, 0);
+    report = parse_json(got->out);
+    decision = json_object_get(report, "decision");
+    CU_ASSERT_EQUAL(json_integer_value(json_object_get(decision, "left_out")), 0);
+    CU_ASSERT_TRUE(json_is_null(json_object_get(decision, "left_out_why")));
+    json_decref(report);
+}
+
 static void tells_what_another_policy_would_have_cost(void)
 {
     const char *log = in_folder("two.jsonl");
@@ -89,6 +120,35 @@ static void tells_what_another_policy_would_have_cost(void)
                                          "random",         "fixed" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         expect_text(got->out, names[i]);
+}
+
+static double predicted_by(const char *log, const char *policy)
+{
+    const outcome *got = ALLOT_RUN("replay", log, "--policy", policy, "--json");
+    expect_code(got, 0);
+    json_t *report = parse_json(got->out);
+    double predicted_s = json_real_value(
+        json_object_get(json_array_get(json_object_get(report, "policies"), 0), "predicted_s"));
+    json_decref(report);
+    return predicted_s;
+}
+
+/* Each tries both places once, and stays with the better: 2, 1, 1, 1, 1 seconds. */
+static void executors_that_write_in_turns_keep_their_histories(void)
+{
+    const char *log = in_folder("turns.jsonl");
+    FILE *file = fopen(log, "we");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    for (int i = 0; i < 10; i++)
+        fprintf(
+            file,
+            "{\"decision\":%d,\"run\":\"%d\",\"task\":\"t\",\"candidates\":["
+            "{\"place\":\"a\",\"alike\":\"a\",\"kind\":\"thread\",\"run_s\":2,\"total_s\":2},"
+            "{\"place\":\"b\",\"alike\":\"b\",\"index\":1,\"kind\":\"opencl\",\"run_s\":1,\"total_s\":1}],"
+            "\"chosen\":0}\n",
+            i / 2, i % 2);
+    fclose(file);
+    CU_ASSERT_EQUAL(predicted_by(log, "auto_tune"), 12);
 }
 
 static void figures_that_are_none_are_survived(void)
@@ -204,7 +264,10 @@ int main(void)
     static const test_fact facts[] = {
         { "a run is replayed as it was", a_run_is_replayed_as_it_was },
         { "explains by which policy", explains_by_which_policy },
+        { "says how many places the hints leave out", says_how_many_places_the_hints_leave_out },
         { "tells what another policy would have cost", tells_what_another_policy_would_have_cost },
+        { "executors that write in turns keep their histories",
+          executors_that_write_in_turns_keep_their_histories },
         { "figures that are none are survived", figures_that_are_none_are_survived },
         { "bad input is told with its line", bad_input_is_told_with_its_line },
         { "a damaged log is read or refused", a_damaged_log_is_read_or_refused },

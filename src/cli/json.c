@@ -59,12 +59,24 @@ static json_t *candidate_json(const allot_candidate *candidate)
 
 static json_t *outcome_json(const allot_decision *decision)
 {
-    return json_pack("{sb so so so so so so so}", "done", (int)decision->done, "status",
-                     al_json_text(allot_status_name(decision->status)), "queued_s",
-                     al_json_real(decision->queued_s), "moved_s", al_json_real(decision->moved_s),
-                     "compiled_s", al_json_real(decision->compiled_s), "ran_s", al_json_real(decision->ran_s),
-                     "bytes_moved", al_json_count(decision->bytes_moved), "regret_s",
-                     al_json_real(decision->regret_s));
+    json_t *object = json_pack(
+        "{sb so so so so so so so so}", "done", (int)decision->done, "status",
+        al_json_text(allot_status_name(decision->status)), "waited_s", al_json_real(decision->waited_s),
+        "queued_s", al_json_real(decision->queued_s), "moved_s", al_json_real(decision->moved_s),
+        "compiled_s", al_json_real(decision->compiled_s), "ran_s", al_json_real(decision->ran_s),
+        "bytes_moved", al_json_count(decision->bytes_moved), "regret_s", al_json_real(decision->regret_s));
+    if (decision->retried_on[0]) {
+        json_object_set_new(object, "retried_on", al_json_text(decision->retried_on));
+        json_object_set_new(object, "retried_why", al_json_text(decision->retried_why));
+    }
+    if (decision->work_group_from && decision->work_group_from[0]) {
+        json_object_set_new(object, "work_group",
+                            json_pack("[ooo]", al_json_count(decision->work_group[0]),
+                                      al_json_count(decision->work_group[1]),
+                                      al_json_count(decision->work_group[2])));
+        json_object_set_new(object, "work_group_from", al_json_text(decision->work_group_from));
+    }
+    return object;
 }
 
 json_t *al_json_decision(const allot_decision *decision)
@@ -75,12 +87,14 @@ json_t *al_json_decision(const allot_decision *decision)
     for (size_t i = 0; i < decision->candidate_count; i++)
         json_array_append_new(candidates, candidate_json(&decision->candidates[i]));
     bool chosen = decision->chosen >= 0 && (size_t)decision->chosen < decision->candidate_count;
-    return json_pack(
-        "{so so so so so so so so sb so}", "task", al_json_text(decision->task), "type",
-        al_json_text(decision->type), "flops", al_json_real(decision->flops), "bytes",
-        al_json_real(decision->bytes), "policy", al_json_text(decision->policy), "candidates", candidates,
-        "chosen", chosen ? al_json_text(decision->candidates[decision->chosen].place) : json_null(), "why",
-        al_json_text(decision->why), "explores", (int)decision->explores, "outcome", outcome_json(decision));
+    return json_pack("{so so so so so so so so so so sb so}", "task", al_json_text(decision->task), "type",
+                     al_json_text(decision->type), "flops", al_json_real(decision->flops), "bytes",
+                     al_json_real(decision->bytes), "policy", al_json_text(decision->policy), "candidates",
+                     candidates, "left_out", al_json_count(decision->left_out), "left_out_why",
+                     al_json_text_or_null(decision->left_out ? decision->left_out_why : ""), "chosen",
+                     chosen ? al_json_text(decision->candidates[decision->chosen].place) : json_null(), "why",
+                     al_json_text(decision->why), "explores", (int)decision->explores, "outcome",
+                     outcome_json(decision));
 }
 
 bool al_json_print(json_t *value, FILE *stream)

@@ -133,29 +133,58 @@ static void teach(allot_policy *policy, const al_logged *logged, int chosen)
     allot_policy_learn(policy, &logged->snapshot, chosen, run_s, run_s + beside_s);
 }
 
-/* The executors of one log have each a policy of their own, as they had then. */
+/* The executors of one log have each a policy of their own, as they had then; those that were open at the
+ * same time wrote in turns. */
+typedef struct asked {
+    struct asked *next;
+    const char *run;
+    allot_policy *policy;
+} asked;
+
+/* Moves it to the front: the next line is most often of the same executor. NULL: out of memory. */
+static allot_policy *policy_of(asked **all, const char *run, const char *name)
+{
+    asked **link = all;
+    while (*link && strcmp((*link)->run, run) != 0)
+        link = &(*link)->next;
+    asked *found = *link;
+    if (found)
+        *link = found->next;
+    else if ((found = calloc(1, sizeof *found)))
+        *found = (asked){ .run = run, .policy = allot_policy_create(name) };
+    if (!found)
+        return NULL;
+    found->next = *all;
+    *all = found;
+    return found->policy;
+}
+
+static void forget(asked *all)
+{
+    for (asked *next; all; all = next) {
+        next = all->next;
+        allot_policy_destroy(all->policy);
+        free(all);
+    }
+}
+
 static bool ask(replay *self, const char *name, tally *to)
 {
-    const char *run = NULL;
-    allot_policy *policy = NULL;
+    asked *all = NULL;
+    bool right = true;
     snprintf(to->name, sizeof to->name, "%s", name);
     for (size_t i = 0; i < self->decisions.count; i++) {
         const al_logged *logged = &self->decisions.all[i];
         allot_choice choice;
-        if (!run || strcmp(run, logged->run) != 0) {
-            allot_policy_destroy(policy);
-            policy = allot_policy_create(name);
-            run = logged->run;
-        }
-        if (!policy || allot_policy_choose(policy, &logged->snapshot, &choice) != ALLOT_OK) {
-            allot_policy_destroy(policy);
-            return al_problem_set(self->problem, AL_EXIT_FAILED, "out of memory");
-        }
+        allot_policy *policy = policy_of(&all, logged->run, name);
+        right = policy && allot_policy_choose(policy, &logged->snapshot, &choice) == ALLOT_OK;
+        if (!right)
+            break;
         count_choice(to, logged, choice.chosen, choice.explores);
         teach(policy, logged, choice.chosen);
     }
-    allot_policy_destroy(policy);
-    return true;
+    forget(all);
+    return right || al_problem_set(self->problem, AL_EXIT_FAILED, "out of memory");
 }
 
 /* ---- Telling ---- */

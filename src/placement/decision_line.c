@@ -82,6 +82,15 @@ static void put_snapshot(FILE *file, const allot_snapshot *snapshot)
     fputc(']', file);
 }
 
+/* Places that are no candidates. */
+static void put_left_out(FILE *file, const allot_decision *decision)
+{
+    if (!decision->left_out)
+        return;
+    put_count(file, "left_out", decision->left_out);
+    put_text(file, "left_out_why", decision->left_out_why);
+}
+
 static void put_outcome(FILE *file, const allot_decision *decision)
 {
     fprintf(file, ",\"outcome\":{\"status\":\"%s\"", allot_status_name(decision->status));
@@ -92,8 +101,10 @@ static void put_outcome(FILE *file, const allot_decision *decision)
     put_number(file, "ran_s", decision->ran_s);
     put_count(file, "bytes_moved", decision->bytes_moved);
     put_number(file, "regret_s", decision->regret_s);
-    if (decision->retried_on[0])
+    if (decision->retried_on[0]) {
         put_text(file, "retried_on", decision->retried_on);
+        put_text(file, "retried_why", decision->retried_why);
+    }
     fputc('}', file);
 }
 
@@ -103,6 +114,7 @@ void al_decision_line(const allot_decision *decision, const char *run, bool ende
     put_text(file, "run", run);
     put_text(file, "policy", decision->policy);
     put_snapshot(file, decision->snapshot);
+    put_left_out(file, decision);
     fprintf(file, ",\"chosen\":%d", decision->chosen);
     put_flag(file, "explores", decision->explores);
     put_text(file, "why", decision->why);
