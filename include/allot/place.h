@@ -86,7 +86,7 @@ typedef struct allot_hints {
     size_t chunk; /* of allot_map(): items that travel as one task; 0: as allot_map() says */
     /* On machines with several memory nodes a task of the thread place goes first to workers of one: */
     const allot_array *near; /* that on which this array's first page lies; NULL: any */
-    int near_node;           /* this one, as the kernel numbers them, plus 1; 0: any */
+    int near_node; /* this one, as the kernel numbers them, plus 1; 0, or one that is not there: any */
     /* The task runs in a worker process, so that its crash is an error here: as place = ALLOT_PROCESS.
      *
      * A launch with place = ALLOT_OPENCL, with place_id = "opencl:1", or of a kernel without a C variant runs
