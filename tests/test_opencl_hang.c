@@ -13,6 +13,11 @@ enum {
 
 static const opencl_layer *layer;
 
+static const char *watchdog_s(void)
+{
+    return under_valgrind() ? "60" : TEST_SANITIZED ? "3" : "0.5";
+}
+
 static allot_executor *open_executor(void)
 {
     layer->reset();
@@ -192,6 +197,33 @@ static void a_deadline_does_not_free_what_it_works_on(void)
     check_nothing_left();
 }
 
+/* By job control, a debugger, or the machine that it runs on. */
+static void a_program_that_was_stopped_gives_nothing_up(void)
+{
+    if (under_valgrind()) {
+        printf("not under Valgrind, whose watchdog has a minute ");
+        return;
+    }
+    setenv("ALLOT_WATCHDOG_S", "3", 1);
+    allot_executor *executor = open_executor();
+    allot_array *x = allot_array_full(executor, ALLOT_F32, N, 3),
+                *y = allot_array_full(executor, ALLOT_F32, N, 0);
+    CHECK_STATUS(finish(square_on(executor, ALLOT_OPENCL, x, y)), ALLOT_OK);
+    setenv("ALLOT_WATCHDOG_S", watchdog_s(), 1); /* the device is open: it has been read */
+    layer->hang(1);
+    allot_future *slow = square_on(executor, ALLOT_OPENCL, x, y);
+    CHECK(one_hangs());
+    CHECK(system("kill -STOP $PPID; sleep 4; kill -CONT $PPID") == 0);
+    CHECK_STATUS(allot_wait(slow, SECOND / 2), ALLOT_TIMEOUT);
+    layer->let_go();
+    CHECK_STATUS(finish(slow), ALLOT_OK);
+    CHECK(all_are(y, N, 9));
+    allot_array_release(x);
+    allot_array_release(y);
+    CHECK_STATUS(allot_close(executor), ALLOT_OK);
+    check_nothing_left();
+}
+
 static const test_fact facts[] = {
     { "a kernel that never ends is given up, and its device comes back when it has",
       it_is_given_up_and_the_device_comes_back },
@@ -199,6 +231,7 @@ static const test_fact facts[] = {
       what_it_only_read_stays_usable },
     { "closing does not wait for it", closing_does_not_wait_for_it },
     { "a deadline does not free what it works on", a_deadline_does_not_free_what_it_works_on },
+    { "a program that was stopped gives up no launch", a_program_that_was_stopped_gives_nothing_up },
     { NULL, NULL },
 };
 
@@ -214,7 +247,7 @@ int main(int argc, char **argv)
         return test_skip("this OpenCL loader takes no layers");
     if (!launch_once())
         return test_skip("no OpenCL device");
-    setenv("ALLOT_WATCHDOG_S", under_valgrind() ? "60" : TEST_SANITIZED ? "3" : "0.5", 1);
+    setenv("ALLOT_WATCHDOG_S", watchdog_s(), 1);
     int result = watched_main(argc, argv, &suite, 1);
     probe_kernels_free();
     return result;

@@ -173,11 +173,21 @@ static void give_up_all(al_opencl *self, al_opencl_flight **flights, size_t coun
     }
 }
 
-static void check(al_opencl *self)
+/* With the place's lock held: while the program was stopped, its launches could not end. */
+static void allow_more(al_opencl *self, int64_t late_ns)
+{
+    for (al_opencl_flight *it = self->first; it; it = it->next)
+        if (!atomic_load_explicit(&it->claimed, memory_order_acquire) && it->allowed_ns < INT64_MAX - late_ns)
+            it->allowed_ns += late_ns;
+}
+
+static void check(al_opencl *self, int64_t late_ns)
 {
     al_opencl_flight *flights[AL_OPENCL_FLIGHTS_MAX + 1];
     size_t count = 0;
     pthread_mutex_lock(&self->lock);
+    if (late_ns > 0)
+        allow_more(self, late_ns);
     int64_t allowed_ns = overdue_ns(self);
     if (allowed_ns) {
         self->stuck = true;
@@ -213,13 +223,13 @@ static al_opencl *next_unseen(void)
     return it;
 }
 
-static void check_all_locked(void)
+static void check_all_locked(int64_t late_ns)
 {
     round_number++;
     while ((checking = next_unseen())) {
         checking->watch_round = round_number;
         pthread_mutex_unlock(&lock);
-        check(checking);
+        check(checking, late_ns);
         pthread_mutex_lock(&lock);
         checking = NULL;
         pthread_cond_broadcast(&changed);
@@ -235,19 +245,21 @@ static int64_t pause_locked(void)
     return pause_ns / 4;
 }
 
-/* `of`: its generation, since it may be over before its thread has begun. */
+/* `of`: its generation, since it may be over before its thread has begun. A program that is stopped for a
+ * while, or its machine, shows by this thread's being late: what it would have slept through is not seen. */
 static void *keep_watch(void *of)
 {
     const uintptr_t mine = (uintptr_t)of;
     pthread_mutex_lock(&lock);
     for (;;) {
-        const struct timespec until = al_clock_timespec(al_clock_now_ns() + pause_locked());
+        int64_t until_ns = al_clock_now_ns() + pause_locked();
+        const struct timespec until = al_clock_timespec(until_ns);
         if (mine == generation && !hurry)
             pthread_cond_timedwait(&changed, &lock, &until);
         if (mine != generation)
             break;
         hurry = false;
-        check_all_locked();
+        check_all_locked(al_clock_now_ns() - until_ns);
     }
     pthread_mutex_unlock(&lock);
     return NULL;

@@ -11,8 +11,9 @@
 #define AL_OPENCL_PAUSE_NS     INT64_C(1000000000)
 #define AL_OPENCL_PAUSE_MAX_NS INT64_C(60000000000)
 /* A launch, its compilation and transfers included, that is not over so long after it began, or after the one
- * before it ended, is given up; but not before it took so many times as long as was expected of it. The
- * environment's ALLOT_WATCHDOG_S sets other seconds. */
+ * before it ended, is given up; but not before it took so many times as long as was expected of it. Seconds
+ * for which the program is stopped do not count, but for a fourth of these. The environment's
+ * ALLOT_WATCHDOG_S sets other ones. */
 #define AL_OPENCL_WATCHDOG_S    120
 #define AL_OPENCL_TIMES_AS_LONG 20
 /* How long closing a place waits for launches that were given up. */
