@@ -270,11 +270,12 @@ static void take_any_views(void)
     const char *given = getenv("TEST_SEED");
     uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
     printf("(TEST_SEED=%llu) ", (unsigned long long)seed);
-    int rounds = has_simulator(executor) ? 8 : 40;
+    bool simulated = has_simulator(executor);
+    int rounds = simulated ? 8 : 40;
     for (int round = 0; round < rounds; round++) {
         filter f = { .type = below(&seed, 2) ? ALLOT_F32 : ALLOT_F64,
                      .rows = 1 + below(&seed, 80),
-                     .columns = 1 + below(&seed, below(&seed, 4) ? 90 : 1500),
+                     .columns = 1 + below(&seed, below(&seed, 4) || simulated ? 90 : 1500),
                      .channels = 1 + below(&seed, 4),
                      .height = 1 + 2 * below(&seed, 8),
                      .width = 1 + 2 * below(&seed, 8),
