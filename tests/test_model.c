@@ -528,6 +528,46 @@ static void launches_that_were_held_up_are_hardly_believed(void)
     al_model_destroy(model);
 }
 
+static al_prediction predict_launch(al_model_entry *entry, const al_size *size)
+{
+    al_prediction prediction;
+    al_entry_predict(entry, size, &prediction);
+    return prediction;
+}
+
+static void learn_launches(al_model_entry *entry, const al_size *size, double seconds, int count)
+{
+    for (int i = 0; i < count; i++)
+        al_entry_learn(entry, size, &(al_run){ 400 * US, 0, seconds });
+}
+
+/* However many were held up: without hope nobody would launch there again, and it would be believed for ever. */
+static void launches_that_were_held_up_leave_hope(void)
+{
+    al_model *model = made();
+    al_model_entry *here = al_model_find(model, &on_threads), *elsewhere = al_model_find(model, &on_device);
+    al_size size = al_size_of(work_of(1e6));
+    learn_launches(here, &size, 400 * US, 1); /* the first one starts threads */
+    learn_launches(elsewhere, &size, -1, 40);
+    CU_ASSERT_EQUAL(predict_launch(here, &size).launch_low_s, 0);
+    learn_launches(here, &size, 5 * US, 20);
+    learn_launches(here, &size, 100 * US, 6);
+    al_prediction prediction = predict_launch(here, &size);
+    CU_ASSERT_TRUE(prediction.launch_s > 10 * US);
+    CU_ASSERT_EQUAL(prediction.launch_low_s, prediction.launch_s); /* no trials in a row */
+    learn_launches(elsewhere, &size, -1, 40);
+    CU_ASSERT_TRUE(predict_launch(here, &size).launch_low_s < 0.7 * prediction.launch_s);
+    learn_launches(here, &size, 100 * US, 1); /* the place was asleep */
+    prediction = predict_launch(here, &size);
+    CU_ASSERT_TRUE(prediction.launch_low_s < 0.7 * prediction.launch_s);
+    learn_launches(here, &size, 5 * US, 3);
+    CU_ASSERT_TRUE(near(predict_launch(here, &size).launch_s, 5 * US, 0.2));
+    learn_launches(here, &size, 100 * US, 60);
+    learn_launches(elsewhere, &size, -1, 40);
+    CU_ASSERT_TRUE(predict_launch(here, &size).launch_low_s > 95 * US);
+    al_model_destroy(model);
+}
+
 /* Two of them say of a device what a hundred launches would have to. */
 static void probes_tell_what_a_class_is_like(void)
 {
@@ -771,6 +811,7 @@ int main(void)
         { "launching is learned apart from running", launching_is_learned_apart_from_running },
         { "launches that something held up are hardly believed, unless many are, and quick ones at once",
           launches_that_were_held_up_are_hardly_believed },
+        { "launches that something held up leave hope", launches_that_were_held_up_leave_hope },
         { "probes tell what a class of places is like before any kernel has run there",
           probes_tell_what_a_class_is_like },
         { "measured rates are the prior of what did not run",

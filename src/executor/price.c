@@ -201,9 +201,10 @@ static void fill_row(const al_price *price, const al_place *place, al_sheet *she
                            .spread = prediction.spread,
                            .compile_s = prediction.compile_s,
                            .launch_s = prediction.launch_s,
+                           .launch_low_s = prediction.launch_low_s,
                            .id = place->id,
                            .alike = place->alike->name,
-                           .index = place->index,
+                           .index = (uint32_t)place->index,
                            .watts = place->alike->watts,
                            .kind = place->kind };
     if (sheet && entry)

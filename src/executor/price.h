@@ -55,11 +55,12 @@ static inline void al_price_row(const al_price *price, const al_place *place, co
 {
     int64_t wait_ns = al_load_wait_ns(place->load, al_price_workers(price, place), price->now_ns);
     double begin_s = wait_ns ? 0 : row->launch_s; /* of those that queue it is hidden */
+    double begin_low_s = wait_ns ? 0 : row->launch_low_s;
     double ready_s = (double)wait_ns * 1e-9, compile_s = row->compile_s;
     double transfer_s = price->read_count ? al_price_moving_s(price, place) : 0;
     double return_s = price->returns ? al_price_return_s(price, place) : 0;
     double beside_s = ready_s + transfer_s + compile_s + return_s;
-    double run_s = row->run_s + begin_s, low_s = row->low_s + begin_s;
+    double run_s = row->run_s + begin_s, low_s = row->low_s + begin_low_s;
     double usual_ratio =
         row->samples ? atomic_load_explicit(&place->alike->usual_ratio, memory_order_relaxed) : 0;
     candidate->place = row->id;

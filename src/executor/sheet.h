@@ -21,11 +21,11 @@ typedef struct al_sheet_row {
     const _Atomic uint64_t *mark;       /* of changes: al_entry_marks */
     uint64_t changes;                   /* the class's when the model was asked */
     uint64_t until;                     /* so many runs of the kernel it holds */
-    uint64_t samples;                   /* this and the next six as in al_prediction */
-    double run_s, low_s, high_s, spread, compile_s, launch_s;
+    uint64_t samples;                   /* this and the next seven as in al_prediction */
+    double run_s, low_s, high_s, spread, compile_s, launch_s, launch_low_s;
     const char *id, *alike; /* the place's and its class's */
-    size_t index;           /* of the place */
     double watts;
+    uint32_t index; /* of the place */
     allot_kind kind;
 } al_sheet_row;
 

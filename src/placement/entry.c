@@ -8,6 +8,14 @@
  * only if many do; falling, it is believed at once. */
 #define LAUNCH_RISE 2.0
 
+/* The average errs all the same where something held up all that were seen, and nobody would launch there any
+ * more. Where a kernel was not for a moment, launching may therefore be as good as the least of late: so many
+ * forget it, and before so many were seen it is not known. The first launch finds the place asleep: what the
+ * next ones take tells, so it holds for so many. */
+#define LEAST_MEMORY 8
+#define LEAST_KNOWN  4
+#define TRIAL_ROW    4
+
 /* Nine tenths of a normal distribution lie within so many deviations. */
 #define BOUND_DEVIATIONS 1.645
 /* The logarithms of what is a time at all: products of some of them are still finite. */
@@ -129,6 +137,22 @@ static double learn_launch(al_bucket *bucket, double seconds)
     return learn_time(bucket, fmin(seconds, most_s), AL_LAUNCH_SPREAD);
 }
 
+static double follow_least(double least_s, double seconds, double usual_s)
+{
+    return seconds < least_s ? seconds : least_s + (fmin(seconds, usual_s) - least_s) / LEAST_MEMORY;
+}
+
+/* With the class's lock held. */
+static void learn_launch_of_class(al_known_class *known, double seconds)
+{
+    double usual_s = learn_launch(&known->launch, seconds);
+    bool first = known->launch.samples == 1, few = known->launch.samples < LEAST_KNOWN;
+    known->least_launch_s = first ? seconds : follow_least(known->least_launch_s, seconds, usual_s);
+    atomic_store_explicit(&known->launch_s, usual_s, memory_order_relaxed);
+    atomic_store_explicit(&known->launch_low_s, few ? 0 : fmin(known->least_launch_s, usual_s),
+                          memory_order_relaxed);
+}
+
 static void learn_of_class(al_known_class *known, const al_run *run)
 {
     bool built = run->compile_s > 0 && isfinite(run->compile_s);
@@ -140,8 +164,7 @@ static void learn_of_class(al_known_class *known, const al_run *run)
         atomic_store_explicit(&known->build_s, learn_time(&known->build, run->compile_s, AL_BUILD_SPREAD),
                               memory_order_relaxed);
     if (launched)
-        atomic_store_explicit(&known->launch_s, learn_launch(&known->launch, run->launch_s),
-                              memory_order_relaxed);
+        learn_launch_of_class(known, run->launch_s);
     al_spin_unlock(&known->lock);
 }
 
@@ -274,14 +297,34 @@ al_entry_marks al_entry_marks_of(const al_model_entry *entry)
     return (al_entry_marks){ &kernel->of->changes, &kernel->family->runs, runs + lasts };
 }
 
+/* For a moment it has not run here, or its first runs since are not over. */
+static bool was_away(const al_known_kernel *kernel)
+{
+    uint64_t runs = atomic_load_explicit(&kernel->family->runs, memory_order_relaxed);
+    uint64_t last = atomic_load_explicit(&kernel->last, memory_order_relaxed);
+    return kernel->row || runs >= last + MOMENT;
+}
+
+/* With the kernel's lock held, before a run counts. */
+static void count_row(al_known_kernel *kernel)
+{
+    if (kernel->row)
+        kernel->row--;
+    else if (kernel->runs && was_away(kernel))
+        kernel->row = TRIAL_ROW - 1;
+}
+
 void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction *prediction)
 {
     al_known_kernel *kernel = entry->kernel;
     al_spin_lock(&kernel->lock);
     answer(kernel, size, prediction);
     prediction->compile_s = atomic_load_explicit(&entry->built, memory_order_relaxed) ? 0 : build_s(kernel);
+    bool away = was_away(kernel);
     al_spin_unlock(&kernel->lock);
+    const _Atomic double *low_s = away ? &kernel->of->launch_low_s : &kernel->of->launch_s;
     prediction->launch_s = atomic_load_explicit(&kernel->of->launch_s, memory_order_relaxed);
+    prediction->launch_low_s = atomic_load_explicit(low_s, memory_order_relaxed);
 }
 
 /* ---- Learning ---- */
@@ -289,6 +332,7 @@ void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction 
 /* With the kernel's lock held. Returns how far the place has changed. */
 static double learn(al_known_kernel *kernel, const al_size *size, double run_s, double compile_s)
 {
+    count_row(kernel);
     uint64_t before = atomic_fetch_add_explicit(&kernel->family->runs, 1, memory_order_relaxed);
     atomic_store_explicit(&kernel->last, before + 1, memory_order_relaxed);
     kernel->runs++;

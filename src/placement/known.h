@@ -72,6 +72,7 @@ struct al_known_kernel {
     uint64_t runs;                    /* here, in this process */
     _Atomic uint64_t last;            /* the family's runs when it ran here last; 0: it did not. Written with
                                          the lock held */
+    unsigned row;                     /* runs that are still one trial with the last one */
     double apart_s;                   /* what a build took that no run has followed yet; 0: there is none */
     uint64_t code;                    /* of the source whose runs these are; 0: unknown */
     al_rates rates;                   /* the place's, when it first ran: sizes are told by them */
@@ -93,6 +94,7 @@ struct al_known_class {
     int workers;
     al_known_kernel *kernels[AL_KNOWN_TYPES]; /* by name; guarded by the model's lock */
     _Atomic double launch_s;                  /* written with the lock held; 0: unknown */
+    _Atomic double launch_low_s;              /* follows least_launch_s; 0 until a few were seen */
     _Atomic double build_s;
     _Atomic double told_build_s; /* al_model_key.compile_s; 0: none was told */
     _Atomic uint64_t taught;  /* moves after belief or rates do, with the lock held or before anybody asks */
@@ -104,6 +106,7 @@ struct al_known_class {
     al_belief belief;                    /* of a kernel's factors before it has run */
     double weight[2], sum[2], square[2]; /* of the kernels' testimonies */
     al_bucket launch, build;
+    double least_launch_s;
     char text[]; /* the key */
 };
 

@@ -140,6 +140,9 @@ static void join_kernels(al_known_kernel *into, al_known_kernel *from, const way
     al_spin_unlock(&from->lock);
 }
 
+/* The least launch of late is in no file: that share of what launches took leaves room for one. */
+#define HOPE 0.25
+
 static void join_class_itself(al_known_class *into, al_known_class *from, const way *how)
 {
     al_spin_lock(&from->lock);
@@ -149,6 +152,8 @@ static void join_class_itself(al_known_class *into, al_known_class *from, const 
     join_bucket(&into->launch, &launch, how);
     join_bucket(&into->build, &build, how);
     atomic_store(&into->launch_s, into->launch.samples ? exp(into->launch.log_time) : 0);
+    into->least_launch_s = HOPE * atomic_load(&into->launch_s);
+    atomic_store(&into->launch_low_s, into->least_launch_s);
     atomic_store(&into->build_s, into->build.samples ? exp(into->build.log_time) : 0);
     al_spin_unlock(&into->lock);
     if (!how->contributes)
@@ -322,6 +327,8 @@ static void forget_class(al_known_class *known)
     memset(&known->launch, 0, sizeof known->launch);
     memset(&known->build, 0, sizeof known->build);
     atomic_store(&known->launch_s, 0);
+    atomic_store(&known->launch_low_s, 0);
+    known->least_launch_s = 0;
     atomic_store(&known->build_s, 0);
     al_spin_unlock(&known->lock);
     al_known_changed(known);
