@@ -504,6 +504,28 @@ static void launching_is_learned_apart_from_running(void)
     al_model_destroy(model);
 }
 
+/* Who waits for a long run sleeps when it ends; who waits for a short one does not. */
+static void launches_of_long_runs_say_nothing_of_short_ones(void)
+{
+    al_model *model = made();
+    al_model_entry *entry = al_model_find(model, &on_threads);
+    al_size small = al_size_of(work_of(1e3)), large = al_size_of(work_of(1e7));
+    al_prediction prediction;
+    for (int i = 0; i < 10; i++)
+        al_entry_learn(entry, &large, &(al_run){ 4 * MS, 0, 80 * US });
+    al_entry_predict(entry, &small, &prediction);
+    CU_ASSERT_TRUE(near(prediction.launch_s, 80 * US, 0.02)); /* for want of better */
+    for (int i = 0; i < 10; i++) {
+        al_entry_learn(entry, &small, &(al_run){ 2 * US, 0, 5 * US });
+        al_entry_learn(entry, &large, &(al_run){ 4 * MS, 0, 80 * US });
+    }
+    al_entry_predict(entry, &small, &prediction);
+    CU_ASSERT_TRUE(near(prediction.launch_s, 5 * US, 0.02));
+    al_entry_predict(entry, &large, &prediction);
+    CU_ASSERT_TRUE(near(prediction.launch_s, 80 * US, 0.02));
+    al_model_destroy(model);
+}
+
 /* A compiler that runs beside three launches is not what launches take; what many take is. */
 static void launches_that_were_held_up_are_hardly_believed(void)
 {
@@ -541,21 +563,21 @@ static void learn_launches(al_model_entry *entry, const al_size *size, double se
         al_entry_learn(entry, size, &(al_run){ 400 * US, 0, seconds });
 }
 
-/* However many were held up: without hope nobody would launch there again, and it would be believed for ever. */
+/* However many were: without hope nobody would launch there again, and it would be believed for ever. */
 static void launches_that_were_held_up_leave_hope(void)
 {
     al_model *model = made();
     al_model_entry *here = al_model_find(model, &on_threads), *elsewhere = al_model_find(model, &on_device);
     al_size size = al_size_of(work_of(1e6));
     learn_launches(here, &size, 400 * US, 1); /* the first one starts threads */
-    learn_launches(elsewhere, &size, -1, 40);
+    learn_launches(elsewhere, &size, -1, 300);
     CU_ASSERT_EQUAL(predict_launch(here, &size).launch_low_s, 0);
     learn_launches(here, &size, 5 * US, 20);
     learn_launches(here, &size, 100 * US, 6);
     al_prediction prediction = predict_launch(here, &size);
     CU_ASSERT_TRUE(prediction.launch_s > 10 * US);
     CU_ASSERT_EQUAL(prediction.launch_low_s, prediction.launch_s); /* no trials in a row */
-    learn_launches(elsewhere, &size, -1, 40);
+    learn_launches(elsewhere, &size, -1, 300);
     CU_ASSERT_TRUE(predict_launch(here, &size).launch_low_s < 0.7 * prediction.launch_s);
     learn_launches(here, &size, 100 * US, 1); /* the place was asleep */
     prediction = predict_launch(here, &size);
@@ -563,7 +585,7 @@ static void launches_that_were_held_up_leave_hope(void)
     learn_launches(here, &size, 5 * US, 3);
     CU_ASSERT_TRUE(near(predict_launch(here, &size).launch_s, 5 * US, 0.2));
     learn_launches(here, &size, 100 * US, 60);
-    learn_launches(elsewhere, &size, -1, 40);
+    learn_launches(elsewhere, &size, -1, 300);
     CU_ASSERT_TRUE(predict_launch(here, &size).launch_low_s > 95 * US);
     al_model_destroy(model);
 }
@@ -809,6 +831,8 @@ int main(void)
         { "places of one class share runs but not builds", places_of_one_class_share_runs_but_not_builds },
         { "runs of another source are a hint", runs_of_another_source_are_a_hint },
         { "launching is learned apart from running", launching_is_learned_apart_from_running },
+        { "launches of long runs say nothing of short ones",
+          launches_of_long_runs_say_nothing_of_short_ones },
         { "launches that something held up are hardly believed, unless many are, and quick ones at once",
           launches_that_were_held_up_are_hardly_believed },
         { "launches that something held up leave hope", launches_that_were_held_up_leave_hope },

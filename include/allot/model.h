@@ -61,7 +61,7 @@ typedef struct allot_model_row {
     char place_class[288]; /* what places alike share: "thread", "opencl:NAME, DRIVER" */
     int workers;           /* of such a place; 0 for transfers */
     double amount; /* of runs: what one plain core (2 GFLOP/s, 8 GB/s) would take for the work; of transfers:
-                      bytes; else 0 */
+                      bytes; of launches: those of runs that took at least so many seconds; else 0 */
     uint64_t samples;
     double mean_s;        /* the median run, by what was seen lately */
     double low_s, high_s; /* nine times of ten what it takes on average lies between */

@@ -114,17 +114,27 @@ static void print_rates(const allot_model_rates *rates)
            al_text_figure(all, rates->memory_bytes_per_s * 1e-9), al_text_seconds(wake, rates->wake_s));
 }
 
+static const char *size_text(const allot_model_row *row, char *text, size_t room)
+{
+    char figure[AL_FIGURE];
+    if (row->subject == ALLOT_MODEL_RUN)
+        return al_text_seconds(text, row->amount);
+    if (row->subject >= ALLOT_MODEL_TO_PLACE)
+        return al_text_bytes(text, row->amount);
+    if (!(row->amount > 0))
+        return "";
+    snprintf(text, room, "from %s", al_text_seconds(figure, row->amount));
+    return text;
+}
+
 static void put_row(al_table *table, const allot_model_row *row)
 {
     static const char *const words[] = { "", " compile", "launch", "to it", "from it" };
     char text[400], figure[AL_FIGURE];
-    bool run = row->subject == ALLOT_MODEL_RUN, moves = row->subject >= ALLOT_MODEL_TO_PLACE;
     snprintf(text, sizeof text, "  %s%s%s%s", row->kernel, row->kernel[0] ? " " : "", row->type,
              (size_t)row->subject < sizeof words / sizeof *words ? words[row->subject] : "");
     al_table_cell(table, text);
-    al_table_cell(table, run     ? al_text_seconds(figure, row->amount)
-                         : moves ? al_text_bytes(figure, row->amount)
-                                 : "");
+    al_table_cell(table, size_text(row, text, sizeof text));
     al_table_cell(table, al_text_count(figure, (size_t)row->samples));
     al_table_cell(table, al_text_seconds(figure, row->mean_s));
     al_table_cell(table, al_text_seconds(figure, row->low_s));

@@ -9,9 +9,10 @@
 #define LAUNCH_RISE 2.0
 
 /* The average errs all the same where something held up all that were seen, and nobody would launch there any
- * more. Where a kernel was not for a moment, launching may therefore be as good as the least of late: so many
- * forget it, and before so many were seen it is not known. The first launch finds the place asleep: what the
- * next ones take tells, so it holds for so many. */
+ * more. Where a kernel was not for so many runs, launching may therefore be as good as the least of late: so
+ * many forget it, and before so many were seen it is not known. The first launch finds the place asleep: what
+ * the next ones take tells, so it holds for so many. */
+#define AWAY         256
 #define LEAST_MEMORY 8
 #define LEAST_KNOWN  4
 #define TRIAL_ROW    4
@@ -131,7 +132,7 @@ static double learn_time(al_bucket *bucket, double seconds, double pooled)
     return exp(bucket->log_time);
 }
 
-static double learn_launch(al_bucket *bucket, double seconds)
+static double learn_bounded(al_bucket *bucket, double seconds)
 {
     double most_s = bucket->samples ? LAUNCH_RISE * exp(bucket->log_time) : seconds;
     return learn_time(bucket, fmin(seconds, most_s), AL_LAUNCH_SPREAD);
@@ -143,14 +144,27 @@ static double follow_least(double least_s, double seconds, double usual_s)
 }
 
 /* With the class's lock held. */
-static void learn_launch_of_class(al_known_class *known, double seconds)
+static void learn_launch(al_known_launch *launch, double seconds)
 {
-    double usual_s = learn_launch(&known->launch, seconds);
-    bool first = known->launch.samples == 1, few = known->launch.samples < LEAST_KNOWN;
-    known->least_launch_s = first ? seconds : follow_least(known->least_launch_s, seconds, usual_s);
-    atomic_store_explicit(&known->launch_s, usual_s, memory_order_relaxed);
-    atomic_store_explicit(&known->launch_low_s, few ? 0 : fmin(known->least_launch_s, usual_s),
-                          memory_order_relaxed);
+    double usual_s = learn_bounded(&launch->seen, seconds);
+    bool first = launch->seen.samples == 1, few = launch->seen.samples < LEAST_KNOWN;
+    launch->least_s = first ? seconds : follow_least(launch->least_s, seconds, usual_s);
+    atomic_store_explicit(&launch->usual_s, usual_s, memory_order_relaxed);
+    atomic_store_explicit(&launch->low_s, few ? 0 : fmin(launch->least_s, usual_s), memory_order_relaxed);
+}
+
+static al_known_launch *launches_of(al_known_class *known, double run_s)
+{
+    return &known->launches[run_s < AL_LAUNCH_LONG_S ? AL_LAUNCH_SHORT : AL_LAUNCH_LONG];
+}
+
+/* Where none of such runs is known, the others tell. */
+static const al_known_launch *known_launches_of(al_known_class *known, double run_s)
+{
+    const al_known_launch *like = launches_of(known, run_s);
+    if (atomic_load_explicit(&like->usual_s, memory_order_relaxed) > 0)
+        return like;
+    return &known->launches[like == known->launches ? AL_LAUNCH_LONG : AL_LAUNCH_SHORT];
 }
 
 static void learn_of_class(al_known_class *known, const al_run *run)
@@ -164,7 +178,7 @@ static void learn_of_class(al_known_class *known, const al_run *run)
         atomic_store_explicit(&known->build_s, learn_time(&known->build, run->compile_s, AL_BUILD_SPREAD),
                               memory_order_relaxed);
     if (launched)
-        learn_launch_of_class(known, run->launch_s);
+        learn_launch(launches_of(known, run->run_s), run->launch_s);
     al_spin_unlock(&known->lock);
 }
 
@@ -297,12 +311,12 @@ al_entry_marks al_entry_marks_of(const al_model_entry *entry)
     return (al_entry_marks){ &kernel->of->changes, &kernel->family->runs, runs + lasts };
 }
 
-/* For a moment it has not run here, or its first runs since are not over. */
+/* For long it has not run here, or its first runs since are not over. */
 static bool was_away(const al_known_kernel *kernel)
 {
     uint64_t runs = atomic_load_explicit(&kernel->family->runs, memory_order_relaxed);
     uint64_t last = atomic_load_explicit(&kernel->last, memory_order_relaxed);
-    return kernel->row || runs >= last + MOMENT;
+    return kernel->row || runs >= last + AWAY;
 }
 
 /* With the kernel's lock held, before a run counts. */
@@ -322,8 +336,9 @@ void al_entry_predict(al_model_entry *entry, const al_size *size, al_prediction 
     prediction->compile_s = atomic_load_explicit(&entry->built, memory_order_relaxed) ? 0 : build_s(kernel);
     bool away = was_away(kernel);
     al_spin_unlock(&kernel->lock);
-    const _Atomic double *low_s = away ? &kernel->of->launch_low_s : &kernel->of->launch_s;
-    prediction->launch_s = atomic_load_explicit(&kernel->of->launch_s, memory_order_relaxed);
+    const al_known_launch *launch = known_launches_of(kernel->of, prediction->run_s);
+    const _Atomic double *low_s = away ? &launch->low_s : &launch->usual_s;
+    prediction->launch_s = atomic_load_explicit(&launch->usual_s, memory_order_relaxed);
     prediction->launch_low_s = atomic_load_explicit(low_s, memory_order_relaxed);
 }
 

@@ -85,6 +85,22 @@ struct al_known_kernel {
     char name[];            /* the key */
 };
 
+/* After a long run who waits for it has gone to sleep, and the place's own threads may have too: launches of
+ * short runs and of long ones are not alike. */
+enum {
+    AL_LAUNCH_SHORT,
+    AL_LAUNCH_LONG,
+    AL_LAUNCHES
+};
+#define AL_LAUNCH_LONG_S 1e-4
+
+typedef struct al_known_launch {
+    _Atomic double usual_s; /* written with the class's lock held; 0: unknown */
+    _Atomic double low_s;   /* follows least_s; 0 until a few were seen */
+    al_bucket seen;         /* guarded by the lock, as all below */
+    double least_s;         /* of late */
+} al_known_launch;
+
 /* Places that are alike. */
 struct al_known_class {
     UT_hash_handle hh;
@@ -93,9 +109,8 @@ struct al_known_class {
     allot_kind kind;
     int workers;
     al_known_kernel *kernels[AL_KNOWN_TYPES]; /* by name; guarded by the model's lock */
-    _Atomic double launch_s;                  /* written with the lock held; 0: unknown */
-    _Atomic double launch_low_s;              /* follows least_launch_s; 0 until a few were seen */
-    _Atomic double build_s;
+    al_known_launch launches[AL_LAUNCHES];
+    _Atomic double build_s;      /* written with the lock held; 0: unknown */
     _Atomic double told_build_s; /* al_model_key.compile_s; 0: none was told */
     _Atomic uint64_t taught;  /* moves after belief or rates do, with the lock held or before anybody asks */
     _Atomic uint64_t epoch;   /* changes seen on the place; its variance is there before it moves */
@@ -105,8 +120,7 @@ struct al_known_class {
     al_rates rates;
     al_belief belief;                    /* of a kernel's factors before it has run */
     double weight[2], sum[2], square[2]; /* of the kernels' testimonies */
-    al_bucket launch, build;
-    double least_launch_s;
+    al_bucket build;
     char text[]; /* the key */
 };
 

@@ -64,10 +64,13 @@ static void list_class(listing *self, al_known_class *known)
     for (size_t type = 0; type < AL_KNOWN_TYPES; type++)
         for (al_known_kernel *kernel = known->kernels[type]; kernel; kernel = kernel->hh.next)
             list_kernel(self, kernel, type);
-    al_spin_lock(&known->lock);
-    al_bucket launch = known->launch;
-    al_spin_unlock(&known->lock);
-    put(self, &row, &launch, AL_LAUNCH_SPREAD, 0);
+    for (size_t i = 0; i < AL_LAUNCHES; i++) {
+        al_spin_lock(&known->lock);
+        al_bucket seen = known->launches[i].seen;
+        al_spin_unlock(&known->lock);
+        row.amount = i == AL_LAUNCH_LONG ? AL_LAUNCH_LONG_S : 0;
+        put(self, &row, &seen, AL_LAUNCH_SPREAD, 0);
+    }
 }
 
 static void list_link(listing *self, al_model_link *link)

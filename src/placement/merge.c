@@ -143,23 +143,34 @@ static void join_kernels(al_known_kernel *into, al_known_kernel *from, const way
 /* The least launch of late is in no file: that share of what launches took leaves room for one. */
 #define HOPE 0.25
 
+/* With the lock of `into` held. */
+static void join_launches(al_known_launch *into, const al_bucket *seen, const way *how)
+{
+    join_bucket(&into->seen, seen, how);
+    atomic_store(&into->usual_s, into->seen.samples ? exp(into->seen.log_time) : 0);
+    into->least_s = HOPE * atomic_load(&into->usual_s);
+    atomic_store(&into->low_s, into->least_s);
+}
+
 static void join_class_itself(al_known_class *into, al_known_class *from, const way *how)
 {
+    al_bucket launches[AL_LAUNCHES];
     al_spin_lock(&from->lock);
-    al_bucket launch = from->launch, build = from->build;
+    for (size_t i = 0; i < AL_LAUNCHES; i++)
+        launches[i] = from->launches[i].seen;
+    al_bucket build = from->build;
     al_spin_unlock(&from->lock);
     al_spin_lock(&into->lock);
-    join_bucket(&into->launch, &launch, how);
+    for (size_t i = 0; i < AL_LAUNCHES; i++)
+        join_launches(&into->launches[i], &launches[i], how);
     join_bucket(&into->build, &build, how);
-    atomic_store(&into->launch_s, into->launch.samples ? exp(into->launch.log_time) : 0);
-    into->least_launch_s = HOPE * atomic_load(&into->launch_s);
-    atomic_store(&into->launch_low_s, into->least_launch_s);
     atomic_store(&into->build_s, into->build.samples ? exp(into->build.log_time) : 0);
     al_spin_unlock(&into->lock);
     if (!how->contributes)
         return;
     al_spin_lock(&from->lock);
-    file_bucket(&from->launch, &into->launch, launch.news);
+    for (size_t i = 0; i < AL_LAUNCHES; i++)
+        file_bucket(&from->launches[i].seen, &into->launches[i].seen, launches[i].news);
     file_bucket(&from->build, &into->build, build.news);
     al_spin_unlock(&from->lock);
 }
@@ -324,11 +335,8 @@ static void forget_class(al_known_class *known)
         known->weight[i] = known->sum[i] = known->square[i] = 0;
     known->belief = al_rates_belief(&known->rates);
     atomic_fetch_add_explicit(&known->taught, 1, memory_order_release);
-    memset(&known->launch, 0, sizeof known->launch);
+    memset(known->launches, 0, sizeof known->launches);
     memset(&known->build, 0, sizeof known->build);
-    atomic_store(&known->launch_s, 0);
-    atomic_store(&known->launch_low_s, 0);
-    known->least_launch_s = 0;
     atomic_store(&known->build_s, 0);
     al_spin_unlock(&known->lock);
     al_known_changed(known);

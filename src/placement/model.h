@@ -60,7 +60,7 @@ typedef struct al_prediction {
     double spread;   /* how far single runs lie from their average: standard deviation of their logarithm */
     double launch_s; /* what it takes an idle place of this class to begin and to tell the end, beside the
                         run; of launches that queue behind others it is hidden. 0 until it has been learned */
-    double launch_low_s; /* the same, optimistic: where the kernel has not run for a while, the least of late */
+    double launch_low_s; /* the same, optimistic: where the kernel has not run for long, the least of late */
     al_source source;
 } al_prediction;
 

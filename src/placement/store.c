@@ -94,13 +94,17 @@ static void write_class(FILE *stream, al_known_class *known)
 {
     if (strlen(known->text) > NAME_MAX_BYTES)
         return;
+    al_bucket launches[AL_LAUNCHES];
     al_spin_lock(&known->lock);
-    al_bucket launch = known->launch, build = known->build;
+    for (size_t i = 0; i < AL_LAUNCHES; i++)
+        launches[i] = known->launches[i].seen;
+    al_bucket build = known->build;
     al_spin_unlock(&known->lock);
     fputs("class", stream);
     write_name(stream, known->text);
     fprintf(stream, " %d %d\n", (int)known->kind, known->workers);
-    write_bucket(stream, "launch", 0, &launch, 0);
+    for (size_t i = 0; i < AL_LAUNCHES; i++)
+        write_bucket(stream, "launch", i, &launches[i], 0);
     write_bucket(stream, "build", 0, &build, 0);
     for (size_t type = 0; type < AL_KNOWN_TYPES; type++)
         for (al_known_kernel *kernel = known->kernels[type]; kernel; kernel = kernel->hh.next)
@@ -371,7 +375,16 @@ static bool read_compile(reader *self)
 
 static bool read_launch(reader *self)
 {
-    return self->known ? take_bucket(self, 1, &self->known->launch) : fail(self, "no class before it");
+    al_bucket seen[AL_LAUNCHES];
+    if (!self->known)
+        return fail(self, "no class before it");
+    for (size_t i = 0; i < AL_LAUNCHES; i++)
+        seen[i] = self->known->launches[i].seen;
+    if (!take_bucket(self, AL_LAUNCHES, seen))
+        return false;
+    for (size_t i = 0; i < AL_LAUNCHES; i++)
+        self->known->launches[i].seen = seen[i];
+    return true;
 }
 
 static bool read_build(reader *self)
