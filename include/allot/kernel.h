@@ -199,7 +199,11 @@ typedef const char *(*allot_check_function)(allot_type type, allot_ndrange range
  * device. A launch that asks for the device, or is expected to be over sooner there with the compiler counted
  * in, waits for the program. One that does not build is remembered: who asks for the device gets ALLOT_BUILD
  * with the compiler's words, other launches leave the device out, and say why. allot_close() waits for what
- * is being built. */
+ * is being built.
+ *
+ * A launch that names no device (hints.place_id) and comes to one that does not build its program is run
+ * elsewhere: by the C variant if there is one, else on another device. ALLOT_BUILD is left where no place
+ * that the hints allow takes it. */
 
 /* A specialisation constant of a SPIR-V module: the value of `bytes` bytes for the constant that the module
  * decorates with SpecId `id`. */
@@ -250,8 +254,9 @@ typedef struct allot_kernel_desc {
     allot_check_function check; /* NULL: none */
     bool opencl_plain;          /* the text is built as it is: the library puts nothing before it */
     /* Instead of a text: a SPIR-V module, known by its first word, for devices that take one (the others say
-     * so and are no candidates), or a program binary, for the device and driver that made it. Nothing is put
-     * before either. Outlives the kernel, as the text must. */
+     * so and are no candidates), or a program binary, for the device and driver that made it: give the
+     * device's name as hints.place_id, or the devices are asked one by one. A driver may crash at a binary
+     * that is damaged. Nothing is put before either. Outlives the kernel, as the text must. */
     const void *opencl_program;
     size_t opencl_program_bytes;
     const allot_constant *opencl_constants; /* of SPIR-V; outlive the kernel */

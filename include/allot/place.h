@@ -299,8 +299,8 @@ typedef struct allot_decision {
     double regret_s; /* what it took from the decision to its end, less the predicted total of the best other
                         candidate; below 0: that would have been worse, as far as is known. What the other
                         would really have taken nobody has measured. 0 if there was no other */
-    /* The chosen place failed (a lost device), and the launch was run once more on this one, from the start;
-     * "" if not. The outcome above is that of the second run. */
+    /* The chosen place failed (a lost device, or one that does not build the program), and the launch was run
+     * once more on this one, from the start; "" if not. The outcome above is that of the last run. */
     char retried_on[32];
     char retried_why[256]; /* how the chosen place failed */
     /* The work-group size of a run on an OpenCL device, and where it comes from: "the kernel's own",

@@ -2,6 +2,7 @@
 #include "executor/classes.h"
 #include "executor/eligible.h"
 #include "executor/record.h"
+#include <math.h>
 
 static al_class *class_at(const allot_executor *executor, size_t index)
 {
@@ -174,7 +175,8 @@ static bool may_wait(const al_price *price, const al_place *place, const al_reco
 {
     const al_terms *terms = al_terms_of(price->task);
     return place->prepare && (candidate->compile_s > 0 || (candidate->samples == 0 && is_paced(place))) &&
-           terms->kind == ALLOT_ANYWHERE && !terms->place_id && !is_one_possible(record);
+           (terms->kind == ALLOT_ANYWHERE || terms->kind == ALLOT_OPENCL) && !terms->place_id &&
+           !is_one_possible(record);
 }
 
 /* One that cannot be brought up is set aside, one that compiles is left out, and the policy asked again. */
@@ -242,15 +244,39 @@ al_place *al_choose(allot_executor *executor, al_task *task, allot_status *statu
 
 /* ---- When the place that was chosen failed ---- */
 
-al_place *al_choose_fallback(allot_executor *executor, const al_task *task)
+static bool takes_program(al_place *place, const al_task *task)
 {
     char room[AL_REASON_MAX];
+    double built_s;
+    return place->prepare && !place->prepare(place, al_task_launch(task), true, &built_s, room, sizeof room);
+}
+
+/* What it would cost there by the decision that led to where it failed. */
+static double decided_s(const al_task *task, const al_place *place)
+{
+    const allot_decision *decision =
+        atomic_load_explicit(&task->more->decision, memory_order_acquire); /* pairs with its making */
+    for (size_t i = 0; decision && i < decision->candidate_count; i++)
+        if (decision->candidates[i].index == place->index && decision->candidates[i].possible)
+            return decision->candidates[i].total_s;
+    return INFINITY;
+}
+
+/* The first place on the CPU before all devices. */
+al_place *al_choose_fallback(allot_executor *executor, const al_task *task, bool devices)
+{
+    char room[AL_REASON_MAX];
+    al_place *best = NULL;
     size_t count = atomic_load_explicit(&executor->place_count, memory_order_acquire);
     for (size_t i = 0; i < count; i++) {
         al_place *place = executor->places[i];
-        if (place->kind != ALLOT_OPENCL && !al_eligible_not(place, task, room) &&
-            al_executor_ensure_open(executor, place))
+        bool is_device = place->kind == ALLOT_OPENCL;
+        if ((is_device && (!devices || !takes_program(place, task))) || al_eligible_not(place, task, room) ||
+            !al_executor_ensure_open(executor, place))
+            continue;
+        if (!is_device)
             return place;
+        best = !best || decided_s(task, place) < decided_s(task, best) ? place : best;
     }
-    return NULL;
+    return best;
 }

@@ -12,7 +12,7 @@ bool al_choose_needs_devices(const allot_executor *executor, const al_task *task
 al_place *al_choose(allot_executor *executor, al_task *task, allot_status *status, al_failure *failure);
 
 /* Where a launch goes that a device could not carry out: the first place on the CPU that the hints leave and
- * that can run it; NULL: none. */
-al_place *al_choose_fallback(allot_executor *executor, const al_task *task);
+ * that can run it, else with `devices` the cheapest device that is not known not to build it; NULL: none. */
+al_place *al_choose_fallback(allot_executor *executor, const al_task *task, bool devices);
 
 #endif

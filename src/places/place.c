@@ -120,7 +120,7 @@ void al_place_complete(al_place *place, al_task *task, allot_status status, al_f
 void al_place_fail(al_place *place, al_task *task, allot_status status, al_failure *failure, int64_t busy_ns)
 {
     al_place_discharge(place, task);
-    if (!place->elsewhere || !place->elsewhere(place, task, failure)) {
+    if (!place->elsewhere || !place->elsewhere(place, task, status, failure)) {
         al_place_complete(place, task, status, failure, busy_ns);
         return;
     }

@@ -114,7 +114,7 @@ struct al_place {
     al_load own_load;
     /* Takes a task that this place started and could not carry out, to run it elsewhere; false: nowhere.
      * NULL: there is nobody to ask. May be called where user code must not run. */
-    bool (*elsewhere)(al_place *place, al_task *task, const al_failure *failure);
+    bool (*elsewhere)(al_place *place, al_task *task, allot_status status, const al_failure *failure);
     /* Takes over a task whose attempt has failed, to enqueue it again later; false: it ends so. NULL: never.
      */
     bool (*retry)(al_place *place, al_task *task, allot_status status, al_failure *failure);
@@ -197,8 +197,9 @@ void al_place_drop(al_place *place, al_task *task);
 void al_place_complete(al_place *place, al_task *task, allot_status status, al_failure *failure,
                        int64_t busy_ns);
 
-/* The same where not the task failed, but the place (a lost device): it is run elsewhere if it may be, and
- * then not completed here. What the place wrote must have been spoiled before: al_launch_spoil(). */
+/* The same where not the task failed, but the place (a lost device; one whose compiler does not take the
+ * program, ALLOT_BUILD): it is run elsewhere if it may be, and then not completed here. What the place wrote
+ * must have been spoiled before: al_launch_spoil(). */
 void al_place_fail(al_place *place, al_task *task, allot_status status, al_failure *failure, int64_t busy_ns);
 
 /* Fills the call that a launch's part runs under. */

@@ -160,7 +160,7 @@ static void end(al_opencl_flight *flight, allot_status status, al_failure *failu
         al_launch_spoil(flight->launch, &self->memory.base, atomic_load(&flight->written));
     if (!flight->holds_kernel) /* whose parameters are looked at: it may be gone with the task */
         unpin(flight);
-    if (status == ALLOT_DEVICE)
+    if (status == ALLOT_DEVICE || status == ALLOT_BUILD || status == ALLOT_UNSUPPORTED)
         al_place_fail(&self->place, flight->task, status, failure, busy_ns);
     else
         al_place_complete(&self->place, flight->task, status, failure, busy_ns);

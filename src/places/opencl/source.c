@@ -118,12 +118,24 @@ static bool takes_spirv(const al_opencl_device *device)
            strstr(versions, "SPIR-V") && find_create_with_il(device);
 }
 
+/* Rusticl's binaries begin with their format's number, and Mesa 22.3 aborts the process at one that it does
+ * not know, as text of other drivers' binaries is. */
+static bool aborts_at(const al_opencl_device *device, const allot_kernel *kernel)
+{
+    const unsigned char *program = kernel->desc.opencl_program;
+    return program && strncmp(device->driver, "rusticl", 7) == 0 && (program[1] || program[2] || program[3]);
+}
+
 bool al_opencl_source_fits(const al_opencl_device *device, const allot_kernel *kernel, char *why,
                            size_t why_size)
 {
-    if (!al_opencl_source_is_spirv(kernel) || takes_spirv(device))
+    bool spirv = al_opencl_source_is_spirv(kernel);
+    if (spirv ? takes_spirv(device) : !aborts_at(device, kernel))
         return true;
-    snprintf(why, why_size, "%s takes no SPIR-V, which the kernel's program is", device->name);
+    if (spirv)
+        snprintf(why, why_size, "%s takes no SPIR-V, which the kernel's program is", device->name);
+    else
+        snprintf(why, why_size, "the kernel's program is no binary of %s", device->name);
     return false;
 }
 
