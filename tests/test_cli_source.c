@@ -9,7 +9,8 @@ static const char text[] =
     "    size_t i = get_global_id(0);\n"
     "    y[i] = s.factor * x[i] + room[get_local_id(0)] + MORE;\n"
     "}\n"
-    "kernel void add(global float *y, double much) { y[get_global_id(0)] += much; }\n";
+    "kernel void add(global float *y, double much) { y[get_global_id(0)] += much; }\n"
+    "kernel void stuck(global volatile int *y) { while (!y[0]) ; }\n";
 
 static const char *source(void)
 {
@@ -77,6 +78,28 @@ static void runs_inout_from_its_first_state(void)
     expect_floats(y, expected, 4);
 }
 
+static void runs_apart(void)
+{
+    const char *own = source(), *x = input();
+    const outcome *got =
+        ALLOT_RUN("run", "--source", own, "--entry", "add", "--arg", argument("inout:", x), "--arg", "f64:2",
+                  "--global", "4", "--define", "MORE=0", "--isolate", "--timeout", "100");
+    expect_code(got, 0);
+    expect_text(got->out, "least 3, greatest 6");
+    got = ALLOT_RUN("run", "--source", own, "--entry", "stuck", "--arg", "out:i32:1", "--global", "1",
+                    "--define", "MORE=0", "--isolate", "--timeout", "3");
+    expect_code(got, 1);
+    expect_text(got->err, "deadline");
+}
+
+static void says_of_nothing_that_it_is_empty(void)
+{
+    const outcome *got = ALLOT_RUN("run", "--source", source(), "--entry", "add", "--arg", "inout:f32:0",
+                                   "--arg", "f64:2", "--global", "0", "--define", "MORE=0");
+    expect_code(got, 0);
+    expect_text(got->out, "f32 0: empty");
+}
+
 static void says_what_is_wrong(void)
 {
     const char *own = source();
@@ -90,6 +113,10 @@ static void says_what_is_wrong(void)
         { { "--entry", "add" }, 2, "--source FILE names it" },
         { { "axpy", "--source", own }, 2, "one of your own" },
         { { "--source", own, "-n", "4" }, 2, "are for sample kernels" },
+        { { "--source", own, "--type", "f64" }, 2, "are for sample kernels" },
+        { { "--source", own, "--timeout", "0" }, 2, "seconds above 0" },
+        { { "--source", own, "--timeout", "nan" }, 2, "seconds above 0" },
+        { { "--isolate", "axpy" }, 2, "one of your own" },
         { { "--source", own, "--global", "4x4x4x4" }, 2, "1 to 3 sizes" },
         { { "--source", own, "--global", "4y" }, 2, "whole number" },
         { { "--source", own, "--arg", "f33:1" }, 2, "begins with none of" },
@@ -127,6 +154,8 @@ static void says_what_is_wrong(void)
 static const test_fact facts[] = {
     { "runs a kernel from a file", runs_a_kernel_from_a_file },
     { "runs what is read and written from its first state", runs_inout_from_its_first_state },
+    { "runs a kernel in a process of its own", runs_apart },
+    { "says of nothing that it is empty", says_of_nothing_that_it_is_empty },
     { "says what is wrong", says_what_is_wrong },
     { NULL, NULL },
 };

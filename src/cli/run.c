@@ -25,7 +25,7 @@ typedef struct run {
     const char *place;
     allot_type type;
     size_t n, repeats;
-    bool n_given, explain, json;
+    bool n_given, type_given, explain, json;
     const char *paths[AL_INPUTS];
     size_t path_count;
     const char *data, *trace, *output, *policy, *decisions;
@@ -71,6 +71,13 @@ static const struct argp_option options[] = {
     { "local", AL_SOURCE_LOCAL, "SIZES", 0, "How many make a work-group (default: chosen)", 1 },
     { "option", AL_SOURCE_OPTION, "TEXT", 0, "A build option, like -cl-fast-relaxed-math", 1 },
     { "define", AL_SOURCE_DEFINE, "NAME[=TEXT]", 0, "Define a macro for the build", 1 },
+    { "isolate", AL_SOURCE_ISOLATE, NULL, 0,
+      "Run it in a worker process, so that a crash costs that alone and --timeout ends it whatever it does",
+      1 },
+    { "timeout", AL_SOURCE_TIMEOUT, "SECONDS", 0,
+      "How long each launch may take, the first one's compiler too; a kernel that runs already is ended with "
+      "--isolate alone",
+      1 },
     { 0 },
 };
 
@@ -107,6 +114,7 @@ static bool take(run *self, int key, const char *argument)
         self->place = argument;
         return true;
     case 't':
+        self->type_given = true;
         return al_option_type(&self->type, argument, self->problem);
     case 'n':
         self->n_given = true;
@@ -170,11 +178,11 @@ static bool check_own_usage(const run *self)
     if (self->kind)
         return al_problem_set(self->problem, AL_EXIT_USAGE, "%s and %s: a sample kernel or one of your own",
                               self->kind->name, self->source.first);
-    if (self->path_count || self->output || self->data || self->n_given)
+    if (self->path_count || self->output || self->data || self->n_given || self->type_given)
         return al_problem_set(
             self->problem, AL_EXIT_USAGE,
-            "--input, --output, --data and --size are for sample kernels: --arg and --global "
-            "say it all of one of your own");
+            "--input, --output, --data, --size and --type are for sample kernels: --arg and "
+            "--global say it all of one of your own");
     return al_source_check(&self->source, self->problem);
 }
 

@@ -1,6 +1,7 @@
 #include "source.h"
 
 #include "measure.h"
+#include "number.h"
 #include "options.h"
 #include "text.h"
 
@@ -52,10 +53,20 @@ static bool add_argument(al_source *source, const char *text, al_problem *proble
     return al_argument_parse(&source->arguments[index], index + 1, text, problem);
 }
 
+static bool take_timeout(al_source *source, const char *text, al_problem *problem)
+{
+    const double most_s = 1e9;
+    if (al_number_real(text, strlen(text), &source->timeout_s) == AL_NUMBER_OK && source->timeout_s > 0 &&
+        source->timeout_s <= most_s)
+        return true;
+    return al_problem_set(problem, AL_EXIT_USAGE, "--timeout '%.60s': give seconds above 0, like 10 or 0.5",
+                          text);
+}
+
 bool al_source_take(al_source *source, int key, const char *text, al_problem *problem)
 {
-    static const char *const names[] = { "--source", "--entry", "--arg",    "--global",
-                                         "--offset", "--local", "--option", "--define" };
+    static const char *const names[] = { "--source", "--entry",  "--arg",    "--global",  "--offset",
+                                         "--local",  "--option", "--define", "--isolate", "--timeout" };
     const char *name = names[key - AL_SOURCE_FILE];
     size_t rank;
     if (!source->first)
@@ -77,6 +88,11 @@ bool al_source_take(al_source *source, int key, const char *text, al_problem *pr
         return take_sizes(source->local, &rank, name, text, problem);
     case AL_SOURCE_OPTION:
         return add_option(source, "", text, problem);
+    case AL_SOURCE_ISOLATE:
+        source->isolate = true;
+        return true;
+    case AL_SOURCE_TIMEOUT:
+        return take_timeout(source, text, problem);
     default:
         return add_option(source, "-D ", text, problem);
     }
@@ -189,6 +205,8 @@ static allot_future *launch(al_source *source, allot_executor *executor, const a
     allot_arg arguments[AL_SOURCE_ARGUMENTS];
     allot_ndrange range = { .rank = source->rank };
     allot_hints hints = al_target_hints(target);
+    hints.isolate = source->isolate;
+    hints.deadline_ns = (int64_t)(source->timeout_s * 1e9);
     for (size_t d = 0; d < 3; d++) {
         range.size[d] = d < source->rank ? source->global[d] : 1;
         range.offset[d] = source->offset[d];
@@ -305,8 +323,14 @@ static void print_output(const al_argument_spec *argument)
         return;
     al_block block = block_of(argument, data);
     summary sum = summarise(&block);
+    if (!sum.count) {
+        printf("  %-10s %s %s: empty%s%s\n", argument->name, allot_type_name(argument->type),
+               al_block_shape_text(&block, shape), argument->to[0] ? ", written to " : "", argument->to);
+        allot_array_unmap(argument->array);
+        return;
+    }
     printf("  %-10s %s %s: %.6g", argument->name, allot_type_name(argument->type),
-           al_block_shape_text(&block, shape), sum.count ? sum.first[0] : NAN);
+           al_block_shape_text(&block, shape), sum.first[0]);
     for (size_t i = 1; i < 4 && i < sum.count; i++)
         printf(", %.6g", sum.first[i]);
     printf("%s (least %.6g, greatest %.6g, mean %.6g%s)", sum.count > 4 ? ", ..." : "", sum.least,

@@ -19,6 +19,8 @@ typedef struct al_source {
     char options[AL_SOURCE_TEXT]; /* of the build */
     al_argument_spec arguments[AL_SOURCE_ARGUMENTS];
     size_t argument_count;
+    bool isolate;
+    double timeout_s; /* of each launch; 0: none */
     const char *first; /* the first of these options that was given; NULL: none */
     /* What it takes. */
     al_file file;
@@ -41,6 +43,8 @@ enum {
     AL_SOURCE_LOCAL,
     AL_SOURCE_OPTION,
     AL_SOURCE_DEFINE,
+    AL_SOURCE_ISOLATE,
+    AL_SOURCE_TIMEOUT,
 };
 
 /* Takes one of the options above. */

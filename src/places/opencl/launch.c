@@ -30,8 +30,9 @@ static allot_status check_sizes(const al_opencl *self, const al_launch *launch, 
         if (sizes->global[d] % local)
             return al_failure_set(
                 failure, ALLOT_INVALID,
-                "%s: a work-group of %zu does not divide the range's %zu in dimension %zu (a "
-                "kernel that guards its edges sets `tile`: then the range is rounded up)",
+                "%s: a work-group of %zu does not divide the range's %zu in dimension %zu (choose "
+                "another, or a range that is a multiple of it; where the kernel guards its edges its "
+                "descriptor's `tile` has the range rounded up)",
                 name, local, sizes->global[d], d);
     }
     return ALLOT_OK;
