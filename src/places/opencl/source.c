@@ -123,7 +123,8 @@ static bool takes_spirv(const al_opencl_device *device)
 static bool aborts_at(const al_opencl_device *device, const allot_kernel *kernel)
 {
     const unsigned char *program = kernel->desc.opencl_program;
-    return program && strncmp(device->driver, "rusticl", 7) == 0 && (program[1] || program[2] || program[3]);
+    return program && strncmp(device->driver, "rusticl", 7) == 0 &&
+           (kernel->desc.opencl_program_bytes < 4 || program[1] || program[2] || program[3]);
 }
 
 bool al_opencl_source_fits(const al_opencl_device *device, const allot_kernel *kernel, char *why,
