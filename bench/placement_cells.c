@@ -127,12 +127,16 @@ static void run_block(bench_round *round, const placement_bed *bed, const sides 
                                               judged ? hint : both->places[side], &log->place[log->count]);
 }
 
-/* Who begins changes, and the direction too: else one side would always follow the same other, and find the
- * caches and the cores as that one leaves them. */
+/* A side finds the caches, the cores and the waiter as the one before it leaves them: so each follows each
+ * other equally often, over so many blocks as there are sides, twice that if they are odd. (Williams,
+ * Experimental designs balanced for the estimation of residual effects of treatments, Aust. J. Sci. Res. A 2,
+ * 1949.) */
 static size_t whose_turn(size_t block, size_t turn, size_t side_count)
 {
-    size_t next = (block / 2 + turn) % side_count;
-    return block % 2 ? side_count - 1 - next : next;
+    bool back = side_count % 2 && block / side_count % 2;
+    size_t at = back ? side_count - 1 - turn : turn;
+    size_t zigzag = at % 2 ? side_count - (at + 1) / 2 : at / 2;
+    return (zigzag + block) % side_count;
 }
 
 static void judge(bench_round *round, const placement_bed *bed, const sides *both, size_t number, cell *self)
