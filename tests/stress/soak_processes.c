@@ -177,7 +177,7 @@ static allot_hints make_hints(random_state *random, deed what, record *of)
         hints.grace_ns = 1 + (int64_t)(random_next(random) % (uint64_t)(5 * MILLISECOND));
         of->due = true;
     }
-    if (random_next(random) % 8 == 0) {
+    if (what != LAUNCH && random_next(random) % 8 == 0) { /* a counter is not to be raised twice */
         hints.idempotent = true;
         hints.retries = (int)(random_next(random) % 3);
         hints.retry_delay_ns = (int64_t)(random_next(random) % (uint64_t)MILLISECOND);
