@@ -29,6 +29,8 @@ static const bench_asked questions[] = {
     { "cold_regret_simulated", "", LEARNING, 2, 1, false },
     { "tasks_to_best", "", LEARNING, 2, 1, false },
     { "drift_tasks", "", LEARNING, 2, 1, false },
+    { "moment_tasks", "", LEARNING, 2, 1, false },
+    { "moment_tasks_next", "", LEARNING, 2, 1, false },
     { "decision_ns", "_1", "allot", 2, 1, false },
     { "decision_ns", "_8", "allot dmda", 2, 8, false },
     { "decision_ns", "_64", "allot dmda", 2, 64, false },
@@ -62,7 +64,7 @@ static void ask(bench_round *round)
         placement_cold(round, &placement_simulated);
     else if (!strcmp(question, "tasks_to_best"))
         placement_tasks_to_best(round, &placement_simulated);
-    else if (!strcmp(question, "drift_tasks"))
+    else if (!strcmp(question, "drift_tasks") || !strncmp(question, "moment_tasks", 12))
         placement_drift(round);
     else if (!strncmp(question, "graph_makespan", 14))
         placement_makespan(round);

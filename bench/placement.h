@@ -50,7 +50,9 @@ void placement_cold(bench_round *round, const placement_bed *bed);
  * where they never do. */
 void placement_tasks_to_best(bench_round *round, const placement_bed *bed);
 /* placement_drift.c: tasks after the best place became 5 times slower until nine of ten go to one within 10 %
- * of the new best, on average over cells, and _worst; 100 in one where they never do. */
+ * of the new best, on average over cells, and _worst; 100 in one where they never do. moment_tasks: tasks
+ * after it was so for a moment, 12 tasks long, until they go where they went before; moment_tasks_next: tasks
+ * of the kernel's next size, which has not run, until they go to the best place there. */
 void placement_drift(bench_round *round);
 
 /* placement_graphs.c: the cost of one decision, and whole graphs by `allot simulate`. */

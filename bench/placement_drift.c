@@ -1,5 +1,7 @@
-/* A place that was the best becomes slower while work goes on: how soon is that noticed? */
+/* A place that was the best becomes slower while work goes on: how soon is that noticed? And when it was so
+ * for a moment only, how soon is that forgotten? */
 #include "placement_sides.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +10,11 @@
 #define SLOWER 5
 #define BEFORE 60  /* tasks before the best place slows down, about */
 #define AFTER  100 /* tasks that are looked at then */
+#define MOMENT 12  /* tasks of the slower place that a moment is long */
 
-/* The machine's file with one class made slower from a moment on. */
-static bool write_machine(bench_round *round, const char *class_name, double at_s, const char *path)
+/* The machine's file with one class made slower from at_s on until until_s, or for good: INFINITY. */
+static bool write_machine(bench_round *round, const char *class_name, double at_s, double until_s,
+                          const char *path)
 {
     static char text[65536];
     char name[64];
@@ -22,8 +26,11 @@ static bool write_machine(bench_round *round, const char *class_name, double at_
     bool ok = at && to;
     if (ok) {
         at += strlen(name);
-        fprintf(to, "%.*s \"faults\": [ { \"slower\": %d, \"at_s\": %.9g } ],%s", (int)(at - text), text,
-                SLOWER, at_s, at);
+        fprintf(to, "%.*s \"faults\": [ { \"slower\": %d, \"at_s\": %.9g }", (int)(at - text), text, SLOWER,
+                at_s);
+        if (isfinite(until_s))
+            fprintf(to, ", { \"slower\": 1, \"at_s\": %.9g }", until_s);
+        fprintf(to, " ],%s", at);
     }
     if (from)
         fclose(from);
@@ -58,56 +65,108 @@ static size_t look(bench_round *round, size_t cell, double *times, char names[][
     return placing && bench_fine(round) ? both.place_count : 0;
 }
 
-/* `times`: what the places take once the one is slower, from at_s on. */
-static size_t count_tasks(bench_round *round, size_t cell, const sides *both, double at_s,
+static void run_until(bench_round *round, const sides *both, placement_work *work, double at_s)
+{
+    while (bench_fine(round) && (double)allot_now_ns(both->placing) * 1e-9 < at_s)
+        sides_time(round, &placement_simulated, both, both->placing, work, NULL, NULL);
+}
+
+/* Tasks of a cell until the policy is back; `times`: what the places take. */
+static size_t count_tasks(bench_round *round, size_t cell, const sides *both, placement_work *work,
                           const double *times)
 {
-    const placement_bed *bed = &placement_simulated;
     bool right[AFTER + SIDES_RUN];
     double good = 1.1 * times[sides_best(times, both->place_count)];
-    placement_work *work = bed->prepare(round, both->placing, cell);
-    if (!work)
-        return AFTER;
-    while (bench_fine(round) && (double)allot_now_ns(both->placing) * 1e-9 < at_s)
-        sides_time(round, bed, both, both->placing, work, NULL, NULL);
     for (size_t i = 0; i < AFTER + SIDES_RUN; i++) {
         size_t place;
-        sides_time(round, bed, both, both->placing, work, NULL, &place);
+        sides_time(round, &placement_simulated, both, both->placing, work, NULL, &place);
         right[i] = place < both->place_count && times[place] <= good;
         if (sides_verbose())
             fputc(right[i] ? '.' : '0' + (int)place, stderr);
     }
-    if (!bed->right(work))
-        bench_fail(round, "%s: a wrong result", bed->name(cell));
-    bed->finish(work);
+    if (!placement_simulated.right(work))
+        bench_fail(round, "%s: a wrong result", placement_simulated.name(cell));
     size_t tasks = sides_settled(right, AFTER + SIDES_RUN);
     return tasks > AFTER ? AFTER : tasks;
 }
 
-/* Tasks until the policy was back; negative where the slower place is still a good one. */
-static double ask_cell(bench_round *round, size_t cell, const char *path)
+/* Tasks of cell `then`, after those of `cell` until at_s. */
+static double back_after(bench_round *round, size_t cell, double at_s, size_t then, const double *times)
 {
-    double before[PLACEMENT_PLACES_MAX], after[PLACEMENT_PLACES_MAX], first_s, ignored_s;
-    char names[PLACEMENT_PLACES_MAX][32];
+    const placement_bed *bed = &placement_simulated;
     sides both;
+    if (!sides_open(round, bed, &both))
+        return -1;
+    double tasks = -1;
+    placement_work *first = bed->prepare(round, both.placing, cell);
+    placement_work *second = !first ? NULL : then == cell ? first : bed->prepare(round, both.placing, then);
+    if (second) {
+        run_until(round, &both, first, at_s);
+        tasks = (double)count_tasks(round, then, &both, second, times);
+    }
+    if (second && second != first)
+        bed->finish(second);
+    if (first)
+        bed->finish(first);
+    sides_close(&both);
+    return tasks;
+}
+
+/* Tasks until the policy was back; negative where the slower place is still a good one. */
+static double ask_drift(bench_round *round, size_t cell, const char *path)
+{
+    double before[PLACEMENT_PLACES_MAX], after[PLACEMENT_PLACES_MAX], first_s, ignored_s, tasks = -1;
+    char names[PLACEMENT_PLACES_MAX][32];
     size_t count = look(round, cell, before, names, &first_s);
     size_t slowed = count ? sides_best(before, count) : 0;
-    if (!count || !write_machine(round, names[slowed], 0, path))
+    if (!count || !write_machine(round, names[slowed], 0, INFINITY, path))
         return -1;
     placement_simulated_machine(path);
     count = look(round, cell, after, names, &ignored_s);
-    double tasks = -1;
     if (count && after[slowed] > 1.1 * after[sides_best(after, count)] &&
-        write_machine(round, names[slowed], first_s, path) &&
-        sides_open(round, &placement_simulated, &both)) {
-        tasks = (double)count_tasks(round, cell, &both, first_s, after);
-        sides_close(&both);
-    }
+        write_machine(round, names[slowed], first_s, INFINITY, path))
+        tasks = back_after(round, cell, first_s, cell, after);
     placement_simulated_machine(NULL);
     return tasks;
 }
 
-static void ask_cells(bench_round *round, const char *path)
+/* Tasks of cell `then` after the place was slower for a moment. */
+static double back_after_moment(bench_round *round, size_t cell, size_t then, const char *path)
+{
+    double here[PLACEMENT_PLACES_MAX], there[PLACEMENT_PLACES_MAX], first_s, ignored_s, tasks = -1;
+    char names[PLACEMENT_PLACES_MAX][32];
+    size_t count = look(round, then, there, names, &ignored_s);
+    count = count ? look(round, cell, here, names, &first_s) : 0;
+    if (!count)
+        return -1;
+    size_t slowed = sides_best(here, count);
+    double until_s = first_s + MOMENT * SLOWER * here[slowed];
+    if (!write_machine(round, names[slowed], first_s, until_s, path))
+        return -1;
+    placement_simulated_machine(path);
+    tasks = back_after(round, cell, until_s, then, there);
+    placement_simulated_machine(NULL);
+    return tasks;
+}
+
+static double ask_moment(bench_round *round, size_t cell, const char *path)
+{
+    return back_after_moment(round, cell, cell, path);
+}
+
+/* Of the kernel's next size; there is none after the largest. */
+static double ask_moment_next(bench_round *round, size_t cell, const char *path)
+{
+    char own[64], next[64];
+    snprintf(own, sizeof own, "%s", placement_simulated.name(cell));
+    snprintf(next, sizeof next, "%s",
+             cell + 1 < placement_simulated.cells ? placement_simulated.name(cell + 1) : "");
+    size_t length = strcspn(own, " ") + 1;
+    return strncmp(own, next, length) == 0 ? back_after_moment(round, cell, cell + 1, path) : -1;
+}
+
+static void ask_cells(bench_round *round, double (*ask_cell)(bench_round *, size_t, const char *),
+                      const char *path)
 {
     double all = 0, worst = 0;
     size_t cells = 0, step = bench_quick(round) ? 11 : 1;
@@ -127,6 +186,14 @@ static void ask_cells(bench_round *round, const char *path)
     }
 }
 
+static double (*ask_function(const bench_round *round))(bench_round *, size_t, const char *)
+{
+    const char *question = bench_question(round);
+    return !strcmp(question, "drift_tasks")    ? ask_drift
+           : !strcmp(question, "moment_tasks") ? ask_moment
+                                               : ask_moment_next;
+}
+
 void placement_drift(bench_round *round)
 {
     char path[] = "/tmp/allot-bench-XXXXXX";
@@ -136,6 +203,6 @@ void placement_drift(bench_round *round)
         return;
     }
     close(file);
-    ask_cells(round, path);
+    ask_cells(round, ask_function(round), path);
     unlink(path);
 }

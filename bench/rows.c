@@ -11,7 +11,10 @@ static const char *placement_unit(const char *question)
         return "places";
     if (strstr(question, "regret") || !strncmp(question, "mix_", 4) || !strncmp(question, "graph_", 6))
         return "ratio";
-    return !strncmp(question, "tasks_", 6) || !strncmp(question, "drift_", 6) ? "tasks" : NULL;
+    return !strncmp(question, "tasks_", 6) || !strncmp(question, "drift_", 6) ||
+                   !strncmp(question, "moment_", 7)
+               ? "tasks"
+               : NULL;
 }
 
 const char *bench_unit(const char *question)

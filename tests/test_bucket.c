@@ -135,10 +135,55 @@ static void a_suspected_one_believes_the_next_run(void)
 {
     test_random random = test_random_begin();
     al_bucket bucket = grown(&random, 0, 0.1, 100);
-    al_bucket_suspect(&bucket, 1.5, 0.5);
+    al_bucket_suspect(&bucket, bucket.seen, 1.5, 0.5);
     CU_ASSERT_TRUE(fabs(bucket.log_time - 1.5) < 0.1);
     follow(&bucket, 0);
     CU_ASSERT_TRUE(fabs(bucket.log_time) < 0.2);
+}
+
+static al_bucket risen(test_random *random, double shift)
+{
+    al_bucket bucket = grown(random, 0, 0.1, 100);
+    for (int i = 0; i < 3; i++)
+        follow(&bucket, shift);
+    CU_ASSERT_TRUE(fabs(bucket.log_time - shift) < 0.1);
+    return bucket;
+}
+
+/* Who became slower is not asked any more: what was before is possible again after some runs elsewhere, and
+ * after twice as many each time that a run says otherwise. */
+static void a_rise_comes_into_doubt(void)
+{
+    test_random random = test_random_begin();
+    al_bucket bucket = risen(&random, log(5));
+    uint64_t wait = 0, last = 0;
+    CU_ASSERT_EQUAL(al_bucket_rise(&bucket, bucket.seen), 0);
+    for (int i = 0; i < 5; i++, last = wait) {
+        uint64_t clock = bucket.seen;
+        for (wait = 0; wait < 10000 && al_bucket_rise(&bucket, clock + wait) == 0;)
+            wait++;
+        CU_ASSERT_TRUE(last ? wait == 2 * last : wait <= 10);
+        double low = bucket.log_time - 1.645 * sqrt(al_bucket_rise(&bucket, clock + wait));
+        CU_ASSERT_TRUE(low < 0 && low > -1);
+        al_bucket_follow(&bucket, clock + wait, 0, bucket.log_time, bucket.log_time, POOLED);
+    }
+    al_bucket back = bucket;
+    al_surprise surprise = follow(&back, 0);
+    CU_ASSERT_TRUE(fabs(back.log_time) < 0.01 && surprise.fall > 1.5);
+    CU_ASSERT_EQUAL(back.rise, 0);
+}
+
+static void a_rise_that_was_seen_often_is_believed(void)
+{
+    test_random random = test_random_begin();
+    al_bucket bucket = risen(&random, 1);
+    for (int i = 0; i < 40; i++)
+        follow(&bucket, 1 + test_random_normal(&random, 0.1));
+    CU_ASSERT_EQUAL(al_bucket_rise(&bucket, bucket.seen + 100000), 0);
+    for (int i = 0; i < 3; i++)
+        follow(&bucket, 0); /* shorter, not longer */
+    CU_ASSERT_TRUE(bucket.log_time < 0.1);
+    CU_ASSERT_EQUAL(al_bucket_rise(&bucket, bucket.seen + 100000), 0);
 }
 
 static void merging_weighs_by_counts(void)
@@ -160,7 +205,8 @@ static void bears_anything(void)
         al_bucket bucket = begun(test_random_real(&random, -23, 700));
         for (int run = 0; run < 100; run++) {
             if (test_random_index(&random, 10) == 0)
-                al_bucket_suspect(&bucket, test_random_real(&random, -5, 5), test_random_real(&random, 0, 9));
+                al_bucket_suspect(&bucket, bucket.seen, test_random_real(&random, -5, 5),
+                                  test_random_real(&random, 0, 9));
             bucket.seen -= test_random_index(&random, bucket.seen + 1);
             follow(&bucket, test_random_real(&random, -23, 700));
             CU_ASSERT_TRUE(isfinite(bucket.log_time) && bucket.count > 0 && bucket.square >= 0);
@@ -181,6 +227,8 @@ int main(void)
         { "nothing runs too fast by accident", nothing_runs_too_fast_by_accident },
         { "is less sure of what is old", is_less_sure_of_what_is_old },
         { "a suspected one believes the next run", a_suspected_one_believes_the_next_run },
+        { "a rise comes into doubt", a_rise_comes_into_doubt },
+        { "a rise that was seen often is believed", a_rise_that_was_seen_often_is_believed },
         { "merging weighs by counts", merging_weighs_by_counts },
         { "bears anything", bears_anything },
         { NULL, NULL },

@@ -75,7 +75,7 @@ static const policy_row eft_rows[] = {
       false,
       "lowest predicted cost" },
     { "a known place that may be better is tried within the share of time",
-      { CAN(5, 0, 0, 0, 2 * MS, 2 * MS), CAN(1, 0, 0, 0, 3 * MS, 1 * US) },
+      { CAN(10, 0, 0, 0, 2 * MS, 2 * MS), CAN(1, 0, 0, 0, 3 * MS, 1 * US) },
       2,
       1,
       0,
@@ -336,7 +336,8 @@ static allot_snapshot snapshot_of(const allot_candidate *candidates, size_t coun
                              .candidates = candidates,
                              .candidate_count = count,
                              .busy_s = busy_s,
-                             .explored_s = explored_s };
+                             .explored_s = explored_s,
+                             .retried_s = explored_s };
 }
 
 static allot_choice ask(const char *name, const allot_snapshot *snapshot)
@@ -362,6 +363,19 @@ static void eft_decides_each_row_as_it_says(void)
                    made.explores ? " to explore" : "", made.why);
         CU_ASSERT_TRUE(right);
     }
+}
+
+/* A compiler that was waited for leaves no share for years: what was spent on places that had run it counts.
+ */
+static void eft_tries_known_places_again_beside_compilers(void)
+{
+    const allot_candidate known[] = { CAN(50, 0, 0, 0, 2 * MS, 2 * MS), CAN(5, 0, 0, 0, 9 * MS, 1 * MS) };
+    allot_snapshot snapshot = snapshot_of(known, 2, 1, 60);
+    snapshot.retried_s = 0.015;
+    allot_choice made = ask("eft", &snapshot);
+    CU_ASSERT_TRUE(made.chosen == 1 && made.explores);
+    snapshot.retried_s = 0.02; /* of a second's fortieth 5 ms are left: too little */
+    CU_ASSERT_EQUAL(ask("eft", &snapshot).chosen, 0);
 }
 
 /* ---- The others: one table, a policy a row ---- */
@@ -878,6 +892,7 @@ int main(void)
 {
     static const test_fact facts[] = {
         { "eft decides each row as it says", eft_decides_each_row_as_it_says },
+        { "eft tries known places again beside compilers", eft_tries_known_places_again_beside_compilers },
         { "the others decide each row as it says", the_others_decide_each_row_as_it_says },
         { "a rank and an acceleration are urgency", a_rank_and_an_acceleration_are_urgency },
         { "a deadline ranks those behind that would miss it",

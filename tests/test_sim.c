@@ -306,6 +306,36 @@ static void a_device_gets_slower(void)
     allot_close(executor);
 }
 
+/* How many of so many tasks, one after the other, run on the fast one. */
+static int count_fast(allot_executor *executor, allot_array *array, int tasks)
+{
+    int fast = 0;
+    for (int i = 0; i < tasks; i++) {
+        allot_future *future = update(executor, array, NULL);
+        CHECK_STATUS(allot_wait(future, ALLOT_FOREVER), ALLOT_OK);
+        fast += strcmp(allot_future_place(future), "fast") == 0;
+        CHECK_STATUS(finish(future), ALLOT_OK);
+    }
+    return fast;
+}
+
+/* Five times slower for 40 ms: then nothing tells who works elsewhere that it is over, but trying. */
+static void a_device_that_was_slow_for_a_moment_is_chosen_again(void)
+{
+    allot_executor *executor = open_machine(
+        MACHINE("{ \"name\": \"fast\", \"flops_per_s\": 1e6, \"faults\": [ { \"at_s\": 0.6, \"slower\": 5 }, "
+                "{ \"at_s\": 0.64, \"slower\": 1 } ] }, { \"name\": \"slow\", \"flops_per_s\": 4e5 }",
+                ""),
+        0);
+    allot_array *x = allot_array_new(executor, ALLOT_F32, 10);
+    while (allot_now_ns(executor) < 640 * 1000 * US)
+        count_fast(executor, x, 1);
+    count_fast(executor, x, 40);
+    CU_ASSERT_TRUE(count_fast(executor, x, 20) >= 19);
+    allot_array_release(x);
+    allot_close(executor);
+}
+
 /* It is lost while the second runs and the third waits; what only it had is lost with it. */
 static void a_lost_device_ends_its_tasks_once(void)
 {
@@ -711,6 +741,8 @@ static const test_fact facts[] = {
     { "noise has its mean and deviation", noise_has_its_mean_and_deviation },
     { "points are interpolated", points_are_interpolated },
     { "a device gets slower", a_device_gets_slower },
+    { "a device that was slow for a moment is chosen again",
+      a_device_that_was_slow_for_a_moment_is_chosen_again },
     { "a lost device ends its tasks once, and is set aside", a_lost_device_ends_its_tasks_once },
     { "deadlines are virtual", deadlines_are_virtual },
     { "a deadline lets time pass", a_deadline_lets_time_pass },

@@ -31,6 +31,7 @@ typedef struct allot_snapshot {
                       successors. 0: unknown */
     allot_preference prefer;
     bool deterministic;
+    double retried_s; /* the part of explored_s that was spent where the kernel had run at that size before */
 } allot_snapshot;
 
 /* What a policy answers. */

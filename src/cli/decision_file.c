@@ -153,6 +153,7 @@ static bool read_snapshot(reader *at, const json_t *line, al_logged *logged)
         !read_number(at, line, "bytes", &snapshot->bytes) ||
         !read_number(at, line, "busy_s", &snapshot->busy_s) ||
         !read_number(at, line, "explored_s", &snapshot->explored_s) ||
+        !read_number(at, line, "retried_s", &snapshot->retried_s) ||
         !read_number(at, line, "deadline_s", &snapshot->deadline_s) ||
         !read_number(at, line, "rank_s", &snapshot->rank_s) || !read_flag(at, line, "energy", &energy) ||
         !read_flag(at, line, "deterministic", &snapshot->deterministic))

@@ -1,6 +1,7 @@
 #include "executor/choose.h"
 #include "executor/classes.h"
 #include "executor/eligible.h"
+#include "executor/learn.h"
 #include "executor/record.h"
 #include <math.h>
 
@@ -100,7 +101,7 @@ static void charge(const al_price *price, al_task *task, al_record *record, cons
     terms->more.urgency = choice->urgency;
     al_place_charge(place, task, terms->predicted_ns, al_price_workers(price, place), price->now_ns);
     if (terms->explores) /* now, so that launches submitted at once do not all spend the same budget */
-        atomic_fetch_add_explicit(&executor->explored_ns, terms->predicted_ns, memory_order_relaxed);
+        al_learn_explored(executor, terms->predicted_ns, candidate);
     al_policy_note(executor->policy, &record->snapshot, choice->chosen);
 }
 

@@ -2,6 +2,7 @@
 #include "executor/classes.h"
 #include "executor/journal.h"
 #include <allot/policy.h>
+#include <math.h>
 
 static double seconds(int64_t ns)
 {
@@ -26,12 +27,11 @@ void al_learn_transfer(al_place *place, bool to_place, uint64_t bytes, int64_t n
     al_class_learn_link(place->alike, to_place ? AL_TO_PLACE : AL_FROM_PLACE, bytes, 1, seconds(ns));
 }
 
-static void count_time(allot_executor *executor, const al_terms *terms, int64_t spent_ns)
+void al_learn_explored(allot_executor *executor, int64_t ns, const allot_candidate *chosen)
 {
-    atomic_fetch_add_explicit(&executor->busy_ns, spent_ns, memory_order_relaxed);
-    if (terms->explores)
-        atomic_fetch_add_explicit(&executor->explored_ns, spent_ns - terms->predicted_ns,
-                                  memory_order_relaxed);
+    atomic_fetch_add_explicit(&executor->explored_ns, ns, memory_order_relaxed);
+    if (chosen->samples)
+        atomic_fetch_add_explicit(&executor->retried_ns, ns, memory_order_relaxed);
 }
 
 /* Of launches that take no longer than learning from them does, one in so many is enough, once they are
@@ -64,7 +64,10 @@ static void learn_run(allot_executor *executor, const al_task *task)
     }
     double whole_s = run.run_s + run.compile_s + seconds((int64_t)launch->moved.ns);
     allot_policy_learn(executor->policy, decision->snapshot, decision->chosen, run.run_s, whole_s);
-    count_time(executor, terms, launch->ran_ns + launch->compiled_ns);
+    int64_t spent_ns = launch->ran_ns + launch->compiled_ns + (int64_t)(1e9 * fmax(run.launch_s, 0));
+    atomic_fetch_add_explicit(&executor->busy_ns, spent_ns, memory_order_relaxed);
+    if (terms->explores) /* what it was thought to take has been counted */
+        al_learn_explored(executor, spent_ns - terms->predicted_ns, &decision->candidates[decision->chosen]);
 }
 
 void al_learn(allot_executor *executor, al_task *task)

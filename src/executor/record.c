@@ -285,6 +285,7 @@ static void describe(al_record *record, const al_price *price, size_t count)
         .number = atomic_fetch_add_explicit(&executor->decisions, 1, memory_order_relaxed),
         .busy_s = (double)atomic_load_explicit(&executor->busy_ns, memory_order_relaxed) * 1e-9,
         .explored_s = (double)atomic_load_explicit(&executor->explored_ns, memory_order_relaxed) * 1e-9,
+        .retried_s = (double)atomic_load_explicit(&executor->retried_ns, memory_order_relaxed) * 1e-9,
         .deadline_s = left_s(terms->deadline_ns, price->now_ns),
         .rank_s = al_rank_of(&al_terms_of(price->task)->node),
         .prefer = terms->prefer,

@@ -25,6 +25,13 @@
 #define FAR_BELOW -2.5
 #define DISTURBED 0.05
 
+/* A rise may have been for a moment by this share of it: it is in doubt after WAIT runs elsewhere, then after
+ * twice as many each time, up to WAIT_MOST, and not any more once so many runs have shown it. */
+#define RISE_DOUBT     0.7
+#define RISE_WAIT      8
+#define RISE_WAIT_MOST 4096
+#define RISE_RUNS      16
+
 /* What was not seen for GRACE runs of the same kernel may have moved: a random walk with this variance a run,
  * and no more than that in all. */
 #define GRACE     32.0
@@ -44,14 +51,27 @@ static double walked(const al_bucket *bucket, uint64_t clock)
 
 double al_bucket_doubt(const al_bucket *bucket, uint64_t clock)
 {
-    return bucket->doubt + walked(bucket, clock);
+    return bucket->doubt + walked(bucket, clock) + al_bucket_rise(bucket, UINT64_MAX);
+}
+
+double al_bucket_rise(const al_bucket *bucket, uint64_t clock)
+{
+    double deviation = clock >= bucket->rise_until ? RISE_DOUBT * bucket->rise : 0;
+    return deviation * deviation;
+}
+
+void al_bucket_raise(al_bucket *bucket, uint64_t clock, double shift)
+{
+    bucket->rise += shift;
+    bucket->rise_wait = RISE_WAIT;
+    bucket->rise_until = clock + RISE_WAIT;
 }
 
 double al_bucket_error(const al_bucket *bucket, double pooled, uint64_t clock)
 {
     if (bucket->samples == 0 || !(bucket->count > 0))
         return INFINITY;
-    return al_bucket_spread(bucket, pooled) / bucket->count + al_bucket_doubt(bucket, clock);
+    return al_bucket_spread(bucket, pooled) / bucket->count + bucket->doubt + walked(bucket, clock);
 }
 
 void al_bucket_begin(al_bucket *bucket, uint64_t clock, double log_size, double log_time, double weight,
@@ -76,6 +96,21 @@ static void settle_doubt(al_bucket *bucket, double spread, double error)
     bucket->doubt = 0;
 }
 
+void al_bucket_lower(al_bucket *bucket, double fall)
+{
+    double lower = fmin(fall, bucket->rise);
+    bucket->log_time -= lower;
+    bucket->rise -= lower;
+}
+
+static void rise_or_fall(al_bucket *bucket, uint64_t clock, double shift)
+{
+    if (shift < 0)
+        bucket->rise = fmax(bucket->rise + shift, 0);
+    if (shift > 0)
+        al_bucket_raise(bucket, clock, shift);
+}
+
 static bool count_deviation(al_cusum *cusum, double deviations, double log_time)
 {
     double cut = fmin(deviations, CUSUM_MOST);
@@ -94,13 +129,14 @@ static double median(const double of[3])
 
 /* The new mean is where the last runs were: not the one outlier among them, nor what was before the change.
  */
-static double change(al_bucket *bucket, const al_cusum *cusum, double spread)
+static double change(al_bucket *bucket, const al_cusum *cusum, uint64_t clock, double spread)
 {
     double shift = median(cusum->recent) - bucket->log_time;
     bucket->log_time += shift;
     bucket->count = CUSUM_STREAK;
     bucket->square = bucket->count * spread;
     bucket->up = bucket->down = (al_cusum){ 0 };
+    rise_or_fall(bucket, clock, shift);
     return shift;
 }
 
@@ -114,6 +150,17 @@ static void follow(al_bucket *bucket, double log_size, double log_time, const al
     bucket->square = keep * bucket->square + surprise->weight * surprise->noise;
 }
 
+/* A run was no shorter than the rise says. */
+static void confirm_rise(al_bucket *bucket, uint64_t clock)
+{
+    if (bucket->count >= RISE_RUNS || bucket->rise_wait > RISE_WAIT_MOST)
+        bucket->rise = 0;
+    if (bucket->rise == 0 || clock < bucket->rise_until)
+        return;
+    bucket->rise_wait *= 2;
+    bucket->rise_until = clock + bucket->rise_wait;
+}
+
 al_surprise al_bucket_follow(al_bucket *bucket, uint64_t clock, double log_size, double log_time,
                              double expected, double pooled)
 {
@@ -121,10 +168,12 @@ al_surprise al_bucket_follow(al_bucket *bucket, uint64_t clock, double log_size,
     double deviation = log_time - expected, z = deviation / sqrt(spread + error);
     al_surprise surprise = { .noise = deviation * deviation * spread / (spread + error) };
     settle_doubt(bucket, spread, error);
-    if (z < FAR_BELOW && bucket->count < YOUNG) {
+    if (z < FAR_BELOW && (bucket->count < YOUNG || bucket->rise > 0)) {
+        surprise.fall = bucket->rise > 0 ? -deviation : 0;
         al_bucket_begin(bucket, clock, log_size, log_time, 1, 0);
         return surprise;
     }
+    confirm_rise(bucket, clock);
     surprise.weight = fmin((NU + 1) / (NU + z * z), 1);
     bucket->samples++;
     bucket->news++;
@@ -133,14 +182,15 @@ al_surprise al_bucket_follow(al_bucket *bucket, uint64_t clock, double log_size,
     bool above = count_deviation(&bucket->up, z, alike);
     bool below = count_deviation(&bucket->down, -z, alike);
     if (above || below)
-        surprise.shift = change(bucket, above ? &bucket->up : &bucket->down, spread);
+        surprise.shift = change(bucket, above ? &bucket->up : &bucket->down, clock, spread);
     else
         follow(bucket, log_size, log_time, &surprise);
     return surprise;
 }
 
-void al_bucket_suspect(al_bucket *bucket, double shift, double variance)
+void al_bucket_suspect(al_bucket *bucket, uint64_t clock, double shift, double variance)
 {
+    rise_or_fall(bucket, clock, shift);
     bucket->log_time += shift;
     bucket->doubt += variance;
 }

@@ -17,6 +17,9 @@
 #define CUT_DOUBT           0.5
 #define WARMING_DOUBT       0.25
 
+/* Where other sizes had said for sure what it should take, to this variance, that is a rise. */
+#define SURE 0.09
+
 /* A place that changed at one size by this much is thought to have changed at all of them, give or take a
  * third of it. */
 #define COMMON_SHIFT 0.4
@@ -140,6 +143,15 @@ static double misfit_at(const al_curve *curve, const neighbours *near, double lo
     return weight0 * residual[0] + weight1 * residual[1];
 }
 
+/* The size's own, or of one not seen the larger of its neighbours'. */
+static double rise_near(const al_curve *curve, const neighbours *near, size_t own, uint64_t clock)
+{
+    double rise = 0;
+    for (size_t i = 0; i < near->count && (i == 0 || near->index[0] != own); i++)
+        rise = fmax(rise, al_bucket_rise(&curve->buckets[near->index[i]], clock));
+    return rise;
+}
+
 static al_expectation from_prior(const al_belief *belief, const al_place_size *size)
 {
     al_fit fit = al_fit_of(belief);
@@ -168,6 +180,7 @@ al_expectation al_curve_expect(const al_curve *curve, const al_belief *belief, c
     double misfit = misfit_at(curve, &near, log_of(size->load_s), clock, &left, &told);
     expectation.log_time = fitted + misfit;
     expectation.variance = left + (1 - told) * (1 - told) * fit_variance;
+    expectation.variance += rise_near(curve, &near, size->bucket, clock);
     return expectation;
 }
 
@@ -211,6 +224,14 @@ static void note(al_curve *curve, const al_belief *belief, const al_place_size *
             bucket->log_time - al_fit_log_time(&curve->fit, curve->overhead_s, exp(bucket->log_size), NULL);
 }
 
+bool al_curve_has_rise(const al_curve *curve)
+{
+    bool any = false;
+    for (size_t i = used_from(curve, 0); i < AL_CURVE_BUCKETS; i = used_from(curve, i + 1))
+        any = any || curve->buckets[i].rise > 0;
+    return any;
+}
+
 /* How far a run that lies `deviation` from what was expected is believed. Nothing runs too fast by accident.
  */
 static double believe(al_curve *curve, double deviation, double most)
@@ -220,16 +241,20 @@ static double believe(al_curve *curve, double deviation, double most)
     return far && !again ? most : deviation;
 }
 
-static void begin(al_curve *curve, const al_expectation *expected, const al_place_size *size, uint64_t clock,
-                  double log_time)
+/* Returns how much less it took than was expected, if something had risen; else 0. */
+static double begin(al_curve *curve, const al_expectation *expected, const al_place_size *size,
+                    uint64_t clock, double log_time)
 {
     double deviation = log_time - expected->log_time;
-    double believed =
-        believe(curve, deviation, BELIEVED_DEVIATIONS * sqrt(expected->variance + expected->spread));
+    double most = BELIEVED_DEVIATIONS * sqrt(expected->variance + expected->spread);
+    double believed = believe(curve, deviation, most);
     double cut = CUT_DOUBT * (deviation - believed);
     double warming = curve->runs == 0 ? WARMING_DOUBT * fmax(believed, 0) : 0;
     al_bucket_begin(&curve->buckets[size->bucket], clock, log_of(size->load_s), expected->log_time + believed,
                     1, cut * cut + warming * warming);
+    if (deviation > most && expected->variance < SURE)
+        al_bucket_raise(&curve->buckets[size->bucket], clock, deviation);
+    return deviation < -COMMON_SHIFT ? -deviation : 0;
 }
 
 static void count_spread(al_curve *curve, const al_surprise *surprise)
@@ -239,7 +264,7 @@ static void count_spread(al_curve *curve, const al_surprise *surprise)
     curve->square = keep * curve->square + surprise->weight * surprise->noise;
 }
 
-static double follow(al_curve *curve, const al_place_size *size, uint64_t clock, double log_time)
+static al_surprise follow(al_curve *curve, const al_place_size *size, uint64_t clock, double log_time)
 {
     al_bucket *bucket = &curve->buckets[size->bucket];
     double here = al_fit_log_time(&curve->fit, curve->overhead_s, size->load_s, NULL);
@@ -249,15 +274,22 @@ static double follow(al_curve *curve, const al_place_size *size, uint64_t clock,
                                             bucket->log_time + here - there, al_curve_pooled(curve));
     if (surprise.shift == 0)
         count_spread(curve, &surprise);
-    return surprise.shift;
+    return surprise;
 }
 
-static void suspect_others(al_curve *curve, const al_bucket *changed, double shift)
+static void lower_others(al_curve *curve, const al_bucket *changed, double fall)
+{
+    for (size_t i = 0; i < AL_CURVE_BUCKETS; i++)
+        if (&curve->buckets[i] != changed)
+            al_bucket_lower(&curve->buckets[i], fall);
+}
+
+static void suspect_others(al_curve *curve, const al_bucket *changed, uint64_t clock, double shift)
 {
     double common = fabs(shift) > COMMON_SHIFT ? shift : 0, doubt = common != 0 ? SHIFT_DOUBT * shift : shift;
     for (size_t i = 0; i < AL_CURVE_BUCKETS; i++)
         if (curve->buckets[i].samples && &curve->buckets[i] != changed)
-            al_bucket_suspect(&curve->buckets[i], common, doubt * doubt);
+            al_bucket_suspect(&curve->buckets[i], clock, common, doubt * doubt);
 }
 
 /* Of the run that had been compiled. */
@@ -270,7 +302,7 @@ static void forget(al_curve *curve)
 double al_curve_learn(al_curve *curve, const al_belief *belief, const al_place_size *size, uint64_t clock,
                       double log_time)
 {
-    double shift = 0;
+    al_surprise surprise = { 0 };
     log_time = fmax(log_time, log(LEAST_S));
     al_expectation expected = { 0 };
     al_bucket *bucket = &curve->buckets[size->bucket];
@@ -279,14 +311,16 @@ double al_curve_learn(al_curve *curve, const al_belief *belief, const al_place_s
     if (curve->cold)
         forget(curve);
     if (bucket->samples == 0)
-        begin(curve, &expected, size, clock, log_time);
+        surprise.fall = begin(curve, &expected, size, clock, log_time);
     else
-        shift = follow(curve, size, clock, log_time);
-    if (shift != 0)
-        suspect_others(curve, bucket, shift);
+        surprise = follow(curve, size, clock, log_time);
+    if (surprise.shift != 0)
+        suspect_others(curve, bucket, clock, surprise.shift);
+    if (surprise.fall > 0)
+        lower_others(curve, bucket, surprise.fall);
     curve->runs++;
-    note(curve, belief, size, shift != 0);
-    return shift;
+    note(curve, belief, size, surprise.shift != 0 || surprise.fall > 0);
+    return surprise.shift;
 }
 
 void al_curve_learn_cold(al_curve *curve, const al_belief *belief, const al_place_size *size, uint64_t clock,
@@ -301,9 +335,9 @@ void al_curve_learn_cold(al_curve *curve, const al_belief *belief, const al_plac
     al_curve_refit(curve, belief, size->overhead_s);
 }
 
-void al_curve_suspect(al_curve *curve, double shift, double variance)
+void al_curve_suspect(al_curve *curve, double variance)
 {
     for (size_t i = 0; i < AL_CURVE_BUCKETS; i++)
         if (curve->buckets[i].samples)
-            al_bucket_suspect(&curve->buckets[i], shift, variance);
+            al_bucket_suspect(&curve->buckets[i], 0, 0, variance);
 }

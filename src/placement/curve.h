@@ -59,8 +59,8 @@ double al_curve_pooled(const al_curve *curve);
 al_expectation al_curve_expect(const al_curve *curve, const al_belief *belief, const al_place_size *size,
                                uint64_t clock);
 
-/* One run of log_time, the logarithm of seconds. Returns how far this showed the place to have changed for
- * good; else 0. */
+/* One run of log_time, the logarithm of seconds. Returns how far this showed the place to have changed; else
+ * 0. */
 double al_curve_learn(al_curve *curve, const al_belief *belief, const al_place_size *size, uint64_t clock,
                       double log_time);
 
@@ -69,8 +69,11 @@ double al_curve_learn(al_curve *curve, const al_belief *belief, const al_place_s
 void al_curve_learn_cold(al_curve *curve, const al_belief *belief, const al_place_size *size, uint64_t clock,
                          double least_s, double most_s);
 
-/* Something suggests that the place has changed: all of it moves by `shift`, give or take. */
-void al_curve_suspect(al_curve *curve, double shift, double variance);
+/* Something suggests that the place has changed. */
+void al_curve_suspect(al_curve *curve, double variance);
+
+/* Whether some size became slower and may not have for good. */
+bool al_curve_has_rise(const al_curve *curve);
 
 /* Fits anew, for buckets that were filled by hand. */
 void al_curve_refit(al_curve *curve, const al_belief *belief, double overhead_s);

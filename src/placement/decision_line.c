@@ -70,6 +70,7 @@ static void put_snapshot(FILE *file, const allot_snapshot *snapshot)
     put_number(file, "bytes", snapshot->bytes);
     put_number(file, "busy_s", snapshot->busy_s);
     put_number(file, "explored_s", snapshot->explored_s);
+    put_number(file, "retried_s", snapshot->retried_s);
     put_number(file, "deadline_s", snapshot->deadline_s);
     put_number(file, "rank_s", snapshot->rank_s);
     put_flag(file, "energy", snapshot->prefer == ALLOT_PREFER_ENERGY);

@@ -28,6 +28,7 @@
 /* An answer holds for so many of the kernel's runs elsewhere, or for this share of those since it ran here.
  */
 #define MOMENT    32
+#define RISEN     8 /* where it became slower, perhaps for a moment only */
 #define AGE_SHARE 8
 
 /* A place that changed for one kernel makes the others doubtful by this share of it. */
@@ -203,7 +204,7 @@ static void hear(al_known_kernel *kernel)
     double suspicion = known->suspicion;
     kernel->epoch = atomic_load_explicit(&known->epoch, memory_order_relaxed);
     al_spin_unlock(&known->lock);
-    al_curve_suspect(&kernel->curve, 0, suspicion);
+    al_curve_suspect(&kernel->curve, suspicion);
     kernel->version++;
 }
 
@@ -239,6 +240,12 @@ static void fill(const al_expectation *expectation, al_prediction *prediction)
     prediction->high_s = prediction->run_s * factor;
 }
 
+static uint64_t moment_of(const al_known_kernel *kernel)
+{
+    unsigned own = atomic_load_explicit(&kernel->moment, memory_order_relaxed);
+    return own ? own : MOMENT;
+}
+
 /* NULL: it was not asked of late. */
 static const al_answer *find_answer(const al_known_kernel *kernel, const al_size *size, uint64_t moment)
 {
@@ -270,7 +277,7 @@ static void keep_answer(al_known_kernel *kernel, const al_size *size, const al_a
 static void answer(al_known_kernel *kernel, const al_size *size, al_prediction *prediction)
 {
     uint64_t clock = al_known_clock(kernel);
-    uint64_t moment = kernel->curve.runs || kernel->curve.cold ? clock / MOMENT : 0;
+    uint64_t moment = kernel->curve.runs || kernel->curve.cold ? clock / moment_of(kernel) : 0;
     hear(kernel);
     const al_answer *last = find_answer(kernel, size, moment);
     if (last) {
@@ -307,7 +314,8 @@ al_entry_marks al_entry_marks_of(const al_model_entry *entry)
     al_known_kernel *kernel = entry->kernel;
     uint64_t runs = atomic_load_explicit(&kernel->family->runs, memory_order_relaxed);
     uint64_t last = atomic_load_explicit(&kernel->last, memory_order_relaxed);
-    uint64_t lasts = last < runs && (runs - last) / AGE_SHARE > MOMENT ? (runs - last) / AGE_SHARE : MOMENT;
+    uint64_t lasts = moment_of(kernel), share = last < runs ? (runs - last) / AGE_SHARE : 0;
+    lasts = share > lasts ? share : lasts;
     return (al_entry_marks){ &kernel->of->changes, &kernel->family->runs, runs + lasts };
 }
 
@@ -367,6 +375,8 @@ static double learn(al_known_kernel *kernel, const al_size *size, double run_s, 
         return 0;
     }
     shift = al_curve_learn(&kernel->curve, &belief, &here, clock, log(fmax(run_s, 1e-300)));
+    atomic_store_explicit(&kernel->moment, al_curve_has_rise(&kernel->curve) ? RISEN : 0,
+                          memory_order_relaxed);
     al_known_testify(kernel, &belief);
     return shift;
 }

@@ -65,17 +65,19 @@ struct al_known_kernel {
     al_known_class *of;
     bool is_probe;
     al_family *family;
-    al_model_entry *entries;          /* by place; guarded by the model's lock */
-    al_spin lock;                     /* guards all below */
-    uint64_t version;                 /* moves when anything below does */
-    uint64_t epoch;                   /* the class's changes that it knows of */
-    uint64_t runs;                    /* here, in this process */
-    _Atomic uint64_t last;            /* the family's runs when it ran here last; 0: it did not. Written with
-                                         the lock held */
-    unsigned row;                     /* runs that are still one trial with the last one */
-    double apart_s;                   /* what a build took that no run has followed yet; 0: there is none */
-    uint64_t code;                    /* of the source whose runs these are; 0: unknown */
-    al_rates rates;                   /* the place's, when it first ran: sizes are told by them */
+    al_model_entry *entries; /* by place; guarded by the model's lock */
+    al_spin lock;            /* guards all below */
+    uint64_t version;        /* moves when anything below does */
+    uint64_t epoch;          /* the class's changes that it knows of */
+    uint64_t runs;           /* here, in this process */
+    _Atomic uint64_t last;   /* the family's runs when it ran here last; 0: it did not. Written with
+                                the lock held */
+    _Atomic unsigned moment; /* so many of the kernel's runs elsewhere does an answer hold; written with the
+                                lock held; 0: as usual */
+    unsigned row;            /* runs that are still one trial with the last one */
+    double apart_s;          /* what a build took that no run has followed yet; 0: there is none */
+    uint64_t code;           /* of the source whose runs these are; 0: unknown */
+    al_rates rates;          /* the place's, when it first ran: sizes are told by them */
     uint64_t asked[AL_KNOWN_ANSWERS]; /* al_size.key of each answer: in one line of the cache */
     unsigned oldest;                  /* answer, which goes for the next */
     al_answer answers[AL_KNOWN_ANSWERS];

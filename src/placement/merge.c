@@ -17,6 +17,7 @@ static al_bucket now(const al_bucket *from, const way *how)
     al_bucket bucket = *from;
     bucket.doubt = al_bucket_doubt(from, how->from_clock) + how->doubt;
     bucket.seen = how->into_clock;
+    bucket.rise = 0;
     bucket.up = bucket.down = (al_cusum){ 0 };
     return bucket;
 }
@@ -123,7 +124,7 @@ static void join_kernels(al_known_kernel *into, al_known_kernel *from, const way
         alike = true;
     }
     if (into->code && code && into->code != code)
-        al_curve_suspect(&curve, 0, AL_OTHER_CODE_DOUBT);
+        al_curve_suspect(&curve, AL_OTHER_CODE_DOUBT);
     if (alike) {
         join_curves(&into->curve, &curve, how);
         join_bucket(&into->build, &build, how);

@@ -196,7 +196,7 @@ static void settle_code(al_known_kernel *kernel, uint64_t code)
 {
     al_spin_lock(&kernel->lock);
     if (code && kernel->code && kernel->code != code) {
-        al_curve_suspect(&kernel->curve, 0, AL_OTHER_CODE_DOUBT);
+        al_curve_suspect(&kernel->curve, AL_OTHER_CODE_DOUBT);
         kernel->version++;
     }
     kernel->code = code ? code : kernel->code;

@@ -7,6 +7,9 @@
 
 /* The most of the busy time that exploration may take. */
 #define AL_EXPLORE_SHARE 0.05
+/* And at most this, of it, where the kernel has run at that size: that is reckoned apart, for a compiler that
+ * one trial waited for may have used up the share for minutes. */
+#define AL_RETRY_SHARE 0.025
 
 /* policy_eft.c */
 void al_policy_eft(const allot_snapshot *snapshot, void *user, allot_choice *choice);

@@ -28,6 +28,9 @@
     2.0 /* times the best expectation: what a trial outside the share may be expected to cost */
 #define TRIAL_CREDIT                                                                                         \
     8.0 /* times what it is expected to have saved so far: what a trial that is due may cost. Runs go on */
+#define RETRY_EARNED                                                                                         \
+    0.25 /* of what the best place took for the runs of this size: what one more trial of a place that has   \
+            run it may cost, so that small sizes do not pay with what large ones have earned */
 #define LOW_DEVIATIONS 1.645 /* between a run and the optimistic one */
 #define TRIAL_BOUND_MOST                                                                                     \
     2.0 /* times the best expectation: a bound beyond that is no reason to try. The prior's optimism is in   \
@@ -66,6 +69,7 @@ typedef struct contest {
     double least_weight; /* of a run */
     double most_spared;  /* what that leaves of it, where runs are weighed; else 0 */
     double share_left_s; /* of the time kept for trying */
+    double retry_left_s; /* the same for places that have run it at that size */
 } contest;
 
 /* How many times its length a run counts. */
@@ -178,7 +182,7 @@ static void weigh(const allot_snapshot *snapshot, contest *field)
 
 static inline bool fits_share(const contest *field, const allot_candidate *candidate)
 {
-    return candidate->total_s <= field->share_left_s;
+    return candidate->total_s <= (candidate->samples ? field->retry_left_s : field->share_left_s);
 }
 
 static bool is_cheap(const allot_snapshot *snapshot, const contest *field, size_t index)
@@ -323,6 +327,9 @@ void al_policy_eft(const allot_snapshot *snapshot, void *user, allot_choice *cho
     if (field.fastest < 0) /* nothing is known to have run */
         return;
     field.share_left_s = AL_EXPLORE_SHARE * snapshot->busy_s - snapshot->explored_s;
+    const allot_candidate *best = &snapshot->candidates[field.best];
+    field.retry_left_s = fmin(AL_RETRY_SHARE * snapshot->busy_s - snapshot->retried_s,
+                              RETRY_EARNED * (double)best->samples * best->total_s);
     find_trials(snapshot, &field);
     if (field.trial >= 0)
         explore(choice, field.trial, field.why);
