@@ -75,7 +75,8 @@ static void tells_a_mistake_in_the_command_line(void)
 
 static void tells_a_place_that_is_not_there(void)
 {
-    static const char *const places[] = { "cloud", "opencl:99", "opencl:x", "thread:1" };
+    static const char *const places[] = { "cloud",    "opencl:99", "opencl:cloud", "opencl:", "proces",
+                                          "thread:1", "0" };
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         const outcome *got = ALLOT_RUN("run", "axpy", "--place", places[i]);
         char message[100];
@@ -98,6 +99,50 @@ static const json_t *place_named(const json_t *info, const char *id)
             return place;
     }
     return NULL;
+}
+
+/* A device goes by its id, its type, and a part of its name or driver. */
+static void finds_devices_by_what_info_shows(void)
+{
+    size_t i, device_count = 0;
+    const json_t *place, *type;
+    const outcome *got = ALLOT_RUN("info");
+    expect_text(got->out, "  type ");
+    got = ALLOT_RUN("info", "--json");
+    json_t *info = parse_json(got->out);
+    json_array_foreach(json_object_get(info, "places"), i, place)
+    {
+        char by_name[200], by_type[40];
+        bool is_device = strcmp(json_string_value(json_object_get(place, "kind")), "opencl") == 0;
+        const json_t *types = json_object_get(place, "types");
+        CU_ASSERT_EQUAL(json_array_size(types) > 0, is_device);
+        if (!is_device || device_count++)
+            continue;
+        type = json_array_get(types, 0);
+        snprintf(by_name, sizeof by_name, "opencl:%s", json_string_value(json_object_get(place, "name")));
+        snprintf(by_type, sizeof by_type, "%s", json_string_value(type));
+        const char *const words[] = { by_name, by_type };
+        for (size_t w = 0; w < 2; w++) {
+            got = ALLOT_RUN("run", "axpy", "-n", "100", "-r", "1", "--json", "--place", words[w]);
+            expect_code(got, 0);
+            json_t *row = parse_json(got->out);
+            CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(row, "place")), words[w]);
+            CU_ASSERT_EQUAL(strncmp(json_string_value(json_object_get(row, "chosen")), "opencl:", 7), 0);
+            json_decref(row);
+        }
+        got = ALLOT_RUN("compare", "-k", "axpy", "-n", "100", "-t", "f32", "-r", "1", "--json", "--places",
+                        by_type, "--out", in_folder("typed"));
+        expect_code(got, 0);
+        json_t *rows = parse_json(got->out); /* of each such device, by its id */
+        CU_ASSERT_EQUAL(
+            strncmp(json_string_value(json_object_get(json_array_get(rows, 0), "place")), "opencl:", 7), 0);
+        json_decref(rows);
+        snprintf(by_name, sizeof by_name, "%s (%s, ", json_string_value(json_object_get(place, "id")),
+                 by_type);
+        if (json_array_size(types) == 1)
+            expect_text(ALLOT_RUN("run", "axpy", "--place", "opencl:cloud")->err, by_name);
+    }
+    json_decref(info);
 }
 
 static void describes_the_machine(void)
@@ -483,6 +528,7 @@ int main(void)
         { "says what it is and what it takes", says_what_it_is },
         { "tells a mistake in the command line", tells_a_mistake_in_the_command_line },
         { "tells a place that is not there", tells_a_place_that_is_not_there },
+        { "finds devices by the type and name that info shows", finds_devices_by_what_info_shows },
         { "describes the machine", describes_the_machine },
         { "does without devices", does_without_devices },
         { "runs every kernel on every place", runs_every_kernel_on_every_place },

@@ -263,8 +263,9 @@ static void what_does_not_build_says_why(void)
                  ALLOT_NO_DEVICE);
     CHECK(strstr(error, "opencl:77") != NULL);
     CHECK_STATUS(run(executor, TEXT("y[get_global_id(0)] = 7;\n"),
-                     ALLOT_HINTS(.isolate = true, .place_id = "opencl:x"), 0, error, sizeof error),
+                     ALLOT_HINTS(.isolate = true, .place_id = "opencl:cloud"), 0, error, sizeof error),
                  ALLOT_NO_DEVICE);
+    CHECK(strstr(error, "opencl:cloud: no such device in a worker process (devices: opencl:0 (") != NULL);
     CHECK_STATUS(allot_close(executor), ALLOT_OK);
 }
 

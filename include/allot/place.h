@@ -36,6 +36,23 @@ typedef enum allot_kind {
 /* A kind's name, "thread"; "anywhere" for 0, "?" for what is not a kind. Static text. */
 ALLOT_API const char *allot_kind_name(allot_kind kind);
 
+/* X(name, value, text): what an OpenCL device says that it is; a bit for each, since a simulator may say that
+ * it is all of them. */
+#define ALLOT_DEVICE_TYPE_LIST(X)                                                                            \
+    X(CPU, 1, "cpu")                                                                                         \
+    X(GPU, 2, "gpu")                                                                                         \
+    X(ACCELERATOR, 4, "accelerator")                                                                         \
+    X(CUSTOM, 8, "custom") /* none of these */
+
+typedef enum allot_device_type {
+#define ALLOT_DEVICE_TYPE_ENUM(name, value, text) ALLOT_DEVICE_##name = value,
+    ALLOT_DEVICE_TYPE_LIST(ALLOT_DEVICE_TYPE_ENUM)
+#undef ALLOT_DEVICE_TYPE_ENUM
+} allot_device_type;
+
+/* Types or-ed, by name: "gpu", "cpu+gpu+accelerator"; "" for 0. Static text. */
+ALLOT_API const char *allot_device_types_text(uint32_t types);
+
 /* ---- Hints: what the caller knows about a task ---- */
 
 typedef struct allot_array allot_array; /* array.h */
@@ -59,14 +76,21 @@ typedef enum allot_preference {
 } allot_preference;
 
 typedef struct allot_hints {
-    size_t size;          /* sizeof(allot_hints), filled by ALLOT_HINTS and allot_hints_init */
-    allot_kind place;     /* the kind of place; ALLOT_ANYWHERE: chosen */
-    const char *place_id; /* an exact place, "opencl:1"; NULL: any of the kind. Copied */
-    uint32_t forbid;      /* kinds not to use, ALLOT_KIND_BIT(kind) or-ed */
-    int priority; /* above 0: before others that wait on the thread place or for a device, below 0: after
-                     them, without ever starving them (what a device's driver was given already is not
-                     overtaken); simulated devices sort by it too, other places do not. Of launches that
-                     become ready together the greater is decided first */
+    size_t size;      /* sizeof(allot_hints), filled by ALLOT_HINTS and allot_hints_init */
+    allot_kind place; /* the kind of place; ALLOT_ANYWHERE: chosen */
+    /* A place by its id, "opencl:1", or OpenCL devices by a word, whose case is of no account: "gpu", "cpu",
+     * "accelerator" and "custom" are those of that type, and any other word those in whose name or driver it
+     * occurs, "llvmpipe". Behind "opencl:" it means the same, "opencl:gpu"; "opencl" is every device. A
+     * number is an index alone, and what is almost a pool's id, "proces", is no word. Where several are
+     * meant, placement chooses among them. NULL: any of the kind. Copied. What is nowhere ends the task with
+     * ALLOT_NO_DEVICE, or ALLOT_NOT_FOUND where it does not begin with "opencl", and the message lists the
+     * places. allot_place_is() tells which are meant. */
+    const char *place_id;
+    uint32_t forbid; /* kinds not to use, ALLOT_KIND_BIT(kind) or-ed */
+    int priority;    /* above 0: before others that wait on the thread place or for a device, below 0: after
+                        them, without ever starving them (what a device's driver was given already is not
+                        overtaken); simulated devices sort by it too, other places do not. Of launches that
+                        become ready together the greater is decided first */
     /* From submission; 0: none; negative: passed already. A task that is not done by then ends with
      * ALLOT_DEADLINE: a pending one at once, a running one as allot_stop() says. */
     int64_t deadline_ns;
@@ -89,8 +113,8 @@ typedef struct allot_hints {
     int near_node; /* this one, as the kernel numbers them, plus 1; 0, or one that is not there: any */
     /* The task runs in a worker process, so that its crash is an error here: as place = ALLOT_PROCESS.
      *
-     * A launch with place = ALLOT_OPENCL, with place_id = "opencl:1", or of a kernel without a C variant runs
-     * the kernel's OpenCL variant in a worker, which opens that device (else the first one) for itself: a
+     * A launch with place = ALLOT_OPENCL, with a place_id of devices, or of a kernel without a C variant runs
+     * the kernel's OpenCL variant in a worker, which opens the first such device for itself: a
      * driver that crashes costs the worker, and one that hangs is ended with it by allot_stop() or the
      * deadline. Its data is copied to the device and back each time, and the worker builds the kernel once.
      *
@@ -158,6 +182,8 @@ typedef struct allot_place_info {
     bool shares_memory;       /* works on the host's pages: no copies */
     bool has_f64;             /* can compute in double precision */
     int numa_node; /* memory node that a device is near, as the kernel numbers them; -1: unknown, or all */
+    uint32_t device_types; /* of an OpenCL device: its allot_device_type, or several or-ed; else 0, as of a
+                              simulated one */
 } allot_place_info;
 
 /* Finds every place, devices too (waits for that search: its first time in a process costs tens to hundreds
@@ -165,6 +191,9 @@ typedef struct allot_place_info {
  * sizeof(allot_place_info): the entries lie that far apart. Returns how many places there are; 0 on NULL.
  * Their order is stable while the executor is open. */
 ALLOT_API size_t allot_places(allot_executor *executor, allot_place_info *infos, size_t capacity);
+
+/* True if `place_id`, as in hints.place_id, means that place. Any thread, also without an executor. */
+ALLOT_API bool allot_place_is(const allot_place_info *place, const char *place_id);
 
 /* What is wrong with the search for devices: "" if it went well, else in words ("no OpenCL platform: ...").
  * Waits like allot_places(). Valid while the executor is open. */

@@ -47,7 +47,10 @@ typedef struct compare {
 static const struct argp_option options[] = {
     { "kernels", 'k', "LIST", 0, "Kernels, like axpy,gemm (default: all)", 0 },
     { "places", 'p', "LIST", 0,
-      "Places, like thread,opencl:0,auto (default: thread, process, every OpenCL device, auto)", 0 },
+      "Places, like thread,opencl:0,auto, or gpu for every OpenCL device of that type; see `allot run "
+      "--help' "
+      "(default: thread, process, every OpenCL device, auto)",
+      0 },
     { "sizes", 'n', "LIST", 0, "Sizes, like 1000,1e6; gemm=256 is for one kernel (default: three for each)",
       0 },
     { "type", 't', "LIST", 0, "Element types (default: f32,f64)", 0 },

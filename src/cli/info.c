@@ -72,16 +72,27 @@ static json_t *topology_json(const allot_topology *t)
         "usable_cpus", t->usable_cpus);
 }
 
+static json_t *types_json(const allot_place_info *place)
+{
+    json_t *types = json_array();
+#define ADD_TYPE(name, value, text)                                                                          \
+    if (place->device_types & ALLOT_DEVICE_##name)                                                           \
+        json_array_append_new(types, json_string(text));
+    ALLOT_DEVICE_TYPE_LIST(ADD_TYPE)
+#undef ADD_TYPE
+    return types;
+}
+
 static json_t *place_json(const allot_place_info *p)
 {
-    return json_pack("{so so so so so so si so so sb sb sb so}", "id", al_json_text(p->id), "kind",
+    return json_pack("{so so so so so so si so so sb sb sb so so}", "id", al_json_text(p->id), "kind",
                      al_json_text(allot_kind_name(p->kind)), "state",
                      al_json_text(al_place_state_text(p->state)), "name", al_json_text(p->name), "driver",
                      al_json_text(p->driver), "message", al_json_text(p->message), "workers", p->workers,
                      "memory_bytes", al_json_count(p->memory_bytes), "max_array_bytes",
                      al_json_count(p->max_array_bytes), "shares_cpus", (int)p->shares_cpus, "shares_memory",
                      (int)p->shares_memory, "has_f64", (int)p->has_f64, "numa_node",
-                     p->numa_node < 0 ? json_null() : json_integer(p->numa_node));
+                     p->numa_node < 0 ? json_null() : json_integer(p->numa_node), "types", types_json(p));
 }
 
 static const char *driver_state_text(allot_driver_state state)
@@ -162,7 +173,7 @@ static void print_topology(const allot_topology *t)
 static void print_places(const al_places *places)
 {
     static const al_table_column headings[] = {
-        { "  place", false }, { "state", false }, { "workers", true },
+        { "  place", false }, { "state", false }, { "type", false }, { "workers", true },
         { "memory", true },   { "f64", false },   { "name", false },
     };
     al_table *table = al_table_create(headings, sizeof headings / sizeof headings[0]);
@@ -172,6 +183,7 @@ static void print_places(const al_places *places)
         snprintf(text, sizeof text, "  %s", place->id);
         al_table_cell(table, text);
         al_table_cell(table, al_place_state_text(place->state));
+        al_table_cell(table, place->device_types ? allot_device_types_text(place->device_types) : "-");
         snprintf(text, sizeof text, "%d", place->workers);
         al_table_cell(table, text);
         al_table_cell(table, place->memory_bytes ? al_text_bytes(figure, (double)place->memory_bytes) : "-");

@@ -8,7 +8,7 @@
 
 /* One kernel, type and size at one place. NaN where there is no figure. */
 typedef struct al_row {
-    char kernel[32], type[8], place[32];
+    char kernel[32], type[8], place[AL_TARGET_NAME];
     char chosen[32]; /* where it ran: for auto, mostly */
     size_t n;
     double median_s, p10_s, p90_s, gflops, gbytes_s, transfer_s, first_s;

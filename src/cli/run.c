@@ -42,7 +42,11 @@ typedef struct run {
 } run;
 
 static const struct argp_option options[] = {
-    { "place", 'p', "PLACE", 0, "Where: auto (default), thread, process, opencl, opencl:N, inline", 0 },
+    { "place", 'p', "PLACE", 0,
+      "Where: auto (default), thread, process, inline; an OpenCL device by its id, opencl:0, by its type, "
+      "gpu, "
+      "cpu or accelerator, or by part of its name or driver, as `allot info' shows them; opencl: any device",
+      0 },
     { "type", 't', "TYPE", 0, "Element type: f32 (default) or f64", 0 },
     { "size", 'n', "N", 0, "Size, like 1000 or 1e6 (default: the input's own)", 0 },
     { "input", 'i', "FILE", 0,

@@ -52,15 +52,30 @@ const char *al_place_state_text(allot_place_state state)
     return "?";
 }
 
+/* "opencl:0 (gpu, NVIDIA H100)". */
+static void describe(const allot_place_info *info, char *text, size_t size)
+{
+    int used = snprintf(text, size, "%s", info->id);
+    if (info->device_types)
+        snprintf(text + used, size - (size_t)used, " (%s, %.60s)",
+                 allot_device_types_text(info->device_types), info->name);
+}
+
 static bool no_such_place(const al_places *places, const char *name, al_problem *problem)
 {
-    char known[600] = "auto";
+    char known[600] = "auto", one[128];
     for (size_t i = 0; i < places->count; i++) {
         size_t used = strlen(known);
-        if (places->info[i].state != ALLOT_PLACE_ASIDE)
-            snprintf(known + used, sizeof known - used, ", %s", places->info[i].id);
+        describe(&places->info[i], one, sizeof one);
+        if (places->info[i].state != ALLOT_PLACE_ASIDE &&
+            used + strlen(one) + sizeof ", , ..." < sizeof known)
+            snprintf(known + used, sizeof known - used, ", %s", one);
+        else if (places->info[i].state != ALLOT_PLACE_ASIDE) {
+            snprintf(known + used, sizeof known - used, ", ...");
+            break;
+        }
     }
-    bool explained = strncmp(name, "opencl", 6) == 0 && places->message[0];
+    bool explained = places->message[0];
     return al_problem_set(problem, AL_EXIT_NO_PLACE, "no such place '%.60s': %s are there%s%.300s%s", name,
                           known, explained ? " (" : "", explained ? places->message : "",
                           explained ? ")" : "");
@@ -76,22 +91,29 @@ static bool is_aside(const allot_place_info *info, al_problem *problem)
 
 static al_target target_of(const allot_place_info *info)
 {
-    al_target target = { .kind = info->kind, .exact = true, .has_f64 = info->has_f64 };
+    al_target target = { .kind = info->kind, .named = true, .has_f64 = info->has_f64 };
     snprintf(target.name, sizeof target.name, "%s", info->id);
     return target;
 }
 
-/* A name that is a kind; of devices it stands for any of them. */
-static bool any_of_kind(al_target *target, allot_kind kind, const char *name, const al_places *places,
-                        al_problem *problem)
+/* A name that is a kind, or else a word. */
+static bool is_meant(const allot_place_info *info, const struct word *word, const char *name)
+{
+    return word ? info->kind == word->kind : allot_place_is(info, name);
+}
+
+/* A name that stands for any of several devices. */
+static bool any_meant(al_target *target, const struct word *word, const char *name, const al_places *places,
+                      al_problem *problem)
 {
     const allot_place_info *aside = NULL;
-    *target = (al_target){ .kind = kind };
-    snprintf(target->name, sizeof target->name, "%s", name);
+    *target = (al_target){ .kind = word ? word->kind : ALLOT_OPENCL, .named = !word };
+    if ((size_t)snprintf(target->name, sizeof target->name, "%s", name) >= sizeof target->name)
+        return no_such_place(places, name, problem);
     bool found = false;
     for (size_t i = 0; i < places->count; i++) {
         const allot_place_info *info = &places->info[i];
-        if (info->kind != kind)
+        if (!is_meant(info, word, name))
             continue;
         if (info->state == ALLOT_PLACE_ASIDE) {
             aside = info;
@@ -117,15 +139,13 @@ bool al_target_named(al_target *target, const char *name, allot_executor *execut
         snprintf(target->name, sizeof target->name, "%s", word->name);
         return true;
     }
-    if (word)
-        return any_of_kind(target, word->kind, name, &places, problem);
-    for (size_t i = 0; i < places.count; i++) {
+    for (size_t i = 0; i < places.count && !word; i++) {
         if (strcmp(places.info[i].id, name) != 0)
             continue;
         *target = target_of(&places.info[i]);
         return !is_aside(&places.info[i], problem);
     }
-    return no_such_place(&places, name, problem);
+    return any_meant(target, word, name, &places, problem);
 }
 
 static bool add(al_target *targets, size_t *count, al_target target)
@@ -138,7 +158,7 @@ static bool add(al_target *targets, size_t *count, al_target target)
     return true;
 }
 
-/* One word of the list: auto, a place's id, or a kind, which stands for each of its places. */
+/* One word of the list: auto, a place's id, or a kind or word, which stands for each of its places. */
 static bool add_named(al_target *targets, size_t *count, const char *name, const al_places *places,
                       al_problem *problem)
 {
@@ -149,7 +169,7 @@ static bool add_named(al_target *targets, size_t *count, const char *name, const
     for (size_t i = 0; i < places->count; i++) {
         const allot_place_info *info = &places->info[i];
         bool exact = strcmp(info->id, name) == 0;
-        if (!exact && !(word && word->kind == info->kind))
+        if (!exact && !is_meant(info, word, name))
             continue;
         if (exact && is_aside(info, problem))
             return false;
@@ -199,6 +219,6 @@ allot_hints al_target_hints(const al_target *target)
     allot_hints hints;
     allot_hints_init(&hints);
     hints.place = target->kind;
-    hints.place_id = target->exact ? target->name : NULL;
+    hints.place_id = target->named ? target->name : NULL;
     return hints;
 }

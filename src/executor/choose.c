@@ -26,7 +26,9 @@ static al_place *able(al_class *alike, const al_task *task)
 bool al_choose_needs_devices(const allot_executor *executor, const al_task *task)
 {
     const al_terms *terms = al_terms_of(task);
-    if (al_eligible_names_device(terms))
+    if (al_devices_known(executor))
+        return false;
+    if (al_eligible_names_device(executor, terms))
         return true;
     if (!al_task_launch(task) || !al_kernel_has_opencl(al_task_launch(task)->kernel) ||
         terms->kind != ALLOT_ANYWHERE || terms->place_id || terms->forbid & ALLOT_KIND_BIT(ALLOT_OPENCL))
@@ -176,8 +178,7 @@ static bool may_wait(const al_price *price, const al_place *place, const al_reco
 {
     const al_terms *terms = al_terms_of(price->task);
     return place->prepare && (candidate->compile_s > 0 || (candidate->samples == 0 && is_paced(place))) &&
-           (terms->kind == ALLOT_ANYWHERE || terms->kind == ALLOT_OPENCL) && !terms->place_id &&
-           !is_one_possible(record);
+           (terms->kind == ALLOT_ANYWHERE || terms->kind == ALLOT_OPENCL) && !is_one_possible(record);
 }
 
 /* One that cannot be brought up is set aside, one that compiles is left out, and the policy asked again. */

@@ -1,5 +1,6 @@
 #include "executor/eligible.h"
 #include "executor/classes.h"
+#include "places/select.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -33,10 +34,15 @@ static const char *forbids_kind(allot_kind kind)
     return "the hints forbid it";
 }
 
+static bool is_named(const al_place *place, const al_terms *terms)
+{
+    return strcmp(terms->place_id, place->id) == 0 || (terms->word && al_select_means(terms->word, place));
+}
+
 static const char *hints_against(const al_place *place, const al_terms *terms)
 {
     bool named = terms->place_id != NULL, asked = terms->kind != ALLOT_ANYWHERE;
-    if (named && strcmp(terms->place_id, place->id) != 0)
+    if (named && !is_named(place, terms))
         return terms->names_other;
     if (asked && terms->kind != place->kind)
         return asks_for_kind(terms->kind);
@@ -54,11 +60,6 @@ const char *al_eligible_asks_for(const al_terms *terms)
     return terms->kind != ALLOT_ANYWHERE ? asks_for_kind(terms->kind) : NULL;
 }
 
-bool al_eligible_names_device(const al_terms *terms)
-{
-    return terms->kind == ALLOT_OPENCL || (terms->place_id && strncmp(terms->place_id, "opencl", 6) == 0);
-}
-
 /* ---- The place ---- */
 
 /* A deterministic launch that went now to the CPU and now to a device would have other bits each time. */
@@ -66,7 +67,7 @@ static bool strays(const al_place *place, const al_task *task)
 {
     const al_launch *launch = al_task_launch(task);
     return launch && launch->deterministic && place->kind == ALLOT_OPENCL && launch->kernel->desc.cpu &&
-           !al_eligible_names_device(al_terms_of(task));
+           al_terms_of(task)->kind != ALLOT_OPENCL && !al_terms_of(task)->place_id;
 }
 
 static bool too_small(const al_place *place, const al_terms *terms)
@@ -126,37 +127,52 @@ static size_t place_count(const allot_executor *executor)
     return atomic_load_explicit(&executor->place_count, memory_order_acquire);
 }
 
-static void list_places(const allot_executor *executor, char *text, size_t size)
-{
-    size_t used = 0;
-    text[0] = '\0';
-    for (size_t i = 0; i < place_count(executor) && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", executor->places[i]->id);
-}
-
-static bool is_named(const allot_executor *executor, const char *place_id)
+static bool is_there(const allot_executor *executor, const al_terms *terms)
 {
     for (size_t i = 0; i < place_count(executor); i++)
-        if (strcmp(executor->places[i]->id, place_id) == 0)
+        if (is_named(executor->places[i], terms))
             return true;
     return false;
+}
+
+static bool begins_with_opencl(const char *place_id)
+{
+    return strncmp(place_id, "opencl", strlen("opencl")) == 0;
+}
+
+static bool has_place(const allot_executor *executor, const char *id)
+{
+    for (size_t i = 0; i < place_count(executor); i++)
+        if (strcmp(executor->places[i]->id, id) == 0)
+            return true;
+    return false;
+}
+
+bool al_eligible_names_device(const allot_executor *executor, const al_terms *terms)
+{
+    if (!terms->place_id)
+        return terms->kind == ALLOT_OPENCL;
+    return terms->kind == ALLOT_OPENCL || begins_with_opencl(terms->place_id) ||
+           (terms->word && !has_place(executor, terms->place_id));
 }
 
 /* No place is what the hints ask for. */
 static allot_status not_there(const allot_executor *executor, const al_terms *terms, al_failure *failure)
 {
-    char ids[256];
+    char ids[1024];
     const char *asked = terms->place_id ? terms->place_id : allot_kind_name(terms->kind);
-    list_places(executor, ids, sizeof ids);
-    if (terms->place_id && is_named(executor, terms->place_id))
+    al_select_list(executor->places, place_count(executor), ids, sizeof ids);
+    if (terms->place_id && is_there(executor, terms))
         return al_failure_set(failure, ALLOT_NO_PLACE,
                               "the hints contradict each other: place_id '%s', place %s", terms->place_id,
                               allot_kind_name(terms->kind));
-    if (al_eligible_names_device(terms))
+    if (terms->place_id ? begins_with_opencl(terms->place_id) : terms->kind == ALLOT_OPENCL)
         return al_failure_set(failure, ALLOT_NO_DEVICE, "%s: no such device (places: %s)%s%s", asked, ids,
                               executor->devices_message[0] ? ": " : "", executor->devices_message);
     if (terms->place_id)
-        return al_failure_set(failure, ALLOT_NOT_FOUND, "no place is called '%s': there are %s", asked, ids);
+        return al_failure_set(failure, ALLOT_NOT_FOUND, "no place is called '%s': there are %s%s%s", asked,
+                              ids, executor->devices_message[0] ? "; devices: " : "",
+                              executor->devices_message);
     if (!ids[0])
         return al_failure_set(failure, ALLOT_NO_PLACE, "the executor has no place; its devices: %s",
                               executor->devices_message[0] ? executor->devices_message : "not looked for");

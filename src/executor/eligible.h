@@ -32,8 +32,9 @@ static inline bool al_eligible_plainly(const al_eligible_launch *launch, const a
  * long-lived as the task. */
 const char *al_eligible_asks_for(const al_terms *terms);
 
-/* True if the hints ask for devices by kind or name. */
-bool al_eligible_names_device(const al_terms *terms);
+/* True if the hints ask for devices, which are to be waited for then: no place that is listed is what they
+ * name. */
+bool al_eligible_names_device(const allot_executor *executor, const al_terms *terms);
 
 /* Nobody can: the failure says why, place by place. */
 allot_status al_eligible_nobody(allot_executor *executor, const al_task *task, al_failure *failure);

@@ -84,7 +84,7 @@ bool al_devices_search(allot_executor *executor);
 /* True while the search runs. */
 bool al_devices_searching(allot_executor *executor);
 /* True once they are known; costs one load. */
-static inline bool al_devices_known(allot_executor *executor)
+static inline bool al_devices_known(const allot_executor *executor)
 {
     return atomic_load_explicit(&executor->devices_known, memory_order_acquire);
 }

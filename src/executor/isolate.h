@@ -5,7 +5,7 @@
 
 #include "executor/executor.h"
 
-/* True if the hints ask for devices, by kind or name. */
+/* True if the hints ask for devices, by kind, id or word. */
 bool al_isolate_device(const allot_hints *hints);
 
 /* The launch to go on with in place of this one, which is used up: itself where its C variant is to run.

@@ -2,6 +2,7 @@
 #include "base/blocks.h"
 #include "executor/affinity.h"
 #include "executor/eligible.h"
+#include "places/select.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,10 +188,24 @@ static al_sheet_row *row_of(draft *made, const al_class *alike, al_class *const 
     return made->sheet && index < count ? &made->sheet->rows[index] : NULL;
 }
 
-/* The one that the hints name: none other can be chosen. */
-static void add_named(draft *made, al_class *const *classes, size_t count, const char *named)
+/* Devices by a word, those of one class together. */
+static void add_meant(draft *made, al_class *const *classes, size_t count, const char *word)
 {
     const allot_executor *executor = made->price->executor;
+    size_t places = atomic_load_explicit(&executor->place_count, memory_order_acquire);
+    for (size_t c = 0; c < count; c++) {
+        al_sheet_row *row = classes[c]->count == 1 ? row_of(made, classes[c], classes, count) : NULL;
+        for (size_t i = 0; i < places && classes[c]->first->device_types; i++)
+            if (executor->places[i]->alike == classes[c] && al_select_means(word, executor->places[i]))
+                add(made, executor->places[i], row, classes[c]->count);
+    }
+}
+
+/* What the hints name: none other can be chosen. */
+static void add_named(draft *made, al_class *const *classes, size_t count, const al_terms *terms)
+{
+    const allot_executor *executor = made->price->executor;
+    const char *named = terms->place_id;
     size_t places = atomic_load_explicit(&executor->place_count, memory_order_acquire);
     for (size_t i = 0; i < places; i++) {
         al_place *place = executor->places[i];
@@ -199,6 +214,8 @@ static void add_named(draft *made, al_class *const *classes, size_t count, const
             return;
         }
     }
+    if (terms->word)
+        add_meant(made, classes, count, terms->word);
 }
 
 /* All whom the hints do not leave out by asking for another place, or for places of another kind. */
@@ -210,7 +227,7 @@ static void add_all(draft *made, const al_price *price)
     /* Room for classes of one place each; others make more. */
     draft_init(made, price, terms->place_id ? 1 : count > FIRST_CANDIDATES ? count : FIRST_CANDIDATES);
     if (terms->place_id)
-        add_named(made, classes, count, terms->place_id);
+        add_named(made, classes, count, terms);
     else if (terms->kind != ALLOT_ANYWHERE)
         add_kind(made, classes, count, terms->kind);
     else

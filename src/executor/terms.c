@@ -1,6 +1,7 @@
 #include "executor/terms.h"
 #include "base/blocks.h"
 #include "base/clock.h"
+#include "places/select.h"
 #include "topology/cpus.h"
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,7 @@ static void fill_hints(al_terms *terms, const allot_hints *hints)
     if (hints->place_id) {
         terms->names_other = strcpy(terms->place_text, NAMES_OTHER);
         terms->place_id = strcpy(terms->place_text + strlen(NAMES_OTHER), hints->place_id);
+        terms->word = al_select_word(terms->place_id);
     }
     if (hints->name)
         terms->more.name = strcpy(terms->name, hints->name);

@@ -30,6 +30,7 @@ struct al_terms {
     al_continuation end; /* runs first of all when the task is done */
     allot_kind kind;
     const char *place_id;    /* NULL: any */
+    const char *word;        /* in place_id: al_select_word(); NULL: it can only be an id */
     const char *names_other; /* why other places are none for it then; as long-lived as its decision */
     uint32_t forbid;
     bool narrows;        /* one of those above, or memory_bytes, says more than nothing */

@@ -172,7 +172,10 @@ void al_place_message(const al_place *place, char *message, size_t size)
 
 void al_place_describe(const al_place *place, allot_place_info *info)
 {
-    allot_place_info whole = { .kind = place->kind, .shares_cpus = place->shares_cpus, .numa_node = -1 };
+    allot_place_info whole = { .kind = place->kind,
+                               .shares_cpus = place->shares_cpus,
+                               .numa_node = -1,
+                               .device_types = place->device_types };
     snprintf(whole.id, sizeof whole.id, "%s", place->id);
     whole.shares_memory = place->memory == NULL;
     place->ops->describe(place, &whole);

@@ -91,12 +91,14 @@ typedef enum al_paced {
 struct al_place {
     const al_place_ops *ops;
     allot_kind kind;
-    int width;            /* how much it can do at once: configured workers, compute units. Never changes */
-    const char *id;       /* interned */
-    const char *class_id; /* interned: what it shares with places that are just like it, "opencl:NAME,
-                             DRIVER": they teach the cost model together. NULL: the id */
-    al_memory *memory;    /* where this place's copies of arrays live; NULL: it works on the host's memory */
-    double compile_s;     /* what building a kernel is known to take; 0: unknown, until one has been built */
+    int width;             /* how much it can do at once: configured workers, compute units. Never changes */
+    const char *id;        /* interned */
+    const char *class_id;  /* interned: what it shares with places that are just like it, "opencl:NAME,
+                              DRIVER": they teach the cost model together. NULL: the id */
+    uint32_t device_types; /* of an OpenCL device: what it is, allot_device_type or-ed; else 0 */
+    const char *name, *driver; /* of an OpenCL device; else NULL */
+    al_memory *memory; /* where this place's copies of arrays live; NULL: it works on the host's memory */
+    double compile_s;  /* what building a kernel is known to take; 0: unknown, until one has been built */
     struct al_class *alike; /* executor/classes.h; here only a name. This and what follows, but for what kinds
                                fill, is kept by the executor, not by the place */
     size_t index;           /* among the executor's places */
@@ -156,9 +158,9 @@ typedef struct al_place_kind {
     /* Describes the drivers behind its devices, as allot_drivers() does. NULL: it has none. */
     size_t (*drivers)(allot_driver_info *infos, size_t capacity);
     /* Makes the launch that does in a worker process, as a launch of a C variant, what this one does on this
-     * kind's place `number`. NULL with status and failure set. NULL: the kind's launches cannot be isolated.
-     */
-    al_launch *(*isolate)(const al_launch *launch, unsigned number, allot_status *status,
+     * kind's first place that `place_id` means (NULL: the first of all). NULL with status and failure set.
+     * NULL: the kind's launches cannot be isolated. */
+    al_launch *(*isolate)(const al_launch *launch, const char *place_id, allot_status *status,
                           al_failure *failure);
 } al_place_kind;
 

@@ -3,6 +3,7 @@
 #include "places/opencl/icd.h"
 #include "places/opencl/locality.h"
 #include "places/opencl/pages.h"
+#include <allot/place.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,14 @@ static bool has_extension(cl_device_id id, const char *name)
     return found;
 }
 
+static uint32_t types_of(cl_device_type type)
+{
+    uint32_t types = (type & CL_DEVICE_TYPE_CPU ? ALLOT_DEVICE_CPU : 0) |
+                     (type & CL_DEVICE_TYPE_GPU ? ALLOT_DEVICE_GPU : 0) |
+                     (type & CL_DEVICE_TYPE_ACCELERATOR ? ALLOT_DEVICE_ACCELERATOR : 0);
+    return types ? types : ALLOT_DEVICE_CUSTOM;
+}
+
 static void describe_limits(al_opencl_device *device)
 {
     cl_uint units = 1, align_bits = 1024;
@@ -94,6 +103,7 @@ void al_opencl_device_describe(al_opencl_device *device, cl_platform_id platform
         platform_name[0] = '\0';
     snprintf(device->driver, sizeof device->driver, "%.63s %.63s", platform_name, version);
     ask(id, CL_DEVICE_TYPE, &type, sizeof type);
+    device->types = types_of(type);
     describe_limits(device);
     /* llvmpipe says that it is a CPU too; a simulator says that it is everything. */
     device->on_cpu = (type & CL_DEVICE_TYPE_CPU) != 0;

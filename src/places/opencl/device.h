@@ -18,10 +18,11 @@ typedef struct al_opencl_device {
     cl_device_id id;
     cl_platform_id platform;
     char name[128], driver[128];
-    bool is_part; /* of a device: released with its place */
-    int node;     /* of memory, that it is near; -1: unknown, and for what runs on the CPUs */
-    bool on_cpu;  /* its kernels run on the host's CPUs */
-    bool unified; /* it may be able to work on the host's pages */
+    uint32_t types; /* allot_device_type, or-ed */
+    bool is_part;   /* of a device: released with its place */
+    int node;       /* of memory, that it is near; -1: unknown, and for what runs on the CPUs */
+    bool on_cpu;    /* its kernels run on the host's CPUs */
+    bool unified;   /* it may be able to work on the host's pages */
     bool has_f64, has_f16;
     int compute_units;
     uint64_t memory_bytes, max_buffer_bytes;

@@ -4,6 +4,7 @@
 #include "places/opencl/opencl.h"
 #include "places/opencl/plain.h"
 #include "places/seal.h"
+#include "places/select.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +17,9 @@
 /* ---- What travels: the descriptor, and behind it what it points at, by offset ---- */
 
 typedef struct parcel {
-    uint64_t bytes; /* of all */
-    uint64_t device;
+    uint64_t bytes;         /* of all */
     allot_kernel_desc desc; /* pointers mean nothing but by the offsets below; 0: NULL */
-    uint64_t name, source, entry, options, program;
+    uint64_t place_id, name, source, entry, options, program;
     uint64_t param_names[AL_PARAMS_MAX];
     allot_param params[AL_PARAMS_MAX];
 } parcel;
@@ -29,11 +29,11 @@ static size_t text_bytes(const char *text)
     return text ? strlen(text) + 1 : 0;
 }
 
-static size_t parcel_bytes(const allot_kernel_desc *desc)
+static size_t parcel_bytes(const allot_kernel_desc *desc, const char *place_id)
 {
-    size_t bytes = sizeof(parcel) + text_bytes(desc->name) + text_bytes(desc->opencl_source) +
-                   text_bytes(desc->opencl_entry) + text_bytes(desc->opencl_options) +
-                   desc->opencl_program_bytes;
+    size_t bytes = sizeof(parcel) + text_bytes(place_id) + text_bytes(desc->name) +
+                   text_bytes(desc->opencl_source) + text_bytes(desc->opencl_entry) +
+                   text_bytes(desc->opencl_options) + desc->opencl_program_bytes;
     for (size_t i = 0; i < desc->param_count; i++)
         bytes += text_bytes(desc->params[i].name);
     return bytes;
@@ -50,12 +50,12 @@ static uint64_t put(parcel *to, const void *bytes, size_t size)
     return at;
 }
 
-static void pack(parcel *to, const allot_kernel_desc *desc, unsigned device)
+static void pack(parcel *to, const allot_kernel_desc *desc, const char *place_id)
 {
     memset(to, 0, sizeof *to);
     to->bytes = sizeof *to;
-    to->device = device;
     to->desc = *desc;
+    to->place_id = put(to, place_id, text_bytes(place_id));
     to->name = put(to, desc->name, text_bytes(desc->name));
     to->source = put(to, desc->opencl_source, text_bytes(desc->opencl_source));
     to->entry = put(to, desc->opencl_entry, text_bytes(desc->opencl_entry));
@@ -95,16 +95,32 @@ static struct {
     size_t kernel_count;
 } worker;
 
-static al_opencl *find_device(uint64_t number, allot_status *status, al_failure *failure)
+/* The first that is meant; `count` if none is. */
+static size_t number_of(const char *place_id)
+{
+    const char *word = place_id ? al_select_word(place_id) : "";
+    size_t number = 0;
+    while (number < worker.count && !(place_id && strcmp(worker.places[number]->id, place_id) == 0) &&
+           !(word && al_select_means(word, worker.places[number])))
+        number++;
+    return number;
+}
+
+static al_opencl *find_device(const char *place_id, allot_status *status, al_failure *failure)
 {
     static const al_place_config config = { .threads = 1, .processes = 1 };
     if (!worker.looked)
         worker.count =
             al_opencl_kind.discover(&config, worker.places, PLACES_MAX, worker.why, sizeof worker.why);
     worker.looked = true;
-    if (number >= worker.count) {
-        *status = al_failure_set(failure, ALLOT_NO_DEVICE, "there is no opencl:%u in a worker process%s%s",
-                                 (unsigned)number, *worker.why ? ": " : "", worker.why);
+    size_t number = number_of(place_id);
+    if (number == worker.count) {
+        char there[1024];
+        al_select_list(worker.places, worker.count, there, sizeof there);
+        *status = al_failure_set(failure, ALLOT_NO_DEVICE,
+                                 "%s: no such device in a worker process (devices: %s)%s%s",
+                                 place_id ? place_id : allot_kind_name(ALLOT_OPENCL), *there ? there : "none",
+                                 *worker.why ? ": " : "", worker.why);
         return NULL;
     }
     al_opencl *self = (al_opencl *)worker.places[number];
@@ -335,7 +351,7 @@ static allot_status run_isolated(allot_call *call, const allot_part *part)
     allot_part own = { part->type, part->range, part->begin, part->end, part->args + 1 };
     allot_status status;
     al_failure failure = { 0 };
-    al_opencl *device = find_device(from->device, &status, &failure);
+    al_opencl *device = find_device(at(from, from->place_id), &status, &failure);
     if (device) {
         known *it = find_kernel(from);
         status = it ? run(device, it, &own, &failure) : ALLOT_NO_MEMORY;
@@ -409,7 +425,7 @@ static const char *why_not(const al_launch *launch)
     return al_launch_has_offset(launch) ? "ranges with an offset do not travel to worker processes" : NULL;
 }
 
-al_launch *al_opencl_isolate(const al_launch *launch, unsigned number, allot_status *status,
+al_launch *al_opencl_isolate(const al_launch *launch, const char *place_id, allot_status *status,
                              al_failure *failure)
 {
     const allot_kernel_desc *desc = &launch->kernel->desc;
@@ -421,9 +437,9 @@ al_launch *al_opencl_isolate(const al_launch *launch, unsigned number, allot_sta
     }
     *status = ALLOT_NO_MEMORY;
     allot_kernel *kernel = make_kernel(desc);
-    allot_array *program = kernel ? al_array_own(ALLOT_U8, parcel_bytes(desc)) : NULL;
+    allot_array *program = kernel ? al_array_own(ALLOT_U8, parcel_bytes(desc, place_id)) : NULL;
     if (program) {
-        pack((parcel *)(void *)program->host, desc, number);
+        pack((parcel *)(void *)program->host, desc, place_id);
         isolated = launch_with(kernel, launch, program, status, failure);
     }
     allot_array_release(program);

@@ -7,7 +7,7 @@
 #include "core/launch.h"
 
 /* A place kind's `isolate`. */
-al_launch *al_opencl_isolate(const al_launch *launch, unsigned number, allot_status *status,
+al_launch *al_opencl_isolate(const al_launch *launch, const char *place_id, allot_status *status,
                              al_failure *failure);
 
 #endif

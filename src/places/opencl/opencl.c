@@ -580,6 +580,9 @@ al_place *al_opencl_create(cl_platform_id platform, cl_device_id id, al_opencl_w
     self->memory.leaves = self->poll.on;
     self->place.ops = &opencl_ops;
     self->place.kind = ALLOT_OPENCL;
+    self->place.device_types = self->device.types;
+    self->place.name = self->device.name;
+    self->place.driver = self->device.driver;
     self->place.memory = &self->memory.base;
     self->place.shares_cpus = self->device.on_cpu;
     self->place.width = width_of(&self->device);
