@@ -103,6 +103,9 @@ static void every_shipped_workload_runs_on_every_shipped_machine(void)
         json_decref(json);
     }
     expect_code(ALLOT_RUN("simulate", "workstation", "hand"), 0);
+    const outcome *got = ALLOT_RUN("simulate", "workstation", "hand", "--tiles", "8");
+    expect_code(got, 2);
+    expect_text(got->err, "hand.json lists its tasks");
 }
 
 static double makespan(const char *seed)

@@ -100,6 +100,36 @@ static void says_of_nothing_that_it_is_empty(void)
     expect_text(got->out, "f32 0: empty");
 }
 
+/* Nothing is filled for a launch that is refused, and nothing twice for one that is not. */
+static void refuses_an_array_too_large_before_it_is_filled(void)
+{
+    size_t i;
+    const json_t *place;
+    const outcome *got = ALLOT_RUN("info", "--json");
+    json_t *info = parse_json(got->out);
+    char array[60] = "";
+    json_array_foreach(json_object_get(info, "places"), i, place)
+    {
+        if (strcmp(json_string_value(json_object_get(place, "id")), "opencl:0") == 0)
+            snprintf(array, sizeof array, "inout:u8:%lld",
+                     (long long)json_integer_value(json_object_get(place, "max_array_bytes")) + 4096);
+    }
+    json_decref(info);
+    got = ALLOT_RUN("run", "--source", source(), "--entry", "add", "--arg", array, "--arg", "f64:2",
+                    "--global", "4", "--define", "MORE=0", "--place", "opencl:0");
+    expect_code(got, 4);
+    CU_ASSERT(got->resident_kib < 1024 * 1024);
+}
+
+/* A module's first words, which are all that is looked at before a device refuses it. */
+static const char *module(void)
+{
+    static const uint32_t words[] = { 0x07230203, 0x00010000, 0, 1, 0 };
+    const char *path = in_folder("module.spv");
+    write_file(path, words, sizeof words);
+    return path;
+}
+
 static void says_what_is_wrong(void)
 {
     const char *own = source();
@@ -117,6 +147,17 @@ static void says_what_is_wrong(void)
         { { "--source", own, "--timeout", "0" }, 2, "seconds above 0" },
         { { "--source", own, "--timeout", "nan" }, 2, "seconds above 0" },
         { { "--isolate", "axpy" }, 2, "one of your own" },
+        { { "--source", own, "--constant", "7" }, 2, "give ID:TYPE:VALUE" },
+        { { "--source", own, "--constant", "x:u32:5" }, 2, "give ID:TYPE:VALUE" },
+        { { "--source", own, "--constant", "7:u8:256" }, 2, "give ID:TYPE:VALUE" },
+        { { "--source", own, "--constant", "4294967296:u8:1" }, 2, "give ID:TYPE:VALUE" },
+        { { "--source", own, "--entry", "add", "--global", "1", "--constant", "7:u32:5" },
+          2,
+          "--define sets macros" },
+        { { "--source", module(), "--entry", "add", "--global", "1", "--constant", "7:u32:5", "--place",
+            "opencl:0" },
+          4,
+          "takes no SPIR-V" },
         { { "--source", own, "--global", "4x4x4x4" }, 2, "1 to 3 sizes" },
         { { "--source", own, "--global", "4y" }, 2, "whole number" },
         { { "--source", own, "--arg", "f33:1" }, 2, "begins with none of" },
@@ -156,6 +197,8 @@ static const test_fact facts[] = {
     { "runs what is read and written from its first state", runs_inout_from_its_first_state },
     { "runs a kernel in a process of its own", runs_apart },
     { "says of nothing that it is empty", says_of_nothing_that_it_is_empty },
+    { "refuses an array that is too large before it is filled",
+      refuses_an_array_too_large_before_it_is_filled },
     { "says what is wrong", says_what_is_wrong },
     { NULL, NULL },
 };

@@ -132,11 +132,53 @@ static void its_entry_is_checked(void)
     expect_error(2, "scales", NULL, 0, ALLOT_NOT_FOUND, "no kernel function scales (it has: scale");
 }
 
+/* 2 in x, 4 times. */
+static const char *input(void)
+{
+    static char file[128 + 16] =
+        "\x93NUMPY\x01\0\x76\0{'descr': '<u4', 'fortran_order': False, 'shape': (4,), }";
+    const uint32_t twos[] = { 2, 2, 2, 2 };
+    for (size_t i = strlen(file + 10) + 10; i < 127; i++)
+        file[i] = ' ';
+    file[127] = '\n';
+    memcpy(file + 128, twos, sizeof twos);
+    static char argument[300];
+    const char *path = in_folder("x.npy");
+    write_file(path, file, sizeof file);
+    snprintf(argument, sizeof argument, "in:%s", path);
+    return argument;
+}
+
+static const outcome *run_module(const char *option, const char *constant)
+{
+    const char *path = in_folder("scale.spv");
+    write_file(path, module, sizeof module);
+    return ALLOT_RUN("run", "--source", path, "--entry", "scale", "--arg", input(), "--arg", "out:u32:4",
+                     "--global", "4", "--repeat", "1", option, constant);
+}
+
+static void the_command_sets_constants(void)
+{
+    const outcome *got = run_module("--constant", "7:u32:5");
+    expect_code(got, 0);
+    expect_text(got->out, "u32 4: 10, 10, 10, 10");
+    got = run_module(NULL, NULL);
+    expect_code(got, 0);
+    expect_text(got->out, "u32 4: 6, 6, 6, 6");
+    got = run_module("--constant", "9:u32:5");
+    expect_code(got, 3);
+    expect_text(got->err, "no specialisation constant 9 of 4 bytes");
+    got = run_module("--constant", "7:u64:5");
+    expect_code(got, 3);
+    expect_text(got->err, "no specialisation constant 7 of 8 bytes");
+}
+
 static const test_fact facts[] = {
     { "a module in SPIR-V runs", a_module_runs },
     { "specialisation constants are set", constants_are_set },
     { "constants that are not there are named", constants_that_are_not_there_are_named },
     { "its entry is checked before it runs", its_entry_is_checked },
+    { "the command sets specialisation constants", the_command_sets_constants },
     { NULL, NULL },
 };
 
@@ -163,5 +205,6 @@ int main(int argc, char **argv)
     }
     int code = watched_main(argc, argv, &(const watched_suite){ "SPIR-V", facts, NULL }, 1);
     allot_close(executor);
+    remove_folder();
     return code;
 }

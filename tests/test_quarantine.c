@@ -124,7 +124,39 @@ static void goes_on_without_any_good_one(void)
     expect_code(ALLOT_RUN("run", "axpy", "-n", "10000"), 0);
 }
 
+/* The search's own words come after those on any number of drivers. */
+static void says_the_last_word_after_many_bad_ones(void)
+{
+    const outcome *got;
+    begin_folder();
+    add_driver("good", BAD_ICD "libicd_dies.so\n");
+    for (int i = 0; i < 40; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "one-of-many-bad-drivers-%d", i);
+        add_driver(name, BAD_ICD "libicd_dies.so\n");
+    }
+    json_t *all = info(&got);
+    expect_text(text_of(all, "devices_message"), "more drivers are left out; no OpenCL platform");
+    expect_text(text_of(all, "devices_message"), "OCL_ICD_VENDORS leads nowhere");
+    json_decref(all);
+}
+
 /* ---- What does no harm ---- */
+
+static void shows_no_raw_bytes(void)
+{
+    begin_folder();
+    add_driver("junk", "\033[31mred\x9b\xff \007\177 \xc3\xbc.so\n");
+    setenv("ALLOT_LOG", "info", 1);
+    const outcome *got = ALLOT_RUN("info");
+    unsetenv("ALLOT_LOG");
+    expect_code(got, 0);
+    expect_text(got->out, "\\x1b[31mred\\x9b\\xff \\x07\\x7f \xc3\xbc.so: cannot open");
+    for (const char *at = got->out; *at; at++)
+        CHECK((unsigned char)*at >= ' ' || *at == '\n');
+    expect_text(got->err, "\\x1b[31mred");
+    CHECK(!strchr(got->err, '\033'));
+}
 
 static void passes_by_what_cannot_be_loaded(void)
 {
@@ -290,6 +322,8 @@ int main(int argc, char **argv)
         { "leaves out a driver that crashes when it is loaded", leaves_out_a_crash_at_loading },
         { "leaves out a driver that hangs", leaves_out_a_hang },
         { "goes on without devices where there is no other", goes_on_without_any_good_one },
+        { "says the last word after many bad ones", says_the_last_word_after_many_bad_ones },
+        { "shows no raw bytes of a file that names no library", shows_no_raw_bytes },
         { "passes by what is missing, no library, or no driver", passes_by_what_cannot_be_loaded },
         { "tries a driver anew that was replaced", tries_what_was_replaced },
         { "mends its file", mends_its_file },

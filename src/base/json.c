@@ -1,24 +1,7 @@
 #include "base/json.h"
+#include "base/utf8.h"
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
-
-/* How many bytes a well-formed UTF-8 sequence has at `text`; 0: it is malformed. */
-static size_t utf8_length(const unsigned char *text)
-{
-    size_t length = text[0] < 0x80                      ? 1
-                    : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
-                    : text[0] >= 0xe0 && text[0] < 0xf0 ? 3
-                    : text[0] >= 0xf0 && text[0] < 0xf5 ? 4
-                                                        : 0;
-    for (size_t i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    bool surrogate_or_overlong = (text[0] == 0xe0 && text[1] < 0xa0) ||
-                                 (text[0] == 0xed && text[1] >= 0xa0) ||
-                                 (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] >= 0x90);
-    return surrogate_or_overlong ? 0 : length;
-}
 
 /* What stands for the character at `text` in a JSON string; "" if it stands for itself. `length` is its UTF-8
  * length. */
@@ -43,7 +26,7 @@ void al_json_put_text(FILE *file, const char *text)
     char room[8];
     fputc('"', file);
     while (*at) {
-        size_t length = utf8_length(at);
+        size_t length = al_utf8_length((const char *)at);
         const char *escaped = escape(at, length, room);
         if (*escaped) {
             fwrite(piece, 1, (size_t)(at - piece), file);

@@ -90,6 +90,19 @@ static void store(const al_argument_spec *number, unsigned char *to)
         memcpy(to, &number->whole, allot_type_size(number->type));
 }
 
+bool al_argument_number(const char *text, unsigned char bytes[8], size_t *size)
+{
+    char word[64];
+    al_problem none = { 0 };
+    al_argument_spec number = { 0 };
+    allot_type type = next_word(&text, ':', word, sizeof word) ? type_of(word) : ALLOT_NO_TYPE;
+    if (type == ALLOT_NO_TYPE || type == ALLOT_F16 || !take_number(&number, type, text, text, &none))
+        return false;
+    store(&number, bytes);
+    *size = allot_type_size(type);
+    return true;
+}
+
 /* Adds a member at the next offset that its size divides. */
 static bool add_member(al_argument_spec *argument, const char *member, size_t *align, const char *text,
                        al_problem *problem)
@@ -284,8 +297,12 @@ bool al_argument_fill(al_argument_spec *argument, allot_executor *executor, al_p
 {
     if (!argument->access)
         return true;
-    if (argument->array)
-        return argument->access != ALLOT_READ_WRITE || refill(argument, problem);
+    if (argument->array) {
+        bool fresh = argument->fresh;
+        argument->fresh = false;
+        return fresh || argument->access != ALLOT_READ_WRITE || refill(argument, problem);
+    }
+    argument->fresh = true;
     argument->array = argument->from ? allot_array_from(executor, argument->type, count_of(argument),
                                                         argument->input.block.data)
                                      : allot_array_new(executor, argument->type, count_of(argument));

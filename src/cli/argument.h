@@ -32,15 +32,19 @@ typedef struct al_argument_spec {
     /* While it is in use: */
     al_input input;     /* what the file held */
     allot_array *array; /* owned */
+    bool fresh;         /* no launch has had it */
 } al_argument_spec;
 
 /* Reads one; `index` counts from 1. A problem is AL_EXIT_USAGE and shows the text. */
 bool al_argument_parse(al_argument_spec *argument, size_t index, const char *text, al_problem *problem);
 
+/* A number as TYPE:VALUE, in memory as a kernel has it; false if `text` is none, or does not fit its type. */
+bool al_argument_number(const char *text, unsigned char bytes[8], size_t *size);
+
 /* Reads its file, if it has one. */
 bool al_argument_read(al_argument_spec *argument, al_problem *problem);
 
-/* Makes its array, or puts back what it held at first. */
+/* Makes its array; then, before each launch, puts back what it held at first. */
 bool al_argument_fill(al_argument_spec *argument, allot_executor *executor, al_problem *problem);
 
 /* What the kernel and the launch get. */

@@ -75,6 +75,8 @@ static const struct argp_option options[] = {
     { "local", AL_SOURCE_LOCAL, "SIZES", 0, "How many make a work-group (default: chosen)", 1 },
     { "option", AL_SOURCE_OPTION, "TEXT", 0, "A build option, like -cl-fast-relaxed-math", 1 },
     { "define", AL_SOURCE_DEFINE, "NAME[=TEXT]", 0, "Define a macro for the build", 1 },
+    { "constant", AL_SOURCE_CONSTANT, "ID:TYPE:VALUE", 0,
+      "A specialisation constant of a SPIR-V module, by the SpecId it has there, like 7:u32:5", 1 },
     { "isolate", AL_SOURCE_ISOLATE, NULL, 0,
       "Run it in a worker process, so that a crash costs that alone and --timeout ends it whatever it does",
       1 },

@@ -221,6 +221,12 @@ static bool read_lists(reader *read, json_t *from)
     return right;
 }
 
+static bool lists_no_sizes(const reader *read)
+{
+    return al_problem_set(read->problem, AL_EXIT_USAGE,
+                          "--tiles: %s lists its tasks; only generated workloads come in sizes", read->path);
+}
+
 bool al_scenario_read(al_scenario *scenario, const char *path, size_t tiles, al_problem *problem)
 {
     json_error_t error;
@@ -241,7 +247,9 @@ bool al_scenario_read(al_scenario *scenario, const char *path, size_t tiles, al_
                               error.line, error.column, error.text);
     bool right = json_is_object(from) || expect(&read, "", "", "an object that describes a workload");
     if (right)
-        right = json_object_get(from, "tasks") ? read_lists(&read, from) : read_generator(&read, from, tiles);
+        right = !json_object_get(from, "tasks") ? read_generator(&read, from, tiles)
+                : tiles                         ? lists_no_sizes(&read)
+                                                : read_lists(&read, from);
     const char *name = json_string_value(json_object_get(from, "name"));
     if (right && !name)
         name = json_string_value(json_object_get(from, "generator"));

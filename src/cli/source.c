@@ -53,6 +53,28 @@ static bool add_argument(al_source *source, const char *text, al_problem *proble
     return al_argument_parse(&source->arguments[index], index + 1, text, problem);
 }
 
+static bool add_constant(al_source *source, const char *text, al_problem *problem)
+{
+    char id[32];
+    size_t number = SIZE_MAX, length = strcspn(text, ":"), index = source->constant_count;
+    if (index == AL_SOURCE_CONSTANTS)
+        return al_problem_set(problem, AL_EXIT_USAGE, "--constant %.60s: at most %d constants", text,
+                              AL_SOURCE_CONSTANTS);
+    allot_constant *constant = &source->constants[index];
+    snprintf(id, sizeof id, "%.*s", (int)length, text);
+    if (!text[length] || length >= sizeof id || al_number_count(id, &number) != AL_NUMBER_OK ||
+        number > UINT32_MAX ||
+        !al_argument_number(text + length + 1, source->constant_values[index], &constant->bytes))
+        return al_problem_set(problem, AL_EXIT_USAGE,
+                              "--constant '%.60s': give ID:TYPE:VALUE, like 7:u32:5, with a value that fits "
+                              "its type",
+                              text);
+    constant->id = (uint32_t)number;
+    constant->value = source->constant_values[index];
+    source->constant_count++;
+    return true;
+}
+
 static bool take_timeout(al_source *source, const char *text, al_problem *problem)
 {
     const double most_s = 1e9;
@@ -65,8 +87,9 @@ static bool take_timeout(al_source *source, const char *text, al_problem *proble
 
 bool al_source_take(al_source *source, int key, const char *text, al_problem *problem)
 {
-    static const char *const names[] = { "--source", "--entry",  "--arg",    "--global",  "--offset",
-                                         "--local",  "--option", "--define", "--isolate", "--timeout" };
+    static const char *const names[] = { "--source",  "--entry",   "--arg",     "--global",
+                                         "--offset",  "--local",   "--option",  "--define",
+                                         "--isolate", "--timeout", "--constant" };
     const char *name = names[key - AL_SOURCE_FILE];
     size_t rank;
     if (!source->first)
@@ -93,6 +116,8 @@ bool al_source_take(al_source *source, int key, const char *text, al_problem *pr
         return true;
     case AL_SOURCE_TIMEOUT:
         return take_timeout(source, text, problem);
+    case AL_SOURCE_CONSTANT:
+        return add_constant(source, text, problem);
     default:
         return add_option(source, "-D ", text, problem);
     }
@@ -139,10 +164,21 @@ static bool add_folder(al_source *source, al_problem *problem)
     return add_option(source, "-I ", folder, problem);
 }
 
+/* A module's first word, in either byte order. */
+static bool is_spirv(const al_file *file)
+{
+    return memcmp(file->data, "\x03\x02\x23\x07", 4) == 0 || memcmp(file->data, "\x07\x23\x02\x03", 4) == 0;
+}
+
 bool al_source_read(al_source *source, al_problem *problem)
 {
     if (!read_program(source, problem) || !add_folder(source, problem))
         return false;
+    if (source->constant_count && (source->text || !is_spirv(&source->file)))
+        return al_problem_set(problem, AL_EXIT_USAGE,
+                              "--constant: only a SPIR-V module has specialisation constants, which %s is not"
+                              "%s",
+                              source->path, source->text ? ": --define sets macros of a text" : "");
     for (size_t i = 0; i < source->argument_count; i++)
         if (!al_argument_read(&source->arguments[i], problem))
             return false;
@@ -165,6 +201,8 @@ bool al_source_prepare(al_source *source, allot_executor *executor, al_problem *
     desc.param_count = source->argument_count;
     desc.opencl_options = source->options;
     desc.opencl_plain = true;
+    desc.opencl_constants = source->constants;
+    desc.opencl_constant_count = source->constant_count;
     memcpy(desc.local, source->local, sizeof desc.local);
     if (source->text)
         desc.opencl_source = source->text;

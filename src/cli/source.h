@@ -8,6 +8,7 @@
 
 enum {
     AL_SOURCE_ARGUMENTS = 32,
+    AL_SOURCE_CONSTANTS = 64,
     AL_SOURCE_TEXT = 4096
 };
 
@@ -19,8 +20,11 @@ typedef struct al_source {
     char options[AL_SOURCE_TEXT]; /* of the build */
     al_argument_spec arguments[AL_SOURCE_ARGUMENTS];
     size_t argument_count;
+    allot_constant constants[AL_SOURCE_CONSTANTS]; /* of SPIR-V; their values are below */
+    unsigned char constant_values[AL_SOURCE_CONSTANTS][8];
+    size_t constant_count;
     bool isolate;
-    double timeout_s; /* of each launch; 0: none */
+    double timeout_s;  /* of each launch; 0: none */
     const char *first; /* the first of these options that was given; NULL: none */
     /* What it takes. */
     al_file file;
@@ -45,6 +49,7 @@ enum {
     AL_SOURCE_DEFINE,
     AL_SOURCE_ISOLATE,
     AL_SOURCE_TIMEOUT,
+    AL_SOURCE_CONSTANT,
 };
 
 /* Takes one of the options above. */

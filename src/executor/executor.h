@@ -52,7 +52,7 @@ struct allot_executor {
     al_terms *for_devices;      /* tasks that wait for the search */
     pthread_t search;
     bool search_started;
-    char devices_message[512];
+    char devices_message[4096];
 
     _Atomic uint64_t retries;
     _Atomic uint64_t deciding_ns; /* real time, on simulated machines only */

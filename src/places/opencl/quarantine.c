@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/setting.h"
+#include "base/utf8.h"
 #include "places/apart.h"
 #include "places/opencl/smoke.h"
 #include "places/opencl/verdicts.h"
@@ -78,17 +79,19 @@ static void start_trial(driver *it)
 static void judge(driver *it, const al_smoke *smoke, al_apart_end end, const char *how)
 {
     al_verdict *verdict = &it->verdict;
+    char message[2 * sizeof verdict->message];
     if (*smoke->path && !*verdict->library)
         al_verdict_found(verdict, smoke->path);
     verdict->devices = smoke->devices > 0 ? smoke->devices : 0;
     verdict->state = ALLOT_DRIVER_GOOD;
     if (end == AL_APART_DIED)
-        snprintf(verdict->message, sizeof verdict->message, "%s %.150s", how, smoke->where);
+        snprintf(message, sizeof message, "%s %.150s", how, smoke->where);
     else if (end == AL_APART_LATE)
-        snprintf(verdict->message, sizeof verdict->message, "it did not come back within %d s %.150s",
+        snprintf(message, sizeof message, "it did not come back within %d s %.150s",
                  (int)(patience_ns() / 1000000000), smoke->where);
     else
-        snprintf(verdict->message, sizeof verdict->message, "%s", smoke->wrong);
+        snprintf(message, sizeof message, "%s", smoke->wrong);
+    al_utf8_escape(verdict->message, sizeof verdict->message, message); /* its file may hold anything */
     if (end != AL_APART_DONE)
         verdict->state = ALLOT_DRIVER_LEFT_OUT;
     else if (!smoke->loaded)
@@ -200,17 +203,23 @@ static void check(void)
 
 void al_quarantine_check(char *message, size_t message_size)
 {
-    size_t used = 0;
+    size_t used = 0, more = 0;
     pthread_mutex_lock(&lock);
     if (!checked)
         check();
     checked = true;
     if (message_size)
         message[0] = '\0';
-    for (size_t i = 0; i < driver_count; i++)
-        if (is_bad(&drivers[i]) && used < message_size)
-            used += (size_t)snprintf(message + used, message_size - used, "%sthe driver %s is left out: %s",
-                                     used ? "; " : "", drivers[i].icd.file, drivers[i].verdict.message);
+    for (size_t i = 0; i < driver_count; i++) {
+        if (!is_bad(&drivers[i]) || used >= message_size / 2) {
+            more += is_bad(&drivers[i]);
+            continue;
+        }
+        used += (size_t)snprintf(message + used, message_size - used, "%sthe driver %.256s is left out: %s",
+                                 used ? "; " : "", drivers[i].icd.file, drivers[i].verdict.message);
+    }
+    if (more && used < message_size) /* what the search says itself finds room behind it */
+        snprintf(message + used, message_size - used, "; %zu more drivers are left out", more);
     pthread_mutex_unlock(&lock);
 }
 
@@ -218,8 +227,8 @@ static void describe(const driver *it, allot_driver_info *info)
 {
     allot_driver_info whole = { .remembered = it->remembered };
     snprintf(whole.file, sizeof whole.file, "%s", it->icd.file);
-    snprintf(whole.library, sizeof whole.library, "%.255s",
-             it->verdict.library[0] ? it->verdict.library : it->icd.library);
+    al_utf8_escape(whole.library, sizeof whole.library,
+                   it->verdict.library[0] ? it->verdict.library : it->icd.library);
     if (it->tried) {
         whole.state = (allot_driver_state)it->verdict.state;
         whole.devices = it->verdict.devices;
