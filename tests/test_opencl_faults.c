@@ -9,7 +9,7 @@
 #include <allot/numeric.h>
 #include <string.h>
 
-#define STRIDE 9
+#define STRIDE (TEST_SANITIZED ? 25 : 9)
 /* Seconds in which the program itself ran: while it is stopped, or the machine is, nothing hangs. */
 #define PATIENCE_S 60  /* for one future, behind an executor's start, on a machine that is busy with else */
 #define HANGS_S    150 /* one run takes a tenth of a second */
@@ -746,7 +746,7 @@ static bool tiles_run_with(fault which, uint64_t k, cl_int code)
 static void sweep_tiles(void)
 {
     static const fault faults[] = { EVENT_ENDS, CALL_FAILS, DEVICE_IS_LOST };
-    static const uint64_t strides[] = { 2, 2 * STRIDE + 1, 6 * STRIDE + 1 };
+    static const uint64_t strides[] = { TEST_SANITIZED ? 5 : 2, 2 * STRIDE + 1, 6 * STRIDE + 1 };
     CHECK(!tiles_run_with(EVENT_ENDS, CALLS_MAX, CL_OUT_OF_RESOURCES)); /* nothing does */
     for (size_t f = 0; f < 3; f++) {
         uint64_t k = 1;
