@@ -188,9 +188,9 @@ static void devices_are_reached_by_what_they_are_called(void)
         CHECK(goes_to(&it, place->driver, false));
         CHECK(goes_to(&it, changed("", place->name, toupper), false));
         CHECK(goes_to(&it, changed("opencl:", place->name, tolower), true));
-        if (!strchr(allot_device_types_text(place->device_types), '+'))
-            CHECK(goes_to(&it, changed("opencl:", allot_device_types_text(place->device_types), toupper),
-                          true));
+        for (uint32_t type = ALLOT_DEVICE_CPU; type <= ALLOT_DEVICE_CUSTOM; type *= 2)
+            if (place->device_types & type)
+                CHECK(goes_to(&it, changed("opencl:", allot_device_types_text(type), toupper), true));
     }
     end(&it);
 }

@@ -19,7 +19,8 @@ typedef enum al_exit {
 /* The same in words, for the end of a subcommand's --help. */
 #define AL_EXIT_HELP                                                                                         \
     "Exit codes: 0 all went well; 1 a wrong result, a failed run, or output that could not be written; "     \
-    "2 a mistake in the command line; 3 an input file is missing or malformed; 4 no such place; "            \
+    "2 a mistake in the command line; 3 an input file is missing or malformed; 4 no such place, or "         \
+    "none that can run it; "                                                                                 \
     "130 interrupted."
 
 /* What went wrong, for the person at the terminal: passed down to whoever may find out, told once in main.c.

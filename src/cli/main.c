@@ -13,7 +13,8 @@
 
 static const al_command commands[] = {
     { "info", "what this machine has: topology, places, libraries", al_info_run },
-    { "run", "run a sample kernel once or a few times, on your data or ours", al_run_run },
+    { "run", "run a sample kernel a few times, on your data or ours, or an OpenCL kernel of your own",
+      al_run_run },
     { "compare", "run every sample kernel on every place and compare them", al_compare_run },
     { "simulate", "run a workload on a simulated machine, in virtual time", al_simulate_run },
     { "replay", "ask other policies for the decisions of a log again", al_replay_run },
@@ -133,6 +134,7 @@ static int print_help(void)
          "Start with:\n"
          "  allot info\n"
          "  allot run axpy -n 1e6 --explain\n"
+         "  allot run gemm --place opencl   # or gpu, or part of a device's name\n"
          "  allot compare\n"
          "  allot simulate mirage cholesky\n"
          "\n"
@@ -141,11 +143,12 @@ static int print_help(void)
          "    1  a wrong result, a failed run, or output that could not be written\n"
          "    2  a mistake in the command line\n"
          "    3  an input file is missing or malformed\n"
-         "    4  no such place\n"
+         "    4  no such place, or none that can run it\n"
          "  130  interrupted\n"
          "\n"
          "Environment: ALLOT_DATA names the folder of the sample input; ALLOT_LOG is error, warning, info or "
-         "debug; ALLOT_MODEL names the cost model's file, or is \"off\".");
+         "debug; ALLOT_MODEL names the cost model's file, or is \"off\"; ALLOT_POLICY is by what places are "
+         "chosen, as --policy. README.md and the headers name the rest.");
     return AL_EXIT_OK;
 }
 

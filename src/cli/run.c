@@ -57,7 +57,7 @@ static const struct argp_option options[] = {
     { "explain", 'e', NULL, 0, "Say why it ran there: every candidate and its predicted cost", 0 },
     { "policy", OPTION_POLICY, "NAME", 0,
       "By which policy places are chosen: eft (default), heft, heteroprio, dmda, auto_tune, least_loaded, "
-      "round_robin, random[:SEED], fixed[:PLACE]",
+      "round_robin, random[:SEED], fixed[:PLACE] (by its id)",
       0 },
     { "decisions", OPTION_DECISIONS, "FILE", 0,
       "Write every decision with all that the policy saw to FILE, for `allot replay'", 0 },
@@ -81,8 +81,8 @@ static const struct argp_option options[] = {
       "Run it in a worker process, so that a crash costs that alone and --timeout ends it whatever it does",
       1 },
     { "timeout", AL_SOURCE_TIMEOUT, "SECONDS", 0,
-      "How long each launch may take, the first one's compiler too; a kernel that runs already is ended with "
-      "--isolate alone",
+      "How long each launch may take, the first one's compiler too; a kernel that runs by then is ended only "
+      "with --isolate",
       1 },
     { 0 },
 };
@@ -425,7 +425,7 @@ int al_run_run(int argc, char **argv)
         .doc =
             "Runs a sample kernel (axpy, dot, gemm, spmv, conv2d, conv2d_separable) and verifies its result "
             "against a serial reference "
-            "in double precision."
+            "in double precision; or runs a kernel of your own on an OpenCL device."
             "\vKernels and their inputs: axpy (y = 0.75*x + y; x, y), dot (the sum of x*y; x, y), gemm (C = "
             "A*B; A, "
             "B), spmv (y = A*x; A sparse, x), conv2d (an image filtered; the image, and weights or else a "
