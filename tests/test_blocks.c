@@ -9,7 +9,7 @@
 
 static void are_as_large_as_asked(void)
 {
-    static const size_t sizes[] = { 0, 1, 495, 496, 497, 1008, 1009, 2032, 4080, 4081, 100000 };
+    static const size_t sizes[] = { 0, 1, 495, 496, 497, 1008, 1009, 2032, 4080, 4081, 16368, 16369, 100000 };
     unsigned char *blocks[sizeof sizes / sizeof sizes[0]];
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         blocks[i] = al_blocks_take(sizes[i]);
@@ -37,11 +37,14 @@ static bool keeps_any(void)
 
 static void are_used_again(void)
 {
-    void *first = al_blocks_take(600);
-    al_blocks_give(first);
-    void *second = al_blocks_take(900);
-    CHECK(!keeps_any() || first == second);
-    al_blocks_give(second);
+    static const size_t sizes[] = { 600, 12500 }; /* the latter is what a decision among 64 places takes */
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        void *first = al_blocks_take(sizes[i]);
+        al_blocks_give(first);
+        void *second = al_blocks_take(sizes[i] + 300);
+        CHECK(!keeps_any() || first == second);
+        al_blocks_give(second);
+    }
 }
 
 static void a_thread_keeps_so_many_and_no_more(void)

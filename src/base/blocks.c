@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#define CLASSES       4 /* 512 bytes, 1, 2 and 4 KiB, headers counted */
+#define CLASSES       6 /* 512 bytes, 1, 2, 4, 8 and 16 KiB, headers counted */
 #define SMALLEST      512
 #define FETCHED_AHEAD SMALLEST /* of a block, which few launches use more of */
 

@@ -1,5 +1,5 @@
-/* Blocks of some hundred bytes to a few kilobytes, for what goes with one launch, from what each thread keeps
- * of those that it gave.
+/* Blocks of some hundred bytes to 16 kilobytes, for what goes with one launch (the record of a decision among
+ * 64 places is the largest), from what each thread keeps of those that it gave.
  *
  * The C library's own cache keeps seven blocks of a size, and none above a kilobyte: a stream of launches
  * goes past it to the heap, whose lock it then shares with a driver's threads. Here a thread keeps as many as
