@@ -216,11 +216,17 @@ static al_place_size size_on(const al_known_kernel *kernel, const al_size *size)
     return (al_place_size){ size->bucket, prior.overhead_s, prior.load_s };
 }
 
+/* Then it goes by those. */
+static bool has_run(const al_known_kernel *kernel)
+{
+    return kernel->curve.runs || kernel->curve.cold;
+}
+
 /* Before its first run a kernel goes by what its place is known for now. With the kernel's lock held. */
 static void take_rates(al_known_kernel *kernel)
 {
     al_known_class *known = kernel->of;
-    if (kernel->curve.runs || kernel->curve.cold)
+    if (has_run(kernel))
         return;
     al_spin_lock(&known->lock);
     kernel->rates = known->rates;
@@ -277,7 +283,7 @@ static void keep_answer(al_known_kernel *kernel, const al_size *size, const al_a
 static void answer(al_known_kernel *kernel, const al_size *size, al_prediction *prediction)
 {
     uint64_t clock = al_known_clock(kernel);
-    uint64_t moment = kernel->curve.runs || kernel->curve.cold ? clock / moment_of(kernel) : 0;
+    uint64_t moment = has_run(kernel) ? clock / moment_of(kernel) : 0;
     hear(kernel);
     const al_answer *last = find_answer(kernel, size, moment);
     if (last) {
@@ -287,7 +293,9 @@ static void answer(al_known_kernel *kernel, const al_size *size, al_prediction *
     uint64_t taught = atomic_load_explicit(&kernel->of->taught, memory_order_acquire);
     take_rates(kernel);
     al_place_size here = size_on(kernel, size);
-    al_belief belief = al_known_belief(kernel->of);
+    al_belief belief = { 0 };
+    if (!has_run(kernel)) /* else the fit has it in it already */
+        belief = al_known_belief(kernel->of);
     al_expectation expectation = al_curve_expect(&kernel->curve, &belief, &here, clock);
     fill(&expectation, prediction);
     keep_answer(kernel, size, &(al_answer){ kernel->version, taught, moment, size->work, *prediction });

@@ -10,24 +10,32 @@
 #define MISFIT_POINTS 3.0
 #define LEAST_MISFIT  0.01
 
+static void set_factors(al_fit *fit, double a, double b)
+{
+    fit->factor[0] = a;
+    fit->factor[1] = b;
+    fit->times[0] = exp(a);
+    fit->times[1] = exp(b);
+}
+
 al_fit al_fit_of(const al_belief *prior)
 {
-    return (al_fit){ .factor = { prior->mean[0], prior->mean[1] },
-                     .covariance = { prior->variance[0], 0, prior->variance[1] },
-                     .misfit = AL_FIT_MISFIT };
+    al_fit fit = { .covariance = { prior->variance[0], 0, prior->variance[1] }, .misfit = AL_FIT_MISFIT };
+    set_factors(&fit, prior->mean[0], prior->mean[1]);
+    return fit;
 }
 
 /* The logarithm of the sum, and the load's share in it: how far b moves it; a moves it by the rest. */
-static double evaluate(const double factor[2], double overhead_s, double load_s, double *share)
+static double evaluate(const al_fit *fit, double overhead_s, double load_s, double *share)
 {
-    double fixed_s = overhead_s * exp(factor[0]), work_s = load_s * exp(factor[1]);
+    double fixed_s = overhead_s * fit->times[0], work_s = load_s * fit->times[1];
     *share = work_s / (fixed_s + work_s);
     return log(fixed_s + work_s);
 }
 
 double al_fit_log_time(const al_fit *fit, double overhead_s, double load_s, double *variance)
 {
-    double share, log_time = evaluate(fit->factor, overhead_s, load_s, &share), rest = 1 - share;
+    double share, log_time = evaluate(fit, overhead_s, load_s, &share), rest = 1 - share;
     if (variance)
         *variance = rest * rest * fit->covariance[0] + 2 * share * rest * fit->covariance[1] +
                     share * share * fit->covariance[2];
@@ -42,7 +50,7 @@ static double improve(al_fit *fit, const al_belief *prior, double overhead_s, co
     double h0 = 1 / prior->variance[0], h1 = 0, h2 = 1 / prior->variance[1];
     double g0 = (prior->mean[0] - fit->factor[0]) * h0, g1 = (prior->mean[1] - fit->factor[1]) * h2;
     for (size_t i = 0; i < count; i++) {
-        double share, left = points[i].log_time - evaluate(fit->factor, overhead_s, points[i].load_s, &share);
+        double share, left = points[i].log_time - evaluate(fit, overhead_s, points[i].load_s, &share);
         double information = 1 / (fit->misfit + points[i].variance), rest = 1 - share;
         h0 += information * rest * rest;
         h1 += information * rest * share;
@@ -53,8 +61,7 @@ static double improve(al_fit *fit, const al_belief *prior, double overhead_s, co
     double determinant = h0 * h2 - h1 * h1; /* positive: the prior's part alone is */
     double step0 = (h2 * g0 - h1 * g1) / determinant, step1 = (h0 * g1 - h1 * g0) / determinant;
     double larger = fmax(fabs(step0), fabs(step1)), scale = larger > MOST_STEP ? MOST_STEP / larger : 1;
-    fit->factor[0] += scale * step0;
-    fit->factor[1] += scale * step1;
+    set_factors(fit, fit->factor[0] + scale * step0, fit->factor[1] + scale * step1);
     fit->covariance[0] = h2 / determinant;
     fit->covariance[1] = -h1 / determinant;
     fit->covariance[2] = h0 / determinant;
@@ -66,7 +73,7 @@ static double misfit_of(const al_fit *fit, double overhead_s, const al_point *po
 {
     double sum = MISFIT_POINTS * AL_FIT_MISFIT, weights = MISFIT_POINTS;
     for (size_t i = 0; i < count; i++) {
-        double share, left = points[i].log_time - evaluate(fit->factor, overhead_s, points[i].load_s, &share);
+        double share, left = points[i].log_time - evaluate(fit, overhead_s, points[i].load_s, &share);
         double weight = AL_FIT_MISFIT / (AL_FIT_MISFIT + points[i].variance);
         sum += weight * fmax(left * left - points[i].variance, 0);
         weights += weight;

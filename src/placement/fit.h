@@ -15,6 +15,7 @@ typedef struct al_belief {
 
 typedef struct al_fit {
     double factor[2];     /* a and b */
+    double times[2];      /* exp(a) and exp(b), which are wanted more often than they change */
     double covariance[3]; /* of a; of both; of b */
     double misfit;        /* variance of how far the truth at one size lies from the fit */
 } al_fit;
