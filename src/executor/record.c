@@ -10,7 +10,8 @@
 enum {
     FIRST_CANDIDATES = 4, /* of which there is room at first */
     TEXTS_BYTES = 2048,   /* of reasons that are not static; what does not fit is left unexplained */
-    HOLDERS = 16
+    HOLDERS = 16,
+    AHEAD = 5 /* candidates between the one that is written and the one that is fetched to be */
 };
 
 /* A record while its candidates are gathered: how many there will be is known only at the end. */
@@ -117,6 +118,13 @@ static al_sheet_row *next_row(draft *made)
     return made->sheet ? &made->sheet->rows[made->rows++] : NULL;
 }
 
+/* A record of many is larger than what is left of the nearest cache since its block was last used. */
+static inline void fetch(const allot_candidate *candidate)
+{
+    for (size_t at = 0; at < sizeof *candidate; at += 64)
+        __builtin_prefetch((const char *)candidate + at, 1);
+}
+
 /* Of the classes the first ones that are what most are: one place that can run it and of which nothing new
  * was learned. Returns how many, which are added. */
 static size_t add_plain(draft *made, al_class *const *classes, size_t count)
@@ -130,6 +138,8 @@ static size_t add_plain(draft *made, al_class *const *classes, size_t count)
     size_t added = 0, most = made->capacity - made->count < count ? made->capacity - made->count : count;
     for (; added < most; added++, row++, candidate++) {
         const al_place *place = classes[added]->first;
+        if (added + AHEAD < most)
+            fetch(candidate + AHEAD);
         if (atomic_load_explicit(&classes[added]->count, memory_order_relaxed) != 1 ||
             !al_sheet_holds(made->sheet, row, place) ||
             !al_eligible_plainly(&made->launch, place, price->task, room))
