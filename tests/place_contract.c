@@ -7,10 +7,11 @@ place_rig contract_rig;
 
 #define SLOW_ROUNDS      100000000u /* some tenths of a second on any device of today */
 #define SIMULATED_ROUNDS 20000u     /* the same on oclgrind, which simulates one instruction at a time */
+#define CHECKED_ROUNDS   10000000u  /* and under memcheck */
 
 int contract_rounds(int count)
 {
-    int rounds = ROUNDS(count) / contract_rig.cost;
+    int rounds = ROUNDS(count) / contract_rig.cost / (contract_rig.device && under_valgrind() ? 10 : 1);
     return rounds > 2 ? rounds : 2;
 }
 
@@ -171,7 +172,10 @@ allot_future *job_running(allot_executor *executor, test_gate *gate, const allot
     allot_future *future;
     if (contract_rig.device)
         future = launch(executor, PROBE_SLOW, ALLOT_U32,
-                        allot_u32(contract_rig.simulated ? SIMULATED_ROUNDS : SLOW_ROUNDS), hints);
+                        allot_u32(contract_rig.simulated ? SIMULATED_ROUNDS
+                                  : under_valgrind()     ? CHECKED_ROUNDS
+                                                         : SLOW_ROUNDS),
+                        hints);
     else if (contract_rig.launches)
         future = launch(executor, PROBE_PATIENT, ALLOT_F32, allot_u64(gate->key), hints);
     else
