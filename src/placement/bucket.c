@@ -31,6 +31,7 @@
 #define RISE_WAIT      8
 #define RISE_WAIT_MOST 4096
 #define RISE_RUNS      16
+#define RISE_LEAST     0.3 /* less is no reason to leave a place for long */
 
 /* What was not seen for GRACE runs of the same kernel may have moved: a random walk with this variance a run,
  * and no more than that in all. */
@@ -107,7 +108,7 @@ static void rise_or_fall(al_bucket *bucket, uint64_t clock, double shift)
 {
     if (shift < 0)
         bucket->rise = fmax(bucket->rise + shift, 0);
-    if (shift > 0)
+    if (shift > RISE_LEAST)
         al_bucket_raise(bucket, clock, shift);
 }
 
