@@ -51,17 +51,16 @@ static void comes_to_the_mean_and_the_spread(void)
 static void one_outlier_hardly_moves_it(void)
 {
     test_random random = test_random_begin();
-    int moved = 0;
+    int moved = 0, far = 0;
     for (int i = 0; i < 500; i++) {
         al_bucket bucket = grown(&random, 0, test_random_real(&random, 0.01, 0.15), 8);
         bool quick = i % 2 && bucket.count > 4; /* a young one believes what is quick */
         double before = bucket.log_time, outlier = before + (quick ? -log(100) : log(100));
         al_surprise surprise = follow(&bucket, outlier);
-        CU_ASSERT_TRUE(fabs(surprise.shift) < 0.8);
-        CU_ASSERT_TRUE(fabs(bucket.log_time - before) < 0.8);
+        far += !(fabs(surprise.shift) < 0.8 && fabs(bucket.log_time - before) < 0.8);
         moved += fabs(bucket.log_time - before) > 0.05;
     }
-    CU_ASSERT_TRUE(moved <= 10); /* of 500: where noise had nearly looked like a change before */
+    CU_ASSERT_TRUE(moved <= 10 && far <= 1); /* of 500: where noise had nearly looked like a change before */
 }
 
 static void repeated_outliers_win(void)
@@ -140,14 +139,16 @@ static void a_suspected_one_believes_the_next_run(void)
     test_random random = test_random_begin();
     al_bucket bucket = grown(&random, 0, 0.1, 100);
     al_bucket_suspect(&bucket, bucket.seen, 1.5, 0.5);
-    CU_ASSERT_TRUE(fabs(bucket.log_time - 1.5) < 0.1);
+    CU_ASSERT_TRUE(fabs(bucket.log_time - 1.5) < 0.2);
     follow(&bucket, 0);
     CU_ASSERT_TRUE(fabs(bucket.log_time) < 0.2);
 }
 
-static al_bucket risen(test_random *random, double shift)
+static al_bucket risen(double shift)
 {
-    al_bucket bucket = grown(random, 0, 0.1, 100);
+    al_bucket bucket = begun(0);
+    for (int i = 0; i < 100; i++)
+        follow(&bucket, i % 2 ? 0.02 : -0.02);
     for (int i = 0; i < 3; i++)
         follow(&bucket, shift);
     CU_ASSERT_TRUE(fabs(bucket.log_time - shift) < 0.1);
@@ -158,15 +159,14 @@ static al_bucket risen(test_random *random, double shift)
  * after twice as many each time that a run says otherwise. */
 static void a_rise_comes_into_doubt(void)
 {
-    test_random random = test_random_begin();
-    al_bucket bucket = risen(&random, log(5));
+    al_bucket bucket = risen(log(5));
     uint64_t wait;
     CU_ASSERT_EQUAL(al_bucket_rise(&bucket, bucket.seen), 0);
     for (int i = 0; i < 5; i++) {
         uint64_t clock = bucket.seen;
         for (wait = 0; wait < 10000 && al_bucket_rise(&bucket, clock + wait) == 0;)
             wait++;
-        CU_ASSERT_TRUE(wait == (8u << i) || (i == 0 && wait == 7)); /* two runs may have shown it */
+        CU_ASSERT_EQUAL(wait, 8u << i);
         double low = bucket.log_time - 1.645 * sqrt(al_bucket_rise(&bucket, clock + wait));
         CU_ASSERT_TRUE(low < 0 && low > -1);
         al_bucket_follow(&bucket, clock + wait, 0, bucket.log_time, bucket.log_time, POOLED);
@@ -180,7 +180,7 @@ static void a_rise_comes_into_doubt(void)
 static void a_rise_that_was_seen_often_is_believed(void)
 {
     test_random random = test_random_begin();
-    al_bucket bucket = risen(&random, 1);
+    al_bucket bucket = risen(1);
     for (int i = 0; i < 40; i++)
         follow(&bucket, 1 + test_random_normal(&random, 0.1));
     CU_ASSERT_EQUAL(al_bucket_rise(&bucket, bucket.seen + 100000), 0);
