@@ -2,6 +2,7 @@
 #include "child.h"
 #include "options.h"
 #include "rows.h"
+#include "stolen.h"
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -190,12 +191,13 @@ int bench_main(int argc, char **argv, const bench_plan *plan)
         return code;
     signal(SIGPIPE, SIG_IGN); /* of a system that has died; output that nobody takes is found at the end */
     bench_rows rows = { 0 };
+    bench_ticks start = bench_ticks_now();
     bool fine = true;
     for (const bench_asked *asked = plan->questions; asked->base; asked++)
         if (bench_options_question(&options, asked))
             fine = ask_question(plan, asked, &options, &rows) && fine;
     clear_progress();
-    bench_rows_print(&rows, options.format, stdout);
+    bench_rows_print(&rows, bench_stolen_since(&start), options.format, stdout);
     bench_rows_fini(&rows);
     return fine && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

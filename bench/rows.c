@@ -143,14 +143,19 @@ static void print_row(bench_row *row, bench_format format, FILE *stream)
             bench_unit(row->question), row->count);
 }
 
-static void print_head(bench_format format, FILE *stream)
+/* A hundredth moves no median; several make the worst of dozens of cells a matter of luck. */
+#define STOLEN_MUCH 0.01
+
+static void print_head(double stolen, bench_format format, FILE *stream)
 {
     char machine[300];
     name_machine(machine, sizeof machine);
     if (format == BENCH_JSON)
-        fprintf(stream, "{\n  \"machine\": \"%s\",\n  \"rows\": [\n", machine);
+        fprintf(stream, "{\n  \"machine\": \"%s\",\n  \"stolen\": %.4f,\n  \"rows\": [\n", machine, stolen);
     else
-        fprintf(format == BENCH_CSV ? stderr : stream, "machine: %s\n", machine);
+        fprintf(format == BENCH_CSV ? stderr : stream,
+                "machine: %s\n%.1f %% of its time went to others on its host%s\n", machine, 100 * stolen,
+                stolen > STOLEN_MUCH ? ": these are no figures of a quiet machine" : "");
     if (format == BENCH_CSV)
         fputs("question,system,median,p10,p90,unit,runs\n", stream);
     else if (format == BENCH_TABLE)
@@ -158,9 +163,9 @@ static void print_head(bench_format format, FILE *stream)
                 "p90", "unit", "runs");
 }
 
-void bench_rows_print(bench_rows *rows, bench_format format, FILE *stream)
+void bench_rows_print(bench_rows *rows, double stolen, bench_format format, FILE *stream)
 {
-    print_head(format, stream);
+    print_head(stolen, format, stream);
     for (size_t i = 0; i < rows->count; i++) {
         print_row(&rows->all[i], format, stream);
         if (format == BENCH_JSON)

@@ -33,11 +33,12 @@ void bench_rows_drop(bench_rows *rows, const char *question, const char *system)
 typedef enum bench_format {
     BENCH_TABLE, /* for people */
     BENCH_CSV,   /* with a head */
-    BENCH_JSON   /* {"machine": ..., "rows": [...]} */
+    BENCH_JSON   /* {"machine": ..., "stolen": ..., "rows": [...]} */
 } bench_format;
 
-/* All of it. The machine is named, in CSV on standard error alone. */
-void bench_rows_print(bench_rows *rows, bench_format format, FILE *stream);
+/* All of it. The machine is named, and which share of its time its host took away meanwhile, in CSV on
+ * standard error alone. */
+void bench_rows_print(bench_rows *rows, double stolen, bench_format format, FILE *stream);
 void bench_rows_fini(bench_rows *rows);
 
 /* What a row of this name is measured in: bytes per task for memory, GB/s for saxpy and bandwidths, x for

@@ -49,7 +49,7 @@ writes_csv() {
 writes_json() {
     "$bench" --quick --rounds 1 --json --only spawn_j --systems limit > "$work/figures.json" || return 1
     cat "$work/figures.json"
-    grep -q '"machine": "' "$work/figures.json" && grep -q '"question": "spawn_join_w1", "system": "limit"' "$work/figures.json" &&
+    grep -q '"machine": "' "$work/figures.json" && grep -q '"stolen": [01]\.[0-9]*,' "$work/figures.json" && grep -q '"question": "spawn_join_w1", "system": "limit"' "$work/figures.json" &&
         { ! command -v python3 > /dev/null || python3 -m json.tool "$work/figures.json"; }
 }
 
