@@ -157,9 +157,10 @@ allot_future *allot_map(allot_executor *executor, allot_function function, const
 
 /* ---- Ending early ---- */
 
+/* The last first: a worker that is freed by the end of what it runs finds none that is left to begin. */
 static void end_chunks(al_map *map, bool cancel, int reason, int64_t grace_ns)
 {
-    for (size_t i = 0; i < map->chunk_count; i++) {
+    for (size_t i = map->chunk_count; i-- > 0;) {
         allot_future *future = al_map_hold(&map->chunks[i]);
         if (future && cancel)
             allot_cancel(future);
