@@ -24,11 +24,12 @@ typedef struct allot_snapshot {
     const char *argument;              /* what stands behind the colon of the policy's name; "" */
     uint64_t seed;                     /* the number that the argument begins with; 0 */
     uint64_t number;                   /* of this decision in its executor: 0, 1, 2 ... */
-    double busy_s;                     /* time that launches have run so far, all places together */
-    double explored_s;                 /* how much of it was spent on trying places for knowledge's sake */
-    double deadline_s;                 /* what is left until the task's deadline; 0: it has none */
-    double rank_s; /* upward rank: the longest expected way from this task's start to the end of its known
-                      successors. 0: unknown */
+    double busy_s;     /* time that launches have taken so far, all places together: running, and what
+                          compiling and launching took beside it */
+    double explored_s; /* how much of it was spent on trying places for knowledge's sake */
+    double deadline_s; /* what is left until the task's deadline; 0: it has none */
+    double rank_s;     /* upward rank: the longest expected way from this task's start to the end of its known
+                          successors. 0: unknown */
     allot_preference prefer;
     bool deterministic;
     double retried_s; /* the part of explored_s that was spent where the kernel had run at that size before */

@@ -57,7 +57,7 @@ struct allot_executor {
     _Atomic uint64_t retries;
     _Atomic uint64_t deciding_ns; /* real time, on simulated machines only */
     _Atomic int64_t busy_ns,
-        explored_ns, /* what decided launches ran, and how much of it for knowledge's sake, */
+        explored_ns, /* what decided launches took, and how much of it for knowledge's sake, */
         retried_ns;  /* and of that where they had run before */
 };
 

@@ -241,7 +241,7 @@ static double believe(al_curve *curve, double deviation, double most)
     return far && !again ? most : deviation;
 }
 
-/* Returns how much less it took than was expected, if something had risen; else 0. */
+/* Returns how much less it took than was expected, if that is far; else 0. */
 static double begin(al_curve *curve, const al_expectation *expected, const al_place_size *size,
                     uint64_t clock, double log_time)
 {

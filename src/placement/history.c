@@ -10,10 +10,10 @@
 #define SAMPLES_MOST  10  /* then the mean is frozen */
 #define OUTLIER_RATIO 1.5 /* StarPU's: more than a half above or below the mean */
 
-/* A kernel, type, size and class of place, as text: numbers by their bits, so that only the same is the same.
- */
+/* A kernel, type, size and class of place, one behind the other: numbers by their bits, so that only the same
+ * is the same. */
 typedef struct key {
-    char text[256];
+    char bytes[256];
     size_t length;
 } key;
 
@@ -21,7 +21,7 @@ typedef struct entry {
     UT_hash_handle hh;
     uint64_t tries, samples, outliers;
     double sum_s, least_ms; /* least_ms below 0: none is over */
-    char text[];
+    char key[];
 } entry;
 
 struct al_history {
@@ -51,21 +51,31 @@ void al_history_destroy(al_history *history)
     free(history);
 }
 
+static void put(key *to, const void *bytes, size_t size)
+{
+    size_t room = sizeof to->bytes - to->length, fits = size < room ? size : room;
+    memcpy(to->bytes + to->length, bytes, fits);
+    to->length += fits;
+}
+
 /* Names that are too long are told apart by what fits: their work is in front. */
 static key key_of(const allot_snapshot *snapshot, const allot_candidate *candidate)
 {
+    const char *alike = candidate->alike ? candidate->alike : candidate->place;
     key made;
-    int length =
-        snprintf(made.text, sizeof made.text, "%a %a %s %s %s", snapshot->flops, snapshot->bytes,
-                 snapshot->type, candidate->alike ? candidate->alike : candidate->place, snapshot->task);
-    made.length = length < 0 ? 0 : (size_t)length < sizeof made.text ? (size_t)length : sizeof made.text - 1;
+    made.length = 0;
+    put(&made, &snapshot->flops, sizeof snapshot->flops);
+    put(&made, &snapshot->bytes, sizeof snapshot->bytes);
+    put(&made, snapshot->type, strlen(snapshot->type) + 1);
+    put(&made, alike, strlen(alike) + 1);
+    put(&made, snapshot->task, strlen(snapshot->task));
     return made;
 }
 
 static entry *find(const al_history *history, const key *wanted)
 {
     entry *found;
-    HASH_FIND(hh, history->entries, wanted->text, wanted->length, found);
+    HASH_FIND(hh, history->entries, wanted->bytes, wanted->length, found);
     return found;
 }
 
@@ -74,12 +84,12 @@ static entry *find_or_add(al_history *history, const key *wanted)
     entry *found = find(history, wanted);
     if (found)
         return found;
-    found = calloc(1, sizeof *found + wanted->length + 1);
+    found = calloc(1, sizeof *found + wanted->length);
     if (!found)
         return NULL;
-    memcpy(found->text, wanted->text, wanted->length);
+    memcpy(found->key, wanted->bytes, wanted->length);
     found->least_ms = -1;
-    HASH_ADD_KEYPTR(hh, history->entries, found->text, wanted->length, found);
+    HASH_ADD_KEYPTR(hh, history->entries, found->key, wanted->length, found);
     if (found->hh.tbl)
         return found;
     free(found);
