@@ -306,6 +306,22 @@ static void a_device_gets_slower(void)
     allot_close(executor);
 }
 
+/* It must not stray to a device unasked; who names one has asked, whatever the device is called. */
+static void a_deterministic_launch_goes_where_it_is_sent(void)
+{
+    allot_executor *executor = open_machine(MACHINE(CPU ", " GPU_OF("gpu", ""), ""), 0);
+    allot_array *x = allot_array_new(executor, ALLOT_F32, 10);
+    const char *const ids[] = { "gpu", "cpu", NULL }, *const places[] = { "gpu", "cpu", "cpu" };
+    for (int i = 0; i < 3; i++) {
+        allot_future *future = update(executor, x, ALLOT_HINTS(.place_id = ids[i], .deterministic = true));
+        CHECK_STATUS(allot_wait(future, ALLOT_FOREVER), ALLOT_OK);
+        CU_ASSERT_STRING_EQUAL(allot_future_place(future), places[i]);
+        CHECK_STATUS(finish(future), ALLOT_OK);
+    }
+    allot_array_release(x);
+    allot_close(executor);
+}
+
 /* How many of so many tasks, one after the other, run on the fast one. */
 static int count_fast(allot_executor *executor, allot_array *array, int tasks)
 {
@@ -741,6 +757,7 @@ static const test_fact facts[] = {
     { "noise has its mean and deviation", noise_has_its_mean_and_deviation },
     { "points are interpolated", points_are_interpolated },
     { "a device gets slower", a_device_gets_slower },
+    { "a deterministic launch goes where it is sent", a_deterministic_launch_goes_where_it_is_sent },
     { "a device that was slow for a moment is chosen again",
       a_device_that_was_slow_for_a_moment_is_chosen_again },
     { "a lost device ends its tasks once, and is set aside", a_lost_device_ends_its_tasks_once },
