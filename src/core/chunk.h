@@ -12,7 +12,9 @@ typedef struct al_chunk {
     _Alignas(16) allot_function function; /* of the items, as the submitting process knows it */
     size_t first, count;                  /* its items, by their indices in the map */
     size_t in_size, out_size;             /* of one item */
+    size_t nothing; /* 0: as padding it would take what the memory held to other processes */
 } al_chunk;
+_Static_assert(sizeof(al_chunk) == sizeof(allot_function) + 5 * sizeof(size_t), "a chunk has no padding");
 
 /* The function of such a task. */
 allot_status al_chunk_call(allot_call *call, const void *in, void *out);
