@@ -271,7 +271,7 @@ static bool runs_with(fault which, uint64_t k, cl_int code)
 
 static uint64_t after(uint64_t k, uint64_t stride)
 {
-    return k + (all ? 1 : under_valgrind() ? stride + k / 4 : stride);
+    return k + (all ? 1 : under_valgrind() ? (stride + 1) / 2 + k / 4 : stride);
 }
 
 static void sweep(fault which, cl_int code, uint64_t stride)
