@@ -30,6 +30,9 @@ if(NOT ALLOT_SANITIZE) # once is enough
     add_test(NAME model_${name} COMMAND ${PROJECT_SOURCE_DIR}/tests/model/check.sh ${name})
     set_tests_properties(model_${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 ENVIRONMENT "CC=${CMAKE_C_COMPILER}")
   endforeach()
+  set_tests_properties(model_slot PROPERTIES COST 60)
+  set_tests_properties(model_park PROPERTIES COST 20)
+  set_tests_properties(model_deque PROPERTIES COST 10)
   add_library(interpreter_task MODULE tests/interpreter/task.c) # what the interpreter loads beside the library
   target_include_directories(interpreter_task PRIVATE include)
   target_link_libraries(interpreter_task PRIVATE allot)
